@@ -1,0 +1,155 @@
+"""Records of a store as tables: one long table of scores, the dev curves, and what the runs cost.
+
+A target or retrieval run takes its place in the grid from its parent's record: the intermediate task and MLM are those
+of the run that made its encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.cells import BASELINE, MULTITASK, AnalysisError, CellKey, Variant
+from trainables.record import Record
+from trainables.spec import Phase
+from trainables.store import MissingRunError, Store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run and the run whose encoder it starts from, if any."""
+
+    record: Record
+    parent: Record | None = None
+
+    @property
+    def variant(self) -> Variant:
+        """What the encoder was trained on before this run, or in this run when it is an intermediate one."""
+        source = self.record if self.record.spec.phase is Phase.INTERMEDIATE else self.parent
+        if source is None:
+            return Variant(BASELINE, False)
+        tasks = source.spec.tasks
+        return Variant(tasks[0] if len(tasks) == 1 else MULTITASK, source.spec.mlm is not None)
+
+    @property
+    def cells(self) -> tuple[CellKey, ...]:
+        """Cells this run scores; none for an intermediate run."""
+        spec = self.record.spec
+        if spec.phase is Phase.INTERMEDIATE:
+            return ()
+        return tuple(CellKey(*self.variant, target, spec.seed) for target in spec.tasks)
+
+    @property
+    def capped(self) -> bool:
+        """Whether this run or its parent saw fewer rows than the data has."""
+        return self.record.spec.data.capped or (self.parent is not None and self.parent.spec.data.capped)
+
+
+def load(store: Store, run_ids: Collection[str] | None = None) -> list[Run]:
+    """Finished runs of a store, all or those of `run_ids` that are finished, ordered by id.
+
+    Raises AnalysisError when a parent is missing (a run is never placed in a row by guessing), BrokenRecordError for a
+    record that cannot be read.
+    """
+    finished = store.run_ids()
+    wanted = finished if run_ids is None else sorted(set(run_ids) & set(finished))
+    records: dict[str, Record] = {}
+
+    def record(run_id: str) -> Record:
+        if run_id not in records:
+            records[run_id] = store.record(run_id)
+        return records[run_id]
+
+    found = []
+    for run_id in wanted:
+        child = record(run_id)
+        parent = None
+        if child.spec.parent:
+            try:
+                parent = record(child.spec.parent)
+            except MissingRunError as error:
+                raise AnalysisError(
+                    f"run {run_id} ({child.name}) starts from run {child.spec.parent}, which has no record in this "
+                    "store, so its row is unknown. Copy that run's folder here, or remove this one"
+                ) from error
+        found.append(Run(record=child, parent=parent))
+    return found
+
+
+def scores(store: Store, run_ids: Collection[str] | None = None) -> DataFrame:
+    """Long table of a store: one line per (run, task, split, language, metric); see `score_table`."""
+    return score_table(load(store, run_ids))
+
+
+def score_table(runs: Sequence[Run]) -> DataFrame:
+    """One line per (run, task, split, language, metric).
+
+    `target` is the task that was measured (for an intermediate run, its own), `value` is percent, unrounded, over
+    `rows` examples. `restricted` lists the languages the run was restricted to, separated by commas; empty means none.
+    """
+    from pandas import DataFrame
+
+    columns = [
+        "run_id", "phase", "intermediate", "mlm", "target", "seed", "split", "language", "metric", "value", "rows",
+        "capped", "restricted", "encoder", "data_source", "parent",
+    ]  # fmt: skip
+    return DataFrame(list(_score_lines(runs)), columns=columns)
+
+
+def _score_lines(runs: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
+    for run in runs:
+        spec, (intermediate, mlm) = run.record.spec, run.variant
+        for score in run.record.scores:
+            yield (
+                run.record.run_id, spec.phase.value, intermediate, mlm, score.task, spec.seed, score.split,
+                score.language, score.metric, score.value, score.rows, run.capped, ",".join(spec.data.languages),
+                spec.encoder.name, spec.data.source, spec.parent,
+            )  # fmt: skip
+
+
+def dev_curves(store: Store, run_ids: Collection[str] | None = None) -> DataFrame:
+    """English dev evaluations during training: one line per (run, step, metric).
+
+    The metric `selection` is the figure that chose the checkpoint; `best` marks the step that was chosen.
+    """
+    from pandas import DataFrame
+
+    columns = ["run_id", "name", "phase", "intermediate", "mlm", "seed", "step", "metric", "value", "best"]
+    lines = [
+        (
+            run.record.run_id, run.record.name, run.record.spec.phase.value, *run.variant, run.record.spec.seed,
+            point.step, metric, value, point.step == run.record.best_step,
+        )
+        for run in load(store, run_ids)
+        for point in run.record.dev_curve
+        for metric, value in [("selection", point.selection), *point.metrics.items()]
+    ]  # fmt: skip
+    return DataFrame(lines, columns=columns)
+
+
+def runs(store: Store, run_ids: Collection[str] | None = None) -> DataFrame:
+    """What runs took: one line per run with steps, tokens, seconds, peak bytes and device; see `run_table`."""
+    return run_table(load(store, run_ids))
+
+
+def run_table(loaded: Sequence[Run]) -> DataFrame:
+    """One line per run; `seconds` is the sum over its stages."""
+    from pandas import DataFrame
+
+    columns = [
+        "run_id", "name", "phase", "intermediate", "mlm", "tasks", "seed", "parent", "encoder", "data_source", "steps",
+        "planned_steps", "best_step", "tokens", "seconds", "peak_bytes", "device", "commit", "finished_at",
+    ]  # fmt: skip
+    lines = []
+    for run in loaded:
+        record, spec = run.record, run.record.spec
+        lines.append((
+            record.run_id, record.name, spec.phase.value, *run.variant, ",".join(spec.tasks), spec.seed, spec.parent,
+            spec.encoder.name, spec.data.source, record.steps, record.planned_steps, record.best_step, record.tokens,
+            sum(record.seconds.values()), record.peak_bytes, record.device, record.commit, record.finished_at,
+        ))  # fmt: skip
+    return DataFrame(lines, columns=columns)

@@ -1,0 +1,112 @@
+"""Results: every cell of one sweep with what became of it. Tables, selection and report read nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from analysis.averages import Gap, TaskScore, over_seeds, overall, task_scores
+from analysis.cells import BASELINE, CellKey, State, Variant, heading, target_order, variant_order
+from analysis.load import Run, score_table
+from trainables.tasks.registry import task
+from trainables.tasks.task import Split
+
+CellsStatus = Mapping[tuple[str, bool, str, int], tuple[str, str]]
+"""(intermediate, mlm, target, seed) -> (state, reason), as the sweep tells it."""
+
+ScoreOrGap = TaskScore | Gap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """All cells of one sweep.
+
+    Attributes:
+        variants: rows in the order of Table 2; the baseline first when it is there.
+        targets: columns in the order of Table 2.
+        seeds: every cell is expected with each of them.
+        cells: score or gap by cell and split.
+    """
+
+    variants: tuple[Variant, ...]
+    targets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: Mapping[tuple[CellKey, Split], ScoreOrGap]
+
+    def seeds_of(self, variant: Variant, target: str, split: Split) -> dict[int, ScoreOrGap]:
+        """Seed -> score or gap of one cell."""
+        return {seed: self.cells[CellKey(*variant, target, seed), split] for seed in self.seeds}
+
+    def score(self, variant: Variant, target: str, split: Split) -> ScoreOrGap:
+        """Mean over the seeds of one cell; a Gap when any seed is one."""
+        return over_seeds(self.seeds_of(variant, target, split))
+
+    def dev(self, variant: Variant, target: str) -> ScoreOrGap:
+        """Score on the split that selects: dev, or the only set of a task that has one."""
+        return self.score(variant, target, task(target).selection_split)
+
+    @cached_property
+    def averaged_targets(self) -> tuple[str, ...]:
+        """Targets the overall average is over: all but those that have no data in any row."""
+        return tuple(
+            target
+            for target in self.targets
+            if any(_state(self.dev(variant, target)) is not State.NO_DATA for variant in self.variants)
+        )
+
+    def dev_average(self, variant: Variant) -> float | Gap:
+        """Overall dev average of a row."""
+        return overall({target: self.dev(variant, target) for target in self.targets}, self.averaged_targets)
+
+    @property
+    def baseline(self) -> Variant | None:
+        """The row that the others are compared with, if the sweep has it."""
+        return next((variant for variant in self.variants if variant.intermediate == BASELINE), None)
+
+    def count(self) -> dict[State, int]:
+        """Cells by state; states that no cell has are left out."""
+        counts = dict.fromkeys(State, 0)
+        for variant in self.variants:
+            for target in self.targets:
+                for score in self.seeds_of(variant, target, task(target).selection_split).values():
+                    counts[_state(score)] += 1
+        return {state: count for state, count in counts.items() if count}
+
+
+def collect(runs: Sequence[Run], status: CellsStatus | None = None) -> Results:
+    """Results of the runs of one sweep.
+
+    Without `status` the grid is every row, target and seed that has a run; with it, also what the sweep planned. A cell
+    that has a run is done, whatever the status says; a cell of the grid that neither has is pending.
+    """
+    told = {CellKey(*key): (State(state), reason) for key, (state, reason) in (status or {}).items()}
+    scored = task_scores(score_table(runs))
+    finished = {cell for run in runs for cell in run.cells}
+    known = finished | set(told)
+    variants = tuple(sorted({cell.variant for cell in known}, key=variant_order))
+    targets = tuple(sorted({cell.target for cell in known}, key=target_order))
+    seeds = tuple(sorted({cell.seed for cell in known}))
+    for target in targets:
+        heading(target)
+    cells: dict[tuple[CellKey, Split], ScoreOrGap] = {}
+    for variant in variants:
+        for target in targets:
+            for seed in seeds:
+                cell = CellKey(*variant, target, seed)
+                for split in (Split.DEV, Split.TEST):
+                    cells[cell, split] = scored.get((cell, split)) or _absent(cell, cell in finished, told)
+    return Results(variants=variants, targets=targets, seeds=seeds, cells=cells)
+
+
+def _absent(cell: CellKey, finished: bool, told: Mapping[CellKey, tuple[State, str]]) -> Gap:
+    if finished:
+        return Gap(reason=f"the run left no scores of {heading(cell.target)} on this split", state=State.INCOMPLETE)
+    state, reason = told.get(cell, (State.PENDING, "no finished run"))
+    if state is State.DONE:
+        state, reason = State.PENDING, "told to be done, but its record is not among these runs"
+    return Gap(reason=reason or state.value, state=state)
+
+
+def _state(score: ScoreOrGap) -> State:
+    return score.state if isinstance(score, Gap) else State.DONE

@@ -1,0 +1,249 @@
+"""SweepConfig: everything a user can say about a sweep, typed and validated.
+
+A field that is None in `TrainingFields`, `MlmFields.length` or `RetrievalFields.layer` is *unset*: the run then takes the
+published value of its task (`published.py`), and its RunSpec says which. `config_file.py` reads and writes YAML.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction as Ratio
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from search_spaces import published
+from search_spaces.fields import (
+    AnyNumberOf,
+    AtLeastOne,
+    Count,
+    CountOrNone,
+    Fraction,
+    InputLength,
+    Intermediate,
+    Language,
+    Layer,
+    Positive,
+    Row,
+    Seed,
+    Switch,
+    Target,
+)
+from trainables.model.names import DEFAULT_REVISION, parse_encoder
+from trainables.nearest import unknown
+from trainables.spec import MlmLength, Precision
+from trainables.tasks import registry
+
+
+def _member(enum: type[StrEnum]) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        names = [member.value for member in enum]
+        if value not in names:
+            raise ValueError(unknown(enum.__name__.lower(), str(value), names))
+        return enum(value)
+
+    return BeforeValidator(check)
+
+
+def _gpu_share(value: Any) -> float:
+    """0, a whole number, or 1/n: other fractions can hang in Ray."""
+    allowed = "allowed: auto, 0, a whole number, or a fraction 1/n such as 0.5, 0.25 or 1/3"
+    try:
+        ratio = Ratio(str(value).strip())
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(allowed) from None
+    if isinstance(value, bool) or ratio < 0:
+        raise ValueError(allowed)
+    if 0 < ratio < 1:
+        parts = round(1 / ratio)
+        if abs(float(ratio) * parts - 1) > 1e-3:
+            raise ValueError(allowed)
+        return 1 / parts
+    if ratio.denominator != 1:
+        raise ValueError(allowed)
+    return float(ratio)
+
+
+AUTO = "auto"
+GpuShare = Annotated[float | str, BeforeValidator(lambda value: AUTO if value == AUTO else _gpu_share(value))]
+PrecisionName = Annotated[Precision, _member(Precision)]
+MlmLengthName = Annotated[MlmLength, _member(MlmLength)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown fields are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GridFields(Section):
+    """Axes of the grid. `none` among the intermediate tasks is the baseline; it exists without MLM only."""
+
+    intermediates: AtLeastOne[Row]
+    mlm: AtLeastOne[Switch] = (False, True)
+    targets: AtLeastOne[Target]
+    seeds: AtLeastOne[Seed] = (published.SEED,)
+
+
+class EncoderFields(Section):
+    """The pretrained encoder: `bundled`, `bundled:N`, a folder or a hub id; `revision` is for hub ids."""
+
+    name: Annotated[str, AfterValidator(lambda name: parse_encoder(name).name)]
+    revision: str = DEFAULT_REVISION
+
+
+class DataFields(Section):
+    """Where rows come from and how many are used.
+
+    Attributes:
+        source: `hub`, `demo`, or a folder that mirrors the hub.
+        train_rows: cap on training rows; 0 is no cap.
+        eval_rows: cap on rows of every evaluated split and language; 0 is no cap.
+        languages: evaluated languages; empty means all.
+        repositories: task -> which of its sources to read, where not the default.
+    """
+
+    source: str = "hub"
+    train_rows: CountOrNone = 0
+    eval_rows: CountOrNone = 0
+    languages: AnyNumberOf[Language] = ()
+    repositories: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _known_repositories(self) -> DataFields:
+        problems = []
+        for name, preference in self.repositories.items():
+            try:
+                allowed = list(registry.task(name).sources)
+            except ValueError as error:
+                problems.append(str(error))
+                continue
+            if preference not in allowed:
+                problems.append(unknown(f"source of {name}", preference, allowed))
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class TrainingFields(Section):
+    """How runs of a phase train; the fields of `Optimisation`. None is unset: the published value of the task."""
+
+    learning_rate: Positive | None = None
+    epochs: Positive | None = None
+    batch_size: Count | None = None
+    warmup_fraction: Fraction | None = None
+    weight_decay: Fraction | None = None
+    clip_norm: Positive | None = None
+    max_length: InputLength | None = None
+    dev_rows: Count | None = None
+    max_eval_interval: Count | None = None
+    evaluations: Count | None = None
+    patience: Count | None = None
+    precision: PrecisionName | None = None
+
+
+class IntermediateTraining(TrainingFields):
+    """How one intermediate task trains."""
+
+    learning_rate_with_mlm: Positive | None = None
+
+
+class IntermediateFields(IntermediateTraining):
+    """How intermediate runs train; `tasks` overrides it for single tasks, or for the mixture as a whole."""
+
+    tasks: dict[Intermediate, IntermediateTraining] = {}
+
+
+class TargetFields(TrainingFields):
+    """How target runs train; `tasks` overrides it for single tasks."""
+
+    tasks: dict[Target, TrainingFields] = {}
+
+
+class MlmFields(Section):
+    """Multilingual MLM (protocol.md 3.9 and 3.10). `length` unset: task_epochs for one task, capped_sum for several.
+
+    Attributes:
+        sentences: in total, over all languages.
+        alpha: exponent of the language shares.
+        mask_probability: share of the positions that are predicted.
+        length: how long a run with MLM trains.
+        batch_size: sentences in an effective batch.
+        languages: of the text; empty means all.
+        mixing_cap: K of the sampling rule min(rows, K), for tasks and MLM alike.
+    """
+
+    sentences: Count = published.MLM.sentences
+    alpha: Fraction = published.MLM.alpha
+    mask_probability: Fraction = published.MLM.mask_probability
+    length: MlmLengthName | None = None
+    batch_size: Count = published.MLM.batch_size
+    languages: AnyNumberOf[Language] = ()
+    mixing_cap: Count = published.MLM.mixing_cap
+
+
+class RetrievalFields(Section):
+    """How sentences are embedded. `layer` unset: 14 of 24, 8 of 12, the same relative depth elsewhere."""
+
+    layer: Layer | None = None
+    max_length: InputLength = published.RETRIEVAL_MAX_LENGTH
+
+
+class GpuFields(Section):
+    """Share of a GPU that a run takes. `auto`: a whole one where this machine has any, none elsewhere."""
+
+    intermediate: GpuShare = AUTO
+    target: GpuShare = AUTO
+    retrieval: GpuShare = AUTO
+    tasks: dict[str, GpuShare] = {}
+
+    @model_validator(mode="after")
+    def _known_tasks(self) -> GpuFields:
+        from search_spaces.fields import intermediate_names, target_names
+
+        allowed = [*intermediate_names(), *target_names()]
+        problems = [unknown("task", name, allowed) for name in self.tasks if name not in allowed]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class ClusterFields(Section):
+    """Where and how runs are executed; nothing here changes a result.
+
+    Attributes:
+        address: of a running Ray cluster; empty starts Ray on this machine.
+        cpus: cores of one run.
+        gpus: shares of a GPU by phase and by task.
+        max_concurrent: runs at the same time; 0 is as many as fit.
+        threads: CPU threads of one run's arithmetic.
+        checkpoint_seconds: time between two checkpoints of a run.
+        micro_batch: rows in one forward pass; 0 is the whole effective batch.
+        eval_tokens: sub-words in one evaluation batch.
+        results: Ray Tune's own folder; empty means `ray` inside the store.
+    """
+
+    address: str = ""
+    cpus: Count = 1
+    gpus: GpuFields = GpuFields()
+    max_concurrent: CountOrNone = 0
+    threads: Count = 1
+    checkpoint_seconds: Positive = 120.0
+    micro_batch: CountOrNone = 0
+    eval_tokens: Count = 8192
+    results: str = ""
+
+
+class SweepConfig(Section):
+    """A whole sweep. `store` empty means `results/<name>` in the current folder."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
+    store: str = ""
+    grid: GridFields
+    encoder: EncoderFields
+    data: DataFields = DataFields()
+    intermediate: IntermediateFields = IntermediateFields()
+    target: TargetFields = TargetFields()
+    mlm: MlmFields = MlmFields()
+    retrieval: RetrievalFields = RetrievalFields()
+    cluster: ClusterFields = ClusterFields()

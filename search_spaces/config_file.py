@@ -1,0 +1,218 @@
+"""SweepConfig as YAML and as dotted overrides. All problems of one input are reported at once, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from search_spaces.config import SweepConfig
+from trainables.nearest import unknown
+
+Keys = tuple[str, ...]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; `problems` holds one sentence for each thing that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """One value set from outside; `origin` is what the user typed, for messages."""
+
+    keys: Keys
+    value: Any
+    origin: str
+
+
+def load_yaml(path: Path, defaults: SweepConfig) -> SweepConfig:
+    """Read a configuration file; sections and fields it leaves out come from `defaults`.
+
+    Raises ConfigError with every problem of the file, as `FILE:LINE: section.field: given ..., allowed: ...`.
+    """
+    values, lines, problems = _parse(path)
+
+    def place(keys: Keys) -> str:
+        known = next((keys[:n] for n in range(len(keys), 0, -1) if keys[:n] in lines), ())
+        return f"{path}:{lines[known]}" if known else str(path)
+
+    config, found = _validate(_merge(to_dict(defaults), values), place)
+    if problems or found:
+        raise ConfigError([*problems, *found])
+    assert config is not None
+    return config
+
+
+def dump_yaml(config: SweepConfig) -> str:
+    """The configuration as YAML; `load_yaml` of it gives an equal configuration. Unset fields are left out."""
+    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True, width=120)
+
+
+def to_dict(config: SweepConfig) -> dict[str, Any]:
+    """Plain dictionaries, lists, strings and numbers, without unset fields."""
+    return config.model_dump(mode="json", exclude_none=True)
+
+
+def apply_sets(config: SweepConfig, sets: Sequence[str]) -> SweepConfig:
+    """The configuration with assignments such as `intermediate.tasks.qqp.epochs=1`; values are YAML, `null` unsets.
+
+    Raises ConfigError with every problem of all assignments.
+    """
+    overrides, problems = [], []
+    for text in sets:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            problems.append(f"--set {text}: allowed: section.field=value, for example intermediate.learning_rate=5e-5")
+            continue
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            parsed = value
+        overrides.append(Override(keys=tuple(name.strip().split(".")), value=parsed, origin=f"--set {text}"))
+    return apply(config, overrides, problems)
+
+
+def apply(config: SweepConfig, overrides: Sequence[Override], problems: Sequence[str] = ()) -> SweepConfig:
+    """The configuration with overrides, later ones winning; raises ConfigError with `problems` and all others."""
+    values = to_dict(config)
+    problems = list(problems)
+    for override in overrides:
+        *sections, last = override.keys
+        inner = values
+        for section in sections:
+            inner = inner.setdefault(section, {})
+            if not isinstance(inner, dict):
+                problems.append(f"{override.origin}: {section!r} is a value, not a section")
+                break
+        else:
+            inner[last] = override.value
+    origins = {override.keys: override.origin for override in overrides}
+
+    def place(keys: Keys) -> str:
+        same = [known for known in origins if known[: len(keys)] == keys[: len(known)]]
+        return origins[same[-1]] if same else config.name
+
+    result, found = _validate(values, place)
+    if problems or found:
+        raise ConfigError([*problems, *found])
+    assert result is not None
+    return result
+
+
+def _merge(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in values.items():
+        inner = merged.get(key)
+        merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], dict[Keys, int], list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except OSError as error:
+        raise ConfigError([f"cannot read {path}: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: not a text file in UTF-8"]) from error
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError([f"{path}{line}: not YAML: {error.problem or error.context}"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{path}: not YAML: {error}"]) from error
+    if root is None:
+        return {}, {}, []
+    if not isinstance(values, dict):
+        raise ConfigError([f"{path}: given a {type(values).__name__}, allowed: sections {', '.join(_fields())}"])
+    lines: dict[Keys, int] = {}
+    problems = [f"{path}:{line}: {'.'.join(keys)} is given twice" for keys, line in _walk(root, (), lines)]
+    return values, lines, problems
+
+
+def _walk(node: yaml.Node, keys: Keys, lines: dict[Keys, int]) -> list[tuple[Keys, int]]:
+    """Fill `lines` with the line of every key and list item; returns the keys that a mapping holds twice."""
+    twice: list[tuple[Keys, int]] = []
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = (*keys, str(key.value))
+            line = key.start_mark.line + 1
+            if name in lines:
+                twice.append((name, line))
+            lines[name] = line
+            twice += _walk(value, name, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            name = (*keys, str(index))
+            lines[name] = item.start_mark.line + 1
+            twice += _walk(item, name, lines)
+    return twice
+
+
+def _validate(values: dict[str, Any], place: Any) -> tuple[SweepConfig | None, list[str]]:
+    try:
+        return SweepConfig.model_validate(values), []
+    except ValidationError as error:
+        return None, list(dict.fromkeys(_sentence(details, values, place) for details in error.errors()))
+
+
+def _sentence(error: ErrorDetails, values: dict[str, Any], place: Any) -> str:
+    keys = tuple(str(key) for key in error["loc"] if key != "[key]")
+    keys = _existing(keys, values)
+    path = ".".join(key for key in keys if not key.isdigit())
+    where = place(keys)
+    if error["type"] == "extra_forbidden":
+        *section, name = keys
+        return f"{where}: {unknown(f'field in {chr(46).join(section)}' if section else 'section', name, _fields(section))}{_elsewhere(name)}"
+    given = "" if error["type"] == "missing" else f"given {_short(error['input'])}; "
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if error["type"] == "value_error":
+        return f"{where}: {path}: {given if message.startswith('allowed') else ''}{message}"
+    if error["type"] == "string_pattern_mismatch":
+        message = "letters, digits, dot, dash and underscore, starting with a letter or digit"
+    if error["type"] == "model_type":
+        message = f"a section with the fields {', '.join(_fields(keys))}"
+    return f"{where}: {path}: {given}allowed: {message}"
+
+
+def _existing(keys: Keys, values: Any) -> Keys:
+    """The part of a location that the input holds; pydantic appends names of union members."""
+    for depth, key in enumerate(keys):
+        if isinstance(values, Mapping) and key in values:
+            values = values[key]
+        elif isinstance(values, list) and key.isdigit() and int(key) < len(values):
+            values = values[int(key)]
+        else:
+            return keys[:depth] or keys
+    return keys
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fields(keys: Sequence[str] = ()) -> list[str]:
+    """Names of the fields of the section at `keys`."""
+    model: Any = SweepConfig
+    for key in keys:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[key].annotation if key in model.model_fields else None
+        else:
+            model = getattr(model, "__args__", (None,))[-1]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _elsewhere(name: str) -> str:
+    """Where a field of this name is, for users who forgot the section."""
+    found = [f"{section}.{name}" for section in _fields() if name in _fields([section])]
+    return f". There is {' and '.join(found)}" if found else ""

@@ -1,0 +1,83 @@
+"""Size of an encoder from its name, without loading it: for the retrieval layer, the cost and the disk estimate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainables.model.names import EncoderKind, parse_encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSize:
+    """Geometry of an encoder. `vocabulary` is the number of rows of its embedding."""
+
+    num_layers: int
+    hidden: int
+    vocabulary: int
+
+    @property
+    def layer_parameters(self) -> int:
+        """Weights of all layers: attention and a feed-forward block four times as wide."""
+        return 12 * self.num_layers * self.hidden**2
+
+    @property
+    def parameters(self) -> int:
+        """All weights, word embedding included."""
+        return self.layer_parameters + self.hidden * (self.vocabulary + 514)
+
+
+XLMR_VOCABULARY = 250_002
+_BUNDLED_HIDDEN = 384
+
+_KNOWN: Mapping[str, EncoderSize] = {
+    "FacebookAI/xlm-roberta-base": EncoderSize(num_layers=12, hidden=768, vocabulary=XLMR_VOCABULARY),
+    "FacebookAI/xlm-roberta-large": EncoderSize(num_layers=24, hidden=1024, vocabulary=XLMR_VOCABULARY),
+    "google-bert/bert-base-multilingual-cased": EncoderSize(num_layers=12, hidden=768, vocabulary=119_547),
+    "facebook/xlm-v-base": EncoderSize(num_layers=12, hidden=768, vocabulary=901_629),
+    "intfloat/multilingual-e5-small": EncoderSize(num_layers=12, hidden=384, vocabulary=250_037),
+    "intfloat/multilingual-e5-base": EncoderSize(num_layers=12, hidden=768, vocabulary=XLMR_VOCABULARY),
+    "intfloat/multilingual-e5-large": EncoderSize(num_layers=24, hidden=1024, vocabulary=XLMR_VOCABULARY),
+    "microsoft/Multilingual-MiniLM-L12-H384": EncoderSize(num_layers=12, hidden=384, vocabulary=250_037),
+    "BAAI/bge-m3": EncoderSize(num_layers=24, hidden=1024, vocabulary=XLMR_VOCABULARY),
+}
+
+
+def encoder_size(name: str, revision: str) -> EncoderSize:
+    """Size of the encoder `name`; asks the hub for the configuration of one that is not well known.
+
+    Raises ValueError when the name is not allowed or the configuration cannot be had.
+    """
+    encoder = parse_encoder(name)
+    if encoder.kind is EncoderKind.BUNDLED:
+        return EncoderSize(num_layers=encoder.num_layers, hidden=_BUNDLED_HIDDEN, vocabulary=XLMR_VOCABULARY)
+    if encoder.name in _KNOWN:
+        return _KNOWN[encoder.name]
+    if encoder.kind is EncoderKind.FOLDER:
+        return _from_config(encoder.name, json.loads((encoder.folder / "config.json").read_text(encoding="utf-8")))
+    return _from_config(encoder.name, _hub_config(encoder.name, revision))
+
+
+def _hub_config(name: str, revision: str) -> dict[str, Any]:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        file = hf_hub_download(name, "config.json", revision=revision)
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ValueError(f"cannot read the configuration of encoder {name!r} from the hub: {reason}") from error
+    return json.loads(Path(file).read_text(encoding="utf-8"))
+
+
+def _from_config(name: str, config: Mapping[str, Any]) -> EncoderSize:
+    try:
+        return EncoderSize(
+            num_layers=int(config["num_hidden_layers"]),
+            hidden=int(config["hidden_size"]),
+            vocabulary=int(config["vocab_size"]),
+        )
+    except KeyError as error:
+        raise ValueError(f"encoder {name!r}: its config.json has no {error.args[0]}") from error

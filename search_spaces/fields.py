@@ -1,0 +1,144 @@
+"""Types of configuration fields: numbers with a range, lists, and names that must be known.
+
+A value that does not fit raises ValueError with what is allowed; `config_file` adds the place and the value given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator
+
+from search_spaces.grid import NONE
+from search_spaces.published import MULTI_TASK
+from trainables.nearest import unknown
+from trainables.tasks import registry
+from trainables.tasks.task import Role, Split
+
+Item = TypeVar("Item")
+
+
+def _whole(lowest: int, highest: int | None = None) -> BeforeValidator:
+    allowed = f"a whole number of at least {lowest}" if highest is None else f"a whole number, {lowest} to {highest}"
+
+    def check(value: Any) -> Any:
+        number = _parsed(value, allowed)
+        if number != int(number) or number < lowest or (highest is not None and number > highest):
+            raise ValueError(f"allowed: {allowed}")
+        return int(number)
+
+    return BeforeValidator(check)
+
+
+def _positive(value: Any) -> float:
+    allowed = "a number above 0"
+    number = _parsed(value, allowed)
+    if number <= 0:
+        raise ValueError(f"allowed: {allowed}")
+    return number
+
+
+def _share(value: Any) -> float:
+    allowed = "a number from 0 to 1"
+    number = _parsed(value, allowed)
+    if not 0 <= number <= 1:
+        raise ValueError(f"allowed: {allowed}")
+    return number
+
+
+def _parsed(value: Any, allowed: str) -> float:
+    """A finite number; text is read too, since YAML 1.1 takes `5e-5` for text."""
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError
+        number = value if isinstance(value, int) else float(value)
+        if not math.isfinite(number):
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"allowed: {allowed}") from None
+    return number
+
+
+def _listed(value: Any) -> Any:
+    """A list as YAML has it, one value alone, or values between commas as on the command line."""
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _not_empty(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise ValueError("allowed: at least one value")
+    return items
+
+
+def _switch(value: Any) -> Any:
+    words = {"off": False, "on": True, "false": False, "true": True, "no": False, "yes": True}
+    switch = words.get(str(value).lower())
+    if switch is None:
+        raise ValueError("allowed: off, on")
+    return switch
+
+
+def _known(what: str, names: Callable[[], Iterable[str]]) -> AfterValidator:
+    def check(name: str) -> str:
+        allowed = list(names())
+        if name not in allowed:
+            raise ValueError(unknown(what, name, allowed))
+        return name
+
+    return AfterValidator(check)
+
+
+def mixture_members() -> tuple[str, ...]:
+    """Registered intermediate tasks that the multi-task mixture may hold."""
+    from search_spaces.published import LEFT_OUT_OF_MULTI_TASK
+
+    return tuple(name for name in registry.intermediates() if name not in LEFT_OUT_OF_MULTI_TASK | {MULTI_TASK})
+
+
+def intermediate_names() -> tuple[str, ...]:
+    """Rows of the grid but for the baseline: registered intermediate tasks, then the mixture if it has members."""
+    names = tuple(registry.intermediates())
+    return names if MULTI_TASK in names or len(mixture_members()) < 2 else (*names, MULTI_TASK)
+
+
+def _row_names() -> tuple[str, ...]:
+    return (NONE, *intermediate_names())
+
+
+def target_names() -> tuple[str, ...]:
+    """Columns of the grid: registered target tasks."""
+    return tuple(registry.targets())
+
+
+def language_names() -> tuple[str, ...]:
+    """Languages in which any registered target has rows."""
+    tasks = [registry.task(name) for name in target_names()]
+    codes = {code for task in tasks for split in (Split.DEV, Split.TEST) for code in task.languages.get(split, ())}
+    return tuple(sorted(codes))
+
+
+Count = Annotated[int, _whole(1)]
+CountOrNone = Annotated[int, _whole(0)]
+"""0 switches the limit off."""
+InputLength = Annotated[int, _whole(8, 512)]
+Layer = Annotated[int, _whole(0)]
+Seed = Annotated[int, _whole(0, 2**31 - 1)]
+Positive = Annotated[float, BeforeValidator(_positive)]
+Fraction = Annotated[float, BeforeValidator(_share)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+
+Intermediate = Annotated[str, _known("intermediate task", intermediate_names)]
+Row = Annotated[str, _known("intermediate task", _row_names)]
+Target = Annotated[str, _known("target task", target_names)]
+Language = Annotated[str, _known("language", language_names)]
+
+AnyNumberOf = Annotated[tuple[Item, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+AtLeastOne = Annotated[tuple[Item, ...], BeforeValidator(_listed), AfterValidator(_distinct), AfterValidator(_not_empty)]

@@ -1,0 +1,186 @@
+"""The graph scheduler: which run starts next, and where. Pure state, no Ray, no clock of its own.
+
+Ready runs start in the order of their rank (own cost plus the longest way to the end of the graph). When the first of
+them finds no room, a place is reserved for it, and only runs that cannot delay it may go before it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sweep.capacity import Capacity, Machine, Seat
+from sweep.nodes import Node, Share
+
+
+class RunState(StrEnum):
+    """Where a run of the graph stands."""
+
+    WAITING = "waiting"
+    """A parent is not done."""
+    READY = "ready"
+    """All parents are done; no room yet."""
+    LIVE = "live"
+    """Started, not ended."""
+    DONE = "done"
+    """Its record exists."""
+    FAILED = "failed"
+    """It ended without a record."""
+    BLOCKED = "blocked"
+    """An ancestor failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """A run that was started, where it sits, and when it is expected to end."""
+
+    seat: Seat
+    started: float
+    ends: float
+
+
+class Scheduler:
+    """States of all runs of a graph, and the decision what starts next.
+
+    A decision costs time in the number of size classes and GPUs, not in the number of runs. Times are seconds of any
+    one clock. Raises ValueError for a graph with unknown parents, UnplaceableError for a run that fits nowhere.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Node],
+        done: Collection[str],
+        machines: Sequence[Machine],
+        *,
+        max_concurrent: int = 0,
+    ) -> None:
+        self.nodes = nodes
+        self.capacity = Capacity(machines)
+        self.live: dict[str, Live] = {}
+        self.blocked_by: dict[str, str] = {}
+        self.ranks = ranks(nodes, done)
+        self._max_concurrent = max_concurrent or math.inf
+        self._states: dict[str, RunState] = {}
+        self._missing: dict[str, int] = {}
+        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        self._ready: defaultdict[Share, list[tuple[float, int, str]]] = defaultdict(list)
+        self._order = {run_id: index for index, run_id in enumerate(nodes)}
+        self._unchanged = False
+        checked: set[Share] = set()
+        for run_id, node in nodes.items():
+            if run_id in done:
+                self._states[run_id] = RunState.DONE
+                continue
+            if node.share not in checked:
+                self.capacity.check(node.share, node.name)
+                checked.add(node.share)
+            missing = [parent for parent in node.parents if parent not in done]
+            for parent in missing:
+                self._children[parent].append(run_id)
+            self._missing[run_id] = len(missing)
+            self._states[run_id] = RunState.WAITING
+            if not missing:
+                self._make_ready(run_id)
+
+    def start(self, now: float) -> str | None:
+        """Admit the next run and return its id; None when nothing can start before something changes."""
+        if self._unchanged or len(self.live) >= self._max_concurrent:
+            return None
+        queues = sorted((queue[0], share) for share, queue in self._ready.items() if queue)
+        if not queues:
+            return None
+        (_, _, head), share = queues[0]
+        if seat := self.capacity.seat(share):
+            return self._admit(head, seat, now)
+        reservation = self.capacity.reserve(share, [(max(run.ends, now), run.seat) for run in self.live.values()])
+        for (_, _, run_id), smaller in queues[1:] if reservation else ():
+            assert reservation is not None
+            ends_in_time = now + self.nodes[run_id].cost <= reservation.time
+            fits = self.capacity.seat(smaller) if ends_in_time else self.capacity.seat_beside(reservation, smaller)
+            if fits:
+                return self._admit(run_id, fits, now)
+        self._unchanged = True
+        return None
+
+    def finish(self, run_id: str) -> None:
+        """A live run is done: its room is free and its children may be ready."""
+        self._leave(run_id, RunState.DONE)
+        for child in self._children[run_id]:
+            self._missing[child] -= 1
+            if not self._missing[child] and self._states[child] is RunState.WAITING:
+                self._make_ready(child)
+
+    def fail(self, run_id: str) -> None:
+        """A live run ended without a record: its descendants are blocked, nothing else."""
+        self._leave(run_id, RunState.FAILED)
+        pending = list(self._children[run_id])
+        while pending:
+            child = pending.pop()
+            if self._states[child] is not RunState.BLOCKED:
+                self._states[child] = RunState.BLOCKED
+                self.blocked_by[child] = run_id
+                pending.extend(self._children[child])
+
+    def resize(self, machines: Sequence[Machine]) -> None:
+        """Follow the cluster when machines join or leave. Runs on a lost machine stay live until they are ended."""
+        if set(machines) != set(self.capacity.machines):
+            self.capacity.resize(machines, [run.seat for run in self.live.values()])
+            self._unchanged = False
+
+    def state(self, run_id: str) -> RunState:
+        """Where a run stands."""
+        return self._states[run_id]
+
+    @property
+    def num_ready(self) -> int:
+        """Runs whose parents are all done and that have not started."""
+        return sum(len(queue) for queue in self._ready.values())
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is live and nothing can become live."""
+        return not self.live and not self.num_ready
+
+    def _make_ready(self, run_id: str) -> None:
+        self._states[run_id] = RunState.READY
+        entry = (-self.ranks[run_id], self._order[run_id], run_id)
+        heapq.heappush(self._ready[self.nodes[run_id].share], entry)
+        self._unchanged = False
+
+    def _admit(self, run_id: str, seat: Seat, now: float) -> str:
+        heapq.heappop(self._ready[self.nodes[run_id].share])
+        self.capacity.take(seat)
+        self.live[run_id] = Live(seat=seat, started=now, ends=now + self.nodes[run_id].cost)
+        self._states[run_id] = RunState.LIVE
+        return run_id
+
+    def _leave(self, run_id: str, state: RunState) -> None:
+        self.capacity.give_back(self.live.pop(run_id).seat)
+        self._states[run_id] = state
+        self._unchanged = False
+
+
+def ranks(nodes: Mapping[str, Node], done: Collection[str]) -> dict[str, float]:
+    """Seconds from the start of each unfinished run to the end of the longest chain that it begins.
+
+    `nodes` has parents before children; raises ValueError for a parent that is neither there nor done.
+    """
+    longest: defaultdict[str, float] = defaultdict(float)
+    found: dict[str, float] = {}
+    seen: set[str] = set()
+    for run_id, node in nodes.items():
+        for parent in node.parents:
+            if parent not in seen and parent not in done:
+                raise ValueError(f"{node.name} starts from run {parent}, which comes neither before it nor is done")
+        seen.add(run_id)
+    for run_id, node in reversed(list(nodes.items())):
+        if run_id in done:
+            continue
+        found[run_id] = node.cost + longest[run_id]
+        for parent in node.parents:
+            longest[parent] = max(longest[parent], found[run_id])
+    return found

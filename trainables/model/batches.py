@@ -1,0 +1,104 @@
+"""Batches: rows of token ids -> the tensors an encoder takes.
+
+Shapes: B sequences (rows x choices), L longest sequence, P labelled positions of all sequences together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainables.tasks.formats.base import Encoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Tensors of some rows.
+
+    Attributes:
+        ids_BL: int64 token ids, padded.
+        mask_BL: int64, 1 for tokens and 0 for padding.
+        labels_R: int64 class or choice index a row.
+        sequence_P, position_P: which sequence and where in it each labelled position is (tagging, MLM).
+        targets_P: int64 tag or vocabulary index.
+        spans_R2: int64 start and end position.
+        lengths: sub-words of each sequence.
+        positions: labelled positions of each sequence.
+        group: sequences a row.
+    """
+
+    ids_BL: Tensor
+    mask_BL: Tensor
+    labels_R: Tensor
+    sequence_P: Tensor
+    position_P: Tensor
+    targets_P: Tensor
+    spans_R2: Tensor
+    lengths: tuple[int, ...]
+    positions: tuple[int, ...]
+    group: int
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        if self.ids_BL.device == device:
+            return self
+        moved = {
+            field.name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+            for field in fields(self)
+            for value in [getattr(self, field.name)]
+        }
+        return Batch(**moved)
+
+
+def loss_units(encoded: Encoded, rows: np.ndarray) -> int:
+    """Terms of the loss over some rows: labelled positions where a format has them, rows elsewhere."""
+    if encoded.word_positions:
+        return sum(len(encoded.word_positions[row]) for row in rows)
+    return len(rows)
+
+
+def collate(encoded: Encoded, rows: np.ndarray, pad_id: int) -> Batch:
+    """Pad the sequences of `rows` to the longest of them."""
+    group = encoded.group
+    sequences = [encoded.sequences[row * group + choice] for row in rows for choice in range(group)]
+    lengths = np.array([len(sequence) for sequence in sequences])
+    ids = np.full((len(sequences), lengths.max()), pad_id, np.int64)
+    filled = np.arange(lengths.max()) < lengths[:, None]
+    ids[filled] = np.concatenate(sequences)
+    positions = [encoded.word_positions[row] for row in rows] if encoded.word_positions else []
+    counts = [len(item) for item in positions]
+    return Batch(
+        ids_BL=torch.from_numpy(ids),
+        mask_BL=torch.from_numpy(filled.astype(np.int64)),
+        labels_R=torch.from_numpy(encoded.labels[rows] if len(encoded.labels) else np.zeros(0, np.int64)),
+        sequence_P=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
+        position_P=_joined(positions),
+        targets_P=_joined([encoded.tags[row] for row in rows] if encoded.tags else []),
+        spans_R2=torch.from_numpy(encoded.spans[rows] if len(encoded.spans) else np.zeros((0, 2), np.int64)),
+        lengths=tuple(int(length) for length in lengths),
+        positions=tuple(counts),
+        group=group,
+    )
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
+    joined = np.concatenate(arrays) if arrays else np.zeros(0)
+    return torch.from_numpy(joined.astype(np.int64))
+
+
+def micro_batches(encoded: Encoded, rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """Split the rows of one effective batch into forward passes of at most `size` rows, longest first; 0: one pass."""
+    if not size or size >= len(rows):
+        return [rows]
+    order = rows[np.argsort(-row_lengths(encoded)[rows], kind="stable")]
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def row_lengths(encoded: Encoded) -> np.ndarray:
+    """Longest sequence of each row, int64[R]."""
+    lengths = np.fromiter((len(sequence) for sequence in encoded.sequences), np.int64, len(encoded.sequences))
+    return lengths.reshape(-1, encoded.group).max(axis=1) if len(lengths) else lengths

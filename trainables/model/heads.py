@@ -1,0 +1,139 @@
+"""Task heads (protocol.md 2.2). Every head is new and random in every run, except the pretrained MLM head.
+
+Shapes: B sequences, L positions, H hidden size, C labels, R rows, P labelled positions, V vocabulary.
+A head turns hidden states into a loss *summed* over its terms, so that an effective batch may be split anywhere, and
+into one output array a row for `Format.decode`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.model.batches import Batch
+from trainables.tasks.formats.base import Format, Head
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class TaskHead(nn.Module, ABC):
+    """One task on top of the encoder."""
+
+    @abstractmethod
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+        """Cross-entropy summed over the batch's terms, fp32 scalar. `table_VH` is the word embedding (MLM only)."""
+
+    @abstractmethod
+    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
+        """One array a row, as `Format.decode` takes them."""
+
+
+class SequenceHead(TaskHead):
+    """Dropout, dense, tanh, dropout, linear on the vector of `<s>`; pair classification and multiple choice."""
+
+    def __init__(self, hidden: int, num_labels: int, dropout: float, *, choice: bool) -> None:
+        super().__init__()
+        self.choice = choice
+        self.dense = nn.Linear(hidden, hidden)
+        self.out = nn.Linear(hidden, 1 if choice else num_labels)
+        self.dropout = nn.Dropout(dropout)
+
+    def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
+        """fp32[R, C]: a row's labels, or its choices."""
+        first_BH = self.dropout(hidden_BLH[:, 0])
+        logits_BC = self.out(self.dropout(torch.tanh(self.dense(first_BH)))).float()
+        return logits_BC.view(-1, batch.group) if self.choice else logits_BC
+
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+        return functional.cross_entropy(self.logits(hidden_BLH, batch), batch.labels_R, reduction="sum")
+
+    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
+        return list(self.logits(hidden_BLH, batch).cpu().numpy())
+
+
+class TaggingHead(TaskHead):
+    """Dropout and linear on the first sub-word of every word."""
+
+    def __init__(self, hidden: int, num_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.out = nn.Linear(hidden, num_labels)
+        self.dropout = nn.Dropout(dropout)
+
+    def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
+        """fp32[P, C]."""
+        return self.out(self.dropout(hidden_BLH[batch.sequence_P, batch.position_P])).float()
+
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+        return functional.cross_entropy(self.logits(hidden_BLH, batch), batch.targets_P, reduction="sum")
+
+    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
+        best_P = self.logits(hidden_BLH, batch).argmax(-1).int().cpu().numpy()
+        return np.split(best_P, np.cumsum(batch.positions)[:-1])
+
+
+class SpanHead(TaskHead):
+    """Linear on every position: start and end logits; the loss is the mean of the two cross-entropies."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.out = nn.Linear(hidden, 2)
+
+    def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
+        """fp32[R, 2, L], minus infinity on padding."""
+        logits_B2L = self.out(hidden_BLH).float().transpose(1, 2)
+        return logits_B2L.masked_fill(batch.mask_BL[:, None] == 0, float("-inf"))
+
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+        logits_B2L = self.logits(hidden_BLH, batch)
+        return functional.cross_entropy(logits_B2L.flatten(0, 1), batch.spans_R2.flatten(), reduction="sum") / 2
+
+    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
+        logits_B2L = self.logits(hidden_BLH, batch).cpu().numpy()
+        return [logits[:, :length] for logits, length in zip(logits_B2L, batch.lengths, strict=True)]
+
+
+class MlmHead(TaskHead):
+    """Dense, GELU, layer norm, projection tied to the word embeddings, bias; at the masked positions only."""
+
+    def __init__(self, hidden: int, vocabulary: int, epsilon: float) -> None:
+        super().__init__()
+        self.dense = nn.Linear(hidden, hidden)
+        self.layer_norm = nn.LayerNorm(hidden, eps=epsilon)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+        hidden_PH = hidden_BLH[batch.sequence_P, batch.position_P]
+        shaped_PH = self.layer_norm(functional.gelu(self.dense(hidden_PH)))
+        logits_PV = functional.linear(shaped_PH, table_VH, self.bias).float()
+        return functional.cross_entropy(logits_PV, batch.targets_P, reduction="sum")
+
+    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
+        raise ValueError("the MLM head makes no predictions; it is a training loss only")
+
+
+def new_head(form: Format, hidden: int, dropout: float, deviation: float) -> TaskHead:
+    """A new random head for a format; weights normal with the encoder's initialiser `deviation`, biases zero."""
+    head: TaskHead
+    if form.head in (Head.CLASSIFICATION, Head.CHOICE):
+        head = SequenceHead(hidden, len(form.labels), dropout, choice=form.head is Head.CHOICE)
+    elif form.head is Head.TAGGING:
+        head = TaggingHead(hidden, len(form.labels), dropout)
+    elif form.head is Head.SPAN:
+        head = SpanHead(hidden)
+    else:
+        raise ValueError(f"no trainable head for {form.head}")
+    return initialise(head, deviation)
+
+
+def initialise(module: Module, deviation: float) -> Module:
+    """Draw linear weights from a normal distribution and set their biases to zero."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.normal_(part.weight, std=deviation)
+            nn.init.zeros_(part.bias)
+    return module

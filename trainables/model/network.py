@@ -1,0 +1,47 @@
+"""Network: one shared encoder and a head for each task that is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainables.model.batches import Batch
+from trainables.model.heads import TaskHead
+
+
+class Network(nn.Module):
+    """Encoder and heads. `vocabulary` holds the kept rows while the word embedding is trimmed."""
+
+    def __init__(self, encoder: nn.Module, heads: Mapping[str, TaskHead]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleDict(heads)
+        self.trimmed_ids: Tensor | None = None
+
+    @property
+    def word_embedding(self) -> nn.Embedding:
+        """The encoder's word embedding, trimmed or whole."""
+        embedding: nn.Embedding = self.encoder.get_input_embeddings()  # type: ignore[operator]
+        return embedding
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """Last hidden state, [B, L, H]."""
+        ids_BL = batch.ids_BL if self.trimmed_ids is None else self.trimmed_ids[batch.ids_BL]
+        return self.encoder(input_ids=ids_BL, attention_mask=batch.mask_BL).last_hidden_state
+
+    def loss_sum(self, task: str, batch: Batch) -> Tensor:
+        """Loss of a batch summed over its terms, fp32 scalar."""
+        return self._head(task).loss_sum(self.hidden(batch), batch, self.word_embedding.weight)
+
+    @torch.inference_mode()
+    def outputs(self, task: str, batch: Batch) -> list[np.ndarray]:
+        """One array a row for `Format.decode`."""
+        return self._head(task).outputs(self.hidden(batch), batch)
+
+    def _head(self, task: str) -> TaskHead:
+        head = self.heads[task]
+        assert isinstance(head, TaskHead)
+        return head

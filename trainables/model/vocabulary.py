@@ -1,0 +1,48 @@
+"""Exact vocabulary trimming: train only the embedding rows that the text uses, then put the full table back.
+
+A row that is never looked up has zero gradient. AdamW leaves its moments at zero, so the row changes by weight decay
+alone: the product of (1 - learning rate x weight decay) over the steps. `restore` applies that product.
+
+Shapes: V vocabulary, T kept rows, H hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainables.model.network import Network
+
+
+def used_ids(sequences: Iterable[np.ndarray], pad_id: int) -> np.ndarray:
+    """Sorted ids that occur in the sequences, with all ids up to `pad_id` so that padding keeps its own id."""
+    parts = [np.unique(np.concatenate(list(sequences))), np.arange(pad_id + 1)]
+    return np.unique(np.concatenate(parts)).astype(np.int64)
+
+
+def trim(network: Network, kept_T: np.ndarray) -> Tensor:
+    """Cut the word embedding to the rows `kept_T` and return the full table [V, H] for `restore`."""
+    whole = network.word_embedding
+    full_VH = whole.weight.detach()
+    kept = torch.from_numpy(kept_T).to(full_VH.device)
+    small = nn.Embedding(len(kept), whole.embedding_dim, padding_idx=whole.padding_idx, device=full_VH.device)
+    with torch.no_grad():
+        small.weight.copy_(full_VH[kept])
+    network.encoder.set_input_embeddings(small)  # type: ignore[operator]
+    lookup = torch.zeros(len(full_VH), dtype=torch.int64, device=full_VH.device)
+    lookup[kept] = torch.arange(len(kept), device=full_VH.device)
+    network.trimmed_ids = lookup
+    return full_VH
+
+
+def restore(network: Network, full_VH: Tensor, kept_T: np.ndarray, decay: float) -> None:
+    """Put the full table back: trained rows where kept, every other row shrunk by `decay`."""
+    small = network.word_embedding
+    whole = nn.Embedding(*full_VH.shape, padding_idx=small.padding_idx, _weight=full_VH * decay)
+    with torch.no_grad():
+        whole.weight[torch.from_numpy(kept_T).to(full_VH.device)] = small.weight
+    network.encoder.set_input_embeddings(whole)  # type: ignore[operator]
+    network.trimmed_ids = None

@@ -1,0 +1,160 @@
+"""Context of a run: its data, tokenizer, device and the notes it gathers for its record."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import torch
+
+from trainables.data.hub import DataSource, load, open_data
+from trainables.model.encoder import load_encoder, load_encoder_folder
+from trainables.model.tokenizer import load_tokenizer
+from trainables.phases.options import Options
+from trainables.record import DataUse, Record, Score
+from trainables.spec import RunSpec
+from trainables.store import Store
+from trainables.tasks.formats.base import Encoded
+from trainables.tasks.task import Split, Task
+
+ENCODER = "encoder"
+PREDICTIONS = "predictions"
+_LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pyarrow", "ray")
+
+
+@dataclasses.dataclass(kw_only=True)
+class Context:
+    """What the phases share while one run is computed."""
+
+    spec: RunSpec
+    name: str
+    store: Store
+    options: Options
+    uses: list[DataUse] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(self.options.threads)
+        torch.manual_seed(self.spec.seed)
+        _reset_peak(self.device)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the arithmetic happens."""
+        return torch.device(self.options.device)
+
+    @cached_property
+    def data(self) -> DataSource:
+        """The rows."""
+        return open_data(self.options.data)
+
+    @cached_property
+    def tokenizer(self):  # type: ignore[no-untyped-def]
+        """Fast tokenizer of the encoder."""
+        return load_tokenizer(self.options.encoder, self.spec.encoder.revision)
+
+    @cached_property
+    def work(self) -> Path:
+        """Folder private to this run's attempts."""
+        return self.store.work(self.spec.run_id)
+
+    def preference(self, task: str) -> str:
+        """The user's preferred source of a task; empty for the default."""
+        return self.options.repositories.get(task, "")
+
+    def encoder(self) -> torch.nn.Module:
+        """The parent's encoder, or the pretrained one. A parent that is not finished is an error."""
+        if self.spec.parent:
+            return load_encoder_folder(self.store.fetch(self.spec.parent, ENCODER)).to(self.device)
+        return load_encoder(self.options.encoder, self.spec.encoder.revision).to(self.device)
+
+    def encode(self, task: Task, split: Split, language: str, max_length: int, *, limit: int) -> Encoded:
+        """Load and tokenise one split of one language, and note what was read."""
+        loaded = load(task, split, language, self.data, limit=limit, preference=self.preference(task.name))
+        training = split is Split.TRAIN
+        encoded = task.format.encode(loaded.examples, self.tokenizer, max_length, training=training)
+        self.uses.extend(loaded.uses)
+        if training and (encoded.skipped or encoded.repaired):
+            self.notes.append(f"{task.name}: {encoded.repaired} answers re-located, {encoded.skipped} rows skipped")
+        return encoded
+
+    def languages(self, task: Task, split: Split) -> list[str]:
+        """Languages to measure: those the task has in this split, the sweep asks for, and the data holds."""
+        asked = [
+            code
+            for code in task.languages.get(split, ())
+            if not self.spec.data.languages or code in self.spec.data.languages
+        ]
+        held = [
+            code
+            for code in asked
+            if all(self.data.has(source) for source in task.files(split, code, self.preference(task.name)))
+        ]
+        absent = [code for code in asked if code not in held]
+        if absent:
+            self.notes.append(f"{task.name} {split}: no rows for {', '.join(absent)}")
+        return held
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the wall time of a block to `seconds[name]`."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+    def record(self, scores: list[Score], **training: object) -> Record:
+        """The record of this run; `training` holds the fields that only training runs have."""
+        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _processor()
+        return Record(
+            run_id=self.spec.run_id,
+            name=self.name,
+            spec=self.spec,
+            scores=tuple(scores),
+            seconds=dict(self.seconds),
+            peak_bytes=_peak(self.device),
+            device=f"{device}, {self.options.threads} threads" if self.device.type == "cpu" else device,
+            versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+            commit=os.environ.get("XSTILTS_COMMIT", ""),
+            data_use=tuple(self.uses),
+            notes=tuple(self.notes),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            **training,  # type: ignore[arg-type]
+        )
+
+
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # not Linux, or not allowed: the peak then covers the whole life of the worker
+
+
+def _peak(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return int(psutil.Process().memory_info().rss)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor()

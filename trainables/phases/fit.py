@@ -1,0 +1,185 @@
+"""fit: what intermediate and target runs share: rows, network, training, the best checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Generator, Mapping, Sequence
+
+from trainables.data.mlm import load_mlm
+from trainables.evaluation.predict import predict
+from trainables.model.encoder import load_mlm_head
+from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
+from trainables.model.network import Network
+from trainables.model.vocabulary import restore, trim, used_ids
+from trainables.phases.context import Context
+from trainables.phases.options import Progress
+from trainables.record import DevPoint, Score
+from trainables.spec import MlmLength, Optimisation
+from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.sentence import encode_texts
+from trainables.tasks.task import Split, Task
+from trainables.training.loop import Outcome, Training, TrainingSet
+from trainables.training.masking import Masking
+from trainables.training.mixing import MLM
+from trainables.training.optimiser import decay_factor
+
+CHECKPOINT = "checkpoint.safetensors"
+ENGLISH = "en"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A trained network at its best checkpoint, how it got there, and its English dev figures."""
+
+    network: Network
+    outcome: Outcome
+    scores: list[Score]
+
+    @property
+    def record_fields(self) -> dict[str, object]:
+        """The record fields that only training runs have."""
+        outcome = self.outcome
+        return {
+            "dev_curve": outcome.curve,
+            "best_step": outcome.best_step,
+            "steps": outcome.steps,
+            "planned_steps": outcome.planned_steps,
+            "tokens": outcome.tokens,
+        }
+
+
+def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fitted]:
+    """Train one network on `tasks`, and MLM when the spec says so; yields every dev evaluation."""
+    settings = context.spec.optimisation
+    assert settings
+    yield Progress(stage="load")
+    with context.stage("load"):
+        sets = [_training_set(context, task, settings) for task in tasks]
+        stopping = {task.name: _stopping_set(context, task, settings) for task in tasks}
+        if context.spec.mlm:
+            sets.append(_mlm_set(context, settings))
+        network = _network(context, tasks)
+        trimmed = _trim(context, network, [item.encoded for item in sets], list(stopping.values()))
+    training = Training(
+        network=network,
+        sets=sets,
+        settings=settings,
+        mlm_length=context.spec.mlm.length if context.spec.mlm else MlmLength.TASK_EPOCHS,
+        seed=context.spec.seed,
+        evaluate=lambda: _evaluate(context, network, tasks, stopping),
+        path=context.work / CHECKPOINT,
+        pad_id=context.tokenizer.pad_token_id,
+        micro_batch=context.options.micro_batch,
+        checkpoint_seconds=context.options.checkpoint_seconds,
+    )
+    outcome = yield from _reported(training)
+    context.seconds["train"] = outcome.seconds
+    if trimmed:
+        restore(network, *trimmed, decay_factor(outcome.best_step, outcome.planned_steps, settings))
+    rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
+    return Fitted(network=network, outcome=outcome, scores=_stopping_scores(outcome, rows))
+
+
+def _reported(training: Training) -> Generator[Progress, None, Outcome]:
+    """Run the training; its dev evaluations become progress."""
+    steps = training.planned_steps
+    running = training.run()
+    while True:
+        try:
+            point = next(running)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        yield Progress(
+            stage="train", step=point.step, planned_steps=steps, selection=point.selection, metrics=point.metrics
+        )
+
+
+def _training_set(context: Context, task: Task, settings: Optimisation) -> TrainingSet:
+    return TrainingSet(
+        name=task.name,
+        encoded=context.encode(task, Split.TRAIN, ENGLISH, settings.max_length, limit=context.spec.data.train_rows),
+    )
+
+
+def _stopping_set(context: Context, task: Task, settings: Optimisation) -> Encoded:
+    cap = context.spec.data.eval_rows
+    limit = min(settings.dev_rows, cap) if cap else settings.dev_rows
+    return context.encode(task, Split.STOPPING, ENGLISH, settings.max_length, limit=limit)
+
+
+def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
+    mlm = context.spec.mlm
+    assert mlm
+    loaded = load_mlm(mlm, context.data, limit=context.spec.data.train_rows)
+    context.uses.extend(loaded.uses)
+    context.notes.extend(loaded.notes)
+    masking = Masking(
+        probability=mlm.mask_probability,
+        mask_id=context.tokenizer.mask_token_id,
+        vocabulary=len(context.tokenizer),
+        special_ids=frozenset(context.tokenizer.all_special_ids),
+    )
+    encoded = encode_texts(loaded.examples, context.tokenizer, settings.max_length)
+    return TrainingSet(name=MLM, encoded=encoded, masking=masking)
+
+
+def _network(context: Context, tasks: Sequence[Task]) -> Network:
+    encoder = context.encoder()
+    config = encoder.config
+    heads: dict[str, TaskHead] = {}
+    for task in tasks:
+        heads[task.name] = new_head(
+            task.format, config.hidden_size, config.hidden_dropout_prob, config.initializer_range
+        )
+    if context.spec.mlm:
+        head = initialise(
+            MlmHead(config.hidden_size, config.vocab_size, config.layer_norm_eps), config.initializer_range
+        )
+        pretrained = load_mlm_head(context.options.encoder, config, context.spec.encoder.revision)
+        if pretrained:
+            head.load_state_dict(pretrained)
+        else:
+            context.notes.append(f"{context.spec.encoder.name} has no language-model head; a new one was trained")
+        heads[MLM] = head
+    return Network(encoder, heads).to(context.device)
+
+
+def _trim(context: Context, network: Network, *groups: Sequence[Encoded]):  # type: ignore[no-untyped-def]
+    if not context.options.trim_vocabulary or context.spec.mlm:
+        return None
+    sequences = [ids for group in groups for encoded in group for ids in encoded.sequences]
+    kept = used_ids(sequences, context.tokenizer.pad_token_id)
+    full = trim(network, kept)
+    context.notes.append(f"trained {len(kept):,} of {len(full):,} embedding rows")
+    return full, kept
+
+
+def _evaluate(
+    context: Context, network: Network, tasks: Sequence[Task], stopping: Mapping[str, Encoded]
+) -> tuple[float, dict[str, float]]:
+    """Selection figure (unweighted mean over the tasks of the mean of their selection metrics) and all metrics."""
+    metrics: dict[str, float] = {}
+    selections = []
+    for task in tasks:
+        encoded = stopping[task.name]
+        outputs = predict(
+            network, task.name, encoded, pad_id=context.tokenizer.pad_token_id, max_tokens=context.options.eval_tokens
+        )
+        predictions = task.format.decode(encoded, outputs)
+        scores = task.format.score(task.format.references(encoded.examples), predictions, ENGLISH)
+        metrics |= {f"{task.name}.{metric}": value for metric, value in scores.items()}
+        selections.append(statistics.fmean(scores[metric] for metric in task.selection))
+    return statistics.fmean(selections), metrics
+
+
+def _stopping_scores(outcome: Outcome, rows: Mapping[str, int]) -> list[Score]:
+    best: DevPoint = next(point for point in outcome.curve if point.step == outcome.best_step)
+    scores = []
+    for key, value in sorted(best.metrics.items()):
+        task, _, metric = key.partition(".")
+        scores.append(
+            Score(task=task, split=Split.STOPPING, language=ENGLISH, metric=metric, value=value, rows=rows[task])
+        )
+    return scores

@@ -1,0 +1,22 @@
+"""Intermediate phase: train the encoder on one English task or a mixture, with or without MLM; leave the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from trainables.model.encoder import save_encoder
+from trainables.phases.context import ENCODER, Context
+from trainables.phases.fit import fit
+from trainables.phases.options import Progress
+from trainables.record import Record
+from trainables.tasks.registry import task
+
+
+def run_intermediate(context: Context) -> Generator[Progress, None, Record]:
+    """Compute the run; its encoder is published before its record is returned."""
+    fitted = yield from fit(context, [task(name) for name in context.spec.tasks])
+    with context.stage("save"):
+        made = context.work / ENCODER
+        save_encoder(fitted.network.encoder, made)
+        context.store.publish(context.spec.run_id, ENCODER, made)
+    return context.record(fitted.scores, **fitted.record_fields)

@@ -1,0 +1,45 @@
+"""Options and progress of a run: what a caller may set without changing the result, and what a run tells on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to run, as opposed to what to compute; no part of the run's identity.
+
+    Attributes:
+        data: `hub`, `demo`, or the absolute path of a mirror folder.
+        encoder: where the pretrained encoder is loaded from: `bundled[:N]`, a hub id, or an absolute path.
+        repositories: task name -> preferred source (`Task.sources`), where not the default.
+        device: `cpu` or `cuda`.
+        threads: CPU threads of the arithmetic; fixed, since another number may round differently.
+        micro_batch: rows in one forward pass; 0 is the whole effective batch.
+        eval_tokens: sub-words (padding included) in one evaluation batch.
+        checkpoint_seconds: time between two checkpoints of a training run.
+        trim_vocabulary: train only the embedding rows in use and put the full table back, which changes nothing
+            (model/vocabulary.py).
+    """
+
+    data: str
+    encoder: str
+    repositories: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    threads: int = 1
+    micro_batch: int = 0
+    eval_tokens: int = 8192
+    checkpoint_seconds: float = 120.0
+    trim_vocabulary: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run stands. `selection` and `metrics` are those of the dev evaluation that was just made, if any."""
+
+    stage: str
+    step: int = 0
+    planned_steps: int = 0
+    selection: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)

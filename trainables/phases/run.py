@@ -1,0 +1,40 @@
+"""run: one run from its spec to its record, whatever its phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainables.phases.context import Context
+from trainables.phases.intermediate import run_intermediate
+from trainables.phases.options import Options, Progress
+from trainables.phases.retrieval import run_retrieval
+from trainables.phases.target import run_target
+from trainables.record import Record
+from trainables.spec import Phase, RunSpec
+from trainables.store import Store
+
+PHASES = {
+    Phase.INTERMEDIATE: run_intermediate,
+    Phase.TARGET: run_target,
+    Phase.RETRIEVAL: run_retrieval,
+}
+
+
+def run(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """Compute a run; yields Progress while it works and its Record last, after the store holds it.
+
+    Raises whatever stops it; nothing that was finished is lost, and a second call continues from the last checkpoint.
+    A missing parent raises MissingRunError: there is no fallback to the pretrained encoder.
+    """
+    context = Context(spec=spec, name=name, store=store, options=options)
+    record = yield from PHASES[spec.phase](context)
+    store.finish(record)
+    yield record
+
+
+def run_to_end(spec: RunSpec, name: str, store: Store, options: Options) -> Record:
+    """Compute a run and return its record."""
+    for item in run(spec, name, store, options):
+        if isinstance(item, Record):
+            return item
+    raise AssertionError("a run ends with its record")

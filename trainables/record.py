@@ -1,0 +1,102 @@
+"""Record: what a finished run leaves in writing.
+
+Scores are percent, unrounded, one a (task, split, language, metric).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from trainables.spec import RunSpec
+
+FORMAT = 1
+
+
+class BrokenRecordError(ValueError):
+    """A record file that cannot be read as a record of its run."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Score:
+    """One figure: percent over `rows` examples of one language (`split` is `dev` or `test`)."""
+
+    task: str
+    split: str
+    language: str
+    metric: str
+    value: float
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DevPoint:
+    """English dev evaluation after `step` updates; `selection` is the figure that chooses the checkpoint."""
+
+    step: int
+    selection: float
+    metrics: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataUse:
+    """Rows taken from one file: read after caps, dropped for want of a label, repaired or skipped answers."""
+
+    repository: str
+    config: str
+    split: str
+    rows: int
+    dropped: int = 0
+    repaired: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+    """A finished run. Written last and atomically: a run is finished if and only if its record exists."""
+
+    run_id: str
+    name: str
+    spec: RunSpec
+    scores: tuple[Score, ...]
+    dev_curve: tuple[DevPoint, ...] = ()
+    best_step: int = 0
+    steps: int = 0
+    planned_steps: int = 0
+    tokens: int = 0
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    peak_bytes: int = 0
+    device: str = ""
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    commit: str = ""
+    data_use: tuple[DataUse, ...] = ()
+    notes: tuple[str, ...] = ()
+    finished_at: str = ""
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """Readable JSON; the inverse of `from_json`."""
+        fields = dataclasses.asdict(dataclasses.replace(self, spec=None))  # type: ignore[arg-type]
+        return json.dumps(fields | {"spec": self.spec.to_dict()}, indent=1, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Read a record; raises BrokenRecordError when the text is cut, foreign or not of its own spec."""
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            if fields["format"] != FORMAT:
+                raise BrokenRecordError(f"record format {fields['format']!r}, this version reads {FORMAT}")
+            fields["spec"] = RunSpec.from_dict(fields["spec"])
+            fields["scores"] = tuple(Score(**item) for item in fields["scores"])
+            fields["dev_curve"] = tuple(DevPoint(**item) for item in fields["dev_curve"])
+            fields["data_use"] = tuple(DataUse(**item) for item in fields["data_use"])
+            fields["notes"] = tuple(fields["notes"])
+            record = cls(**fields)
+        except BrokenRecordError:
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            raise BrokenRecordError(f"not a record: {type(error).__name__}: {error}") from error
+        if record.run_id != record.spec.run_id:
+            raise BrokenRecordError(f"record says run {record.run_id}, its spec is run {record.spec.run_id}")
+        return record

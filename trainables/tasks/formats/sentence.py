@@ -1,0 +1,92 @@
+"""Single sentences: both sides of a bitext to be embedded, and text for masked language modelling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import numpy as np
+
+from trainables.metrics.accuracy import accuracy
+from trainables.tasks.examples import BitextExample, Example, TextExample
+from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
+from trainables.tasks.formats.tokens import encode_singles
+
+
+class Side(StrEnum):
+    """One language of a bitext."""
+
+    ENGLISH = "english"
+    """The queries."""
+    FOREIGN = "foreign"
+    """The sentences that are searched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentenceFormat(Format):
+    """Retrieval: sentences are embedded, and every English sentence looks for its foreign translation.
+
+    A prediction is the id of the foreign sentence found, the reference its own id. Scores `accuracy`.
+    """
+
+    head: ClassVar[Head] = Head.EMBEDDING
+
+    def encode(self, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int, *, training: bool) -> Encoded:
+        """The English side; `encode_side` names the side."""
+        return encode_side(examples, Side.ENGLISH, tokenizer, max_length)
+
+    def decode(self, encoded: Encoded, outputs: Sequence[np.ndarray]) -> list[Prediction]:
+        """Ids of the sentences found; `outputs` holds one array each, with the index of the nearest foreign sentence."""
+        return [encoded.examples[int(nearest)].id for nearest in outputs]
+
+    def references(self, examples: Sequence[Example]) -> list[str]:
+        """Ids of the aligned sentences."""
+        return [example.id for example in examples]
+
+    def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
+        """`accuracy`."""
+        return {"accuracy": accuracy(references, predictions)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlmFormat(Format):
+    """Masked language modelling: one sentence is one row (protocol.md 3.9). Masking is the engine's; nothing is scored."""
+
+    head: ClassVar[Head] = Head.MLM
+
+    def encode(self, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int, *, training: bool) -> Encoded:
+        """`<s> sentence </s>`, cut at the end."""
+        assert all(isinstance(example, TextExample) for example in examples)
+        texts = [example.text for example in examples if isinstance(example, TextExample)]
+        return _encoded(examples, texts, tokenizer, max_length)
+
+    def decode(self, encoded: Encoded, outputs: Sequence[np.ndarray]) -> list[Prediction]:
+        """Raise: the task has no predictions."""
+        raise TypeError("masked language modelling has no predictions")
+
+    def references(self, examples: Sequence[Example]) -> list[Any]:
+        """Raise: the task has no references."""
+        raise TypeError("masked language modelling has no references")
+
+    def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
+        """Raise: the task has no metrics."""
+        raise TypeError("masked language modelling has no metrics")
+
+
+def encode_side(examples: Sequence[Example], side: Side | str, tokenizer: Tokenizer, max_length: int) -> Encoded:
+    """`<s> sentence </s>` for one side of every bitext example, in order."""
+    chosen = Side(side)
+    assert all(isinstance(example, BitextExample) for example in examples)
+    pairs = [example for example in examples if isinstance(example, BitextExample)]
+    texts = [pair.english if chosen is Side.ENGLISH else pair.foreign for pair in pairs]
+    return _encoded(pairs, texts, tokenizer, max_length)
+
+
+def _encoded(examples: Sequence[Example], texts: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Encoded:
+    return Encoded(
+        examples=examples,
+        sequences=encode_singles(tokenizer, texts, max_length),
+        owners=np.arange(len(examples), dtype=np.int32),
+    )

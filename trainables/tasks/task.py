@@ -1,0 +1,115 @@
+"""Task: source + input format + labels + metrics + languages. No model in it, no rows in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from trainables.tasks.examples import Example
+from trainables.tasks.formats.base import Format
+
+
+class Role(StrEnum):
+    """Where a task stands in the grid."""
+
+    INTERMEDIATE = "intermediate"
+    TARGET = "target"
+    MLM = "mlm"
+
+
+class Split(StrEnum):
+    """What rows are for.
+
+    STOPPING is the English development set that chooses the checkpoint of a training run; DEV chooses the best
+    intermediate task of a target, in every language that has one; TEST is what is reported.
+    """
+
+    TRAIN = "train"
+    STOPPING = "stopping"
+    DEV = "dev"
+    TEST = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Rows of one file of a data repository.
+
+    Attributes:
+        repository: hub id, for example `google/xtreme`.
+        config: configuration of the repository.
+        split: split of the configuration.
+        columns: columns that must be there.
+        parse: row -> example, or None for a row that has no label and is dropped. Raises ValueError for a row that
+            breaks the schema (label out of range, lengths that differ).
+        keep: which rows belong to this source, for files that mix languages; None keeps all.
+        revision: commit of the repository to read from the hub.
+    """
+
+    repository: str
+    config: str
+    split: str
+    columns: tuple[str, ...]
+    parse: Callable[[Mapping[str, Any], str], Example | None]
+    keep: Callable[[Mapping[str, Any]], bool] | None = None
+    revision: str = "main"
+
+    @property
+    def path(self) -> str:
+        """`repository/config/split`, as in a mirror folder."""
+        return f"{self.repository}/{self.config}/{self.split}"
+
+
+Sources = Callable[[str], tuple[Source, ...]]
+"""Language code -> the sources that are concatenated for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One task of the paper.
+
+    Attributes:
+        name: what users type, for example `udpos`.
+        title: column or row heading, for example `POS`.
+        role: intermediate, target or MLM.
+        format: input format, which also decodes and scores.
+        metrics: reported metrics in order; the task score is their unweighted mean (protocol.md 5.5).
+        selection: metrics whose unweighted mean on STOPPING chooses the checkpoint (protocol.md 2.5).
+        languages: codes by split; English first where present. TRAIN and STOPPING are English.
+        sources: by repository preference name -> split -> language -> files. The first preference is the default.
+        reasons: why each further preference exists, by its name.
+        fine_tuning: targets with the same name here share one training run; the task's own name if alone.
+        max_length: longest input in sub-words.
+        num_train_rows: rows of the published training set (0 when it has none).
+        seed_stopping: shuffle STOPPING once with a fixed seed before taking its first rows (protocol.md 2.5).
+    """
+
+    name: str
+    title: str
+    role: Role
+    format: Format
+    metrics: tuple[str, ...]
+    selection: tuple[str, ...]
+    languages: Mapping[Split, tuple[str, ...]]
+    sources: Mapping[str, Mapping[Split, Sources]]
+    fine_tuning: str
+    max_length: int
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    num_train_rows: int = 0
+    seed_stopping: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether runs of this task train; retrieval tasks do not."""
+        return bool(self.languages.get(Split.TRAIN))
+
+    @property
+    def selection_split(self) -> Split:
+        """The split that chooses the best intermediate task: DEV, or TEST where a task has one set only."""
+        return Split.DEV if self.languages.get(Split.DEV) else Split.TEST
+
+    def files(self, split: Split, language: str, preference: str = "") -> tuple[Source, ...]:
+        """Sources of a split in a language; `preference` names one of `sources`, empty means the default."""
+        chosen = preference or next(iter(self.sources))
+        return self.sources[chosen][split](language)

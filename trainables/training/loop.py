@@ -1,0 +1,166 @@
+"""The one training loop: effective batches, dev evaluations, the best checkpoint, patience, resuming."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trainables.model.batches import collate, loss_units, micro_batches
+from trainables.model.network import Network
+from trainables.record import DevPoint
+from trainables.spec import MlmLength, Optimisation, Precision
+from trainables.tasks.formats.base import Encoded
+from trainables.training import checkpoint
+from trainables.training.masking import Masking
+from trainables.training.mixing import task_of_each_step, total_steps
+from trainables.training.optimiser import learning_rate, new_optimiser, set_learning_rate
+from trainables.training.order import RowOrder
+from trainables.training.stopping import best_point, evaluation_interval, out_of_patience
+
+
+class DivergedError(ValueError):
+    """Training left the range of numbers; the run failed and would fail again."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingSet:
+    """Encoded training rows of one task; `masking` makes it the MLM task."""
+
+    name: str
+    encoded: Encoded
+    masking: Masking | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a training run ended; the network holds the parameters of `best_step`."""
+
+    steps: int
+    planned_steps: int
+    best_step: int
+    tokens: int
+    seconds: float
+    curve: tuple[DevPoint, ...]
+
+
+@dataclasses.dataclass(kw_only=True)
+class Training:
+    """One training run.
+
+    Attributes:
+        network: trained in place.
+        sets: what is trained on.
+        settings: how.
+        mlm_length: total length with MLM.
+        seed: of row order, task order, masking and dropout.
+        evaluate: dev metrics of the network now, by `task.metric`, and the selection figure.
+        path: checkpoint file.
+        pad_id: padding id.
+        micro_batch: rows in one forward pass; 0 is the whole effective batch.
+        checkpoint_seconds: time between two checkpoints.
+    """
+
+    network: Network
+    sets: Sequence[TrainingSet]
+    settings: Optimisation
+    mlm_length: MlmLength
+    seed: int
+    evaluate: Callable[[], tuple[float, Mapping[str, float]]]
+    path: Path
+    pad_id: int
+    micro_batch: int
+    checkpoint_seconds: float
+    _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
+
+    @property
+    def planned_steps(self) -> int:
+        """Optimiser updates unless patience runs out."""
+        rows = {item.name: item.encoded.num_rows for item in self.sets}
+        settings = self.settings
+        return total_steps(rows, settings.batch_sizes, settings.epochs, settings.mixing_cap, self.mlm_length)
+
+    def run(self) -> Generator[DevPoint, None, Outcome]:
+        """Train to the end, or on from the checkpoint; yields every dev evaluation."""
+        settings, steps = self.settings, self.planned_steps
+        rows = {item.name: item.encoded.num_rows for item in self.sets}
+        sequence = task_of_each_step(rows, settings.mixing_cap, steps, self.seed)
+        orders = {name: RowOrder(count, settings.batch_sizes[name], self.seed, name) for name, count in rows.items()}
+        interval = evaluation_interval(steps, settings.max_eval_interval, settings.evaluations)
+        optimiser = new_optimiser(self.network, settings.weight_decay)
+        state = checkpoint.load(self.path, self.network, optimiser)
+        drawn = Counter(sequence[: state.step])
+        saved = time.monotonic()
+        started = saved - state.seconds
+        while state.step < steps and not (state.curve and out_of_patience(state.curve, settings.patience)):
+            name = sequence[state.step]
+            rate = learning_rate(state.step, steps, settings.learning_rate, settings.warmup_fraction)
+            set_learning_rate(optimiser, rate)
+            state.tokens += self._update(optimiser, name, orders[name].batch(drawn[name]), state.step)
+            drawn[name] += 1
+            state.step += 1
+            if state.step % interval == 0 or state.step == steps:
+                point = self._evaluate(state)
+                yield point
+            if time.monotonic() - saved >= self.checkpoint_seconds:
+                state.seconds = time.monotonic() - started
+                checkpoint.save(self.path, self.network, optimiser, state)
+                saved = time.monotonic()
+        checkpoint.load_snapshot(self.network, state.best)
+        return Outcome(
+            steps=state.step,
+            planned_steps=steps,
+            best_step=best_point(state.curve).step,
+            tokens=state.tokens,
+            seconds=time.monotonic() - started,
+            curve=tuple(state.curve),
+        )
+
+    def _update(self, optimiser: torch.optim.Optimizer, name: str, rows: np.ndarray, step: int) -> int:
+        """One optimiser update on exactly the rows of one effective batch; returns its sub-words."""
+        torch.manual_seed(_step_seed(self.seed, step))
+        source = next(item for item in self.sets if item.name == name)
+        encoded = source.encoded
+        if source.masking:
+            encoded = source.masking.apply(encoded, rows, np.random.default_rng((self.seed, 3, step)))
+            rows = np.arange(len(rows))
+        device = self.network.word_embedding.weight.device
+        units = max(1, loss_units(encoded, rows))
+        tokens = 0
+        total = torch.zeros((), device=device)
+        self.network.train()
+        optimiser.zero_grad(set_to_none=True)
+        for part in micro_batches(encoded, rows, self.micro_batch):
+            batch = collate(encoded, part, self.pad_id).to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision is Precision.BF16):
+                loss = self.network.loss_sum(name, batch) / units
+            loss.backward()
+            total += loss.detach()
+            tokens += sum(batch.lengths)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+        optimiser.step()
+        self._losses.append(total)
+        return tokens
+
+    def _evaluate(self, state: checkpoint.TrainingState) -> DevPoint:
+        losses = torch.stack(self._losses)
+        self._losses.clear()
+        if not losses.isfinite().all():
+            raise DivergedError(
+                f"the loss is not finite by step {state.step}; lower the learning rate {self.settings.learning_rate:g}"
+            )
+        selection, metrics = self.evaluate()
+        point = DevPoint(step=state.step, selection=selection, metrics=dict(metrics))
+        state.curve.append(point)
+        if best_point(state.curve) is point:
+            state.best = checkpoint.snapshot(self.network)
+        return point
+
+
+def _step_seed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence((seed, 4, step)).generate_state(1, np.uint64)[0] >> 1)
