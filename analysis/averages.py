@@ -168,7 +168,7 @@ def task_scores(frame: DataFrame) -> dict[tuple[CellKey, Split], TaskScore | Gap
     """
     values: dict[CellKey, dict[str, dict[str, dict[str, float]]]] = {}
     facts: dict[CellKey, tuple[str, bool, str]] = {}
-    targets = frame[frame["phase"] != Phase.INTERMEDIATE.value]
+    targets = frame[(frame["phase"] != Phase.INTERMEDIATE.value) & frame["split"].isin([Split.DEV, Split.TEST])]
     names = ["intermediate", "mlm", "target", "seed", "split", "metric", "language", "value", "run_id", "capped"]
     for row in zip(*(targets[name] for name in [*names, "restricted"]), strict=True):
         intermediate, mlm, target, seed, split, metric, language, value, run_id, capped, restricted = row

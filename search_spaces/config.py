@@ -47,7 +47,7 @@ def _member(enum: type[StrEnum]) -> BeforeValidator:
 
 def _gpu_share(value: Any) -> float:
     """0, a whole number, or 1/n: other fractions can hang in Ray."""
-    allowed = "allowed: auto, 0, a whole number, or a fraction 1/n such as 0.5, 0.25 or 1/3"
+    allowed = "allowed: 0, a whole number, or a fraction 1/n such as 0.5, 0.25 or 1/3"
     try:
         ratio = Ratio(str(value).strip())
     except (ValueError, ZeroDivisionError):
@@ -64,8 +64,7 @@ def _gpu_share(value: Any) -> float:
     return float(ratio)
 
 
-AUTO = "auto"
-GpuShare = Annotated[float | str, BeforeValidator(lambda value: AUTO if value == AUTO else _gpu_share(value))]
+GpuShare = Annotated[float, BeforeValidator(_gpu_share)]
 PrecisionName = Annotated[Precision, _member(Precision)]
 MlmLengthName = Annotated[MlmLength, _member(MlmLength)]
 
@@ -190,11 +189,11 @@ class RetrievalFields(Section):
 
 
 class GpuFields(Section):
-    """Share of a GPU that a run takes. `auto`: a whole one where this machine has any, none elsewhere."""
+    """Share of a GPU that a run takes, 0 for none. On a cluster without GPUs all runs take cores alone."""
 
-    intermediate: GpuShare = AUTO
-    target: GpuShare = AUTO
-    retrieval: GpuShare = AUTO
+    intermediate: GpuShare = 1.0
+    target: GpuShare = 1.0
+    retrieval: GpuShare = 1.0
     tasks: dict[str, GpuShare] = {}
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from search_spaces.config import (
     ClusterFields,
     DataFields,
     EncoderFields,
+    GpuFields,
     GridFields,
     IntermediateFields,
     MlmFields,
@@ -47,7 +48,7 @@ def demo() -> SweepConfig:
         ),
         mlm=MlmFields(sentences=1000, batch_size=16, mixing_cap=320),
         retrieval=RetrievalFields(max_length=128),
-        cluster=ClusterFields(cpus=1, threads=1),
+        cluster=ClusterFields(cpus=1, threads=1, gpus=GpuFields(intermediate=0, target=0, retrieval=0)),
     )  # fmt: skip
 
 

@@ -95,13 +95,6 @@ class Capacity:
                 return Reservation(time=time, seat=found, spare_cpus=room.cpus - share.cpus)
         return None
 
-    def resize(self, machines: Sequence[Machine], taken: Iterable[Seat]) -> None:
-        """Follow the cluster: machines that joined or left. `taken` are the seats occupied now."""
-        self.__init__(machines)  # type: ignore[misc]
-        for seat in taken:
-            if seat.machine in self._rooms:
-                self.take(seat)
-
     def check(self, share: Share, name: str) -> None:
         """Raise UnplaceableError unless some machine could hold the share when empty."""
         empty = Capacity(self.machines)

@@ -128,7 +128,11 @@ class Scheduler:
     def resize(self, machines: Sequence[Machine]) -> None:
         """Follow the cluster when machines join or leave. Runs on a lost machine stay live until they are ended."""
         if set(machines) != set(self.capacity.machines):
-            self.capacity.resize(machines, [run.seat for run in self.live.values()])
+            self.capacity = Capacity(machines)
+            names = {machine.name for machine in machines}
+            for run in self.live.values():
+                if run.seat.machine in names:
+                    self.capacity.take(run.seat)
             self._unchanged = False
 
     def state(self, run_id: str) -> RunState:

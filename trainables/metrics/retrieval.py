@@ -67,9 +67,7 @@ def mine(forward: Neighbours, backward: Neighbours) -> Candidates:
     every_source, every_target = np.arange(len(forward_best)), np.arange(len(backward_best))
     sources = np.concatenate([every_source, backward.indices[every_target, backward_best]])
     targets = np.concatenate([forward.indices[every_source, forward_best], every_target])
-    scores = np.concatenate(
-        [forward_margin[every_source, forward_best], backward_margin[every_target, backward_best]]
-    )
+    scores = np.concatenate([forward_margin[every_source, forward_best], backward_margin[every_target, backward_best]])
     return _one_to_one(sources, targets, scores)
 
 
@@ -109,9 +107,7 @@ def best_threshold(
     return float(scores[best]) if best + 1 == len(pairs) else (float(scores[best]) + float(scores[best + 1])) / 2
 
 
-def accepted(
-    pairs: Sequence[tuple[str, str]], scores: Sequence[float], threshold: float
-) -> list[tuple[str, str]]:
+def accepted(pairs: Sequence[tuple[str, str]], scores: Sequence[float], threshold: float) -> list[tuple[str, str]]:
     """The pairs with a score of at least `threshold`."""
     return [pair for pair, score in zip(pairs, scores, strict=True) if score >= threshold]
 

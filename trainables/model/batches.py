@@ -6,7 +6,7 @@ Shapes: B sequences (rows x choices), L longest sequence, P labelled positions o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -46,12 +46,8 @@ class Batch:
         """The same batch on a device."""
         if self.ids_BL.device == device:
             return self
-        moved = {
-            field.name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-            for field in fields(self)
-            for value in [getattr(self, field.name)]
-        }
-        return Batch(**moved)
+        moved = {field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)[:-3]}
+        return replace(self, **moved)
 
 
 def loss_units(encoded: Encoded, rows: np.ndarray) -> int:

@@ -46,7 +46,7 @@ class SequenceHead(TaskHead):
     def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
         """fp32[R, C]: a row's labels, or its choices."""
         first_BH = self.dropout(hidden_BLH[:, 0])
-        logits_BC = self.out(self.dropout(torch.tanh(self.dense(first_BH)))).float()
+        logits_BC = _full(self.out(self.dropout(torch.tanh(self.dense(first_BH)))))
         return logits_BC.view(-1, batch.group) if self.choice else logits_BC
 
     def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class TaggingHead(TaskHead):
 
     def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
         """fp32[P, C]."""
-        return self.out(self.dropout(hidden_BLH[batch.sequence_P, batch.position_P])).float()
+        return _full(self.out(self.dropout(hidden_BLH[batch.sequence_P, batch.position_P])))
 
     def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
         return functional.cross_entropy(self.logits(hidden_BLH, batch), batch.targets_P, reduction="sum")
@@ -85,7 +85,7 @@ class SpanHead(TaskHead):
 
     def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
         """fp32[R, 2, L], minus infinity on padding."""
-        logits_B2L = self.out(hidden_BLH).float().transpose(1, 2)
+        logits_B2L = _full(self.out(hidden_BLH)).transpose(1, 2)
         return logits_B2L.masked_fill(batch.mask_BL[:, None] == 0, float("-inf"))
 
     def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
@@ -109,11 +109,16 @@ class MlmHead(TaskHead):
     def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
         hidden_PH = hidden_BLH[batch.sequence_P, batch.position_P]
         shaped_PH = self.layer_norm(functional.gelu(self.dense(hidden_PH)))
-        logits_PV = functional.linear(shaped_PH, table_VH, self.bias).float()
+        logits_PV = _full(functional.linear(shaped_PH, table_VH, self.bias))
         return functional.cross_entropy(logits_PV, batch.targets_P, reduction="sum")
 
     def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
         raise ValueError("the MLM head makes no predictions; it is a training loss only")
+
+
+def _full(logits: Tensor) -> Tensor:
+    """Logits of half precision in fp32, so that the softmax is not rounded to 8 bits."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
 def new_head(form: Format, hidden: int, dropout: float, deviation: float) -> TaskHead:

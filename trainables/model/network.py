@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from trainables.model.batches import Batch
 from trainables.model.heads import TaskHead
@@ -15,7 +16,7 @@ from trainables.model.heads import TaskHead
 class Network(nn.Module):
     """Encoder and heads. `vocabulary` holds the kept rows while the word embedding is trimmed."""
 
-    def __init__(self, encoder: nn.Module, heads: Mapping[str, TaskHead]) -> None:
+    def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, TaskHead]) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
@@ -24,7 +25,7 @@ class Network(nn.Module):
     @property
     def word_embedding(self) -> nn.Embedding:
         """The encoder's word embedding, trimmed or whole."""
-        embedding: nn.Embedding = self.encoder.get_input_embeddings()  # type: ignore[operator]
+        embedding: nn.Embedding = self.encoder.get_input_embeddings()
         return embedding
 
     def hidden(self, batch: Batch) -> Tensor:

@@ -9,6 +9,7 @@ Shapes: V vocabulary, T kept rows, H hidden size.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,26 +24,32 @@ def used_ids(sequences: Iterable[np.ndarray], pad_id: int) -> np.ndarray:
     return np.unique(np.concatenate(parts)).astype(np.int64)
 
 
-def trim(network: Network, kept_T: np.ndarray) -> Tensor:
-    """Cut the word embedding to the rows `kept_T` and return the full table [V, H] for `restore`."""
+@dataclass(frozen=True)
+class Trimmed:
+    """What `restore` needs: the table as it was and the kept rows."""
+
+    full_VH: Tensor
+    kept_T: np.ndarray
+
+
+def trim(network: Network, kept_T: np.ndarray) -> Trimmed:
+    """Cut the word embedding to the rows `kept_T`."""
     whole = network.word_embedding
     full_VH = whole.weight.detach()
     kept = torch.from_numpy(kept_T).to(full_VH.device)
-    small = nn.Embedding(len(kept), whole.embedding_dim, padding_idx=whole.padding_idx, device=full_VH.device)
-    with torch.no_grad():
-        small.weight.copy_(full_VH[kept])
-    network.encoder.set_input_embeddings(small)  # type: ignore[operator]
+    small = nn.Embedding(len(kept), whole.embedding_dim, padding_idx=whole.padding_idx, _weight=full_VH[kept])
+    network.encoder.set_input_embeddings(small)
     lookup = torch.zeros(len(full_VH), dtype=torch.int64, device=full_VH.device)
     lookup[kept] = torch.arange(len(kept), device=full_VH.device)
     network.trimmed_ids = lookup
-    return full_VH
+    return Trimmed(full_VH, kept_T)
 
 
-def restore(network: Network, full_VH: Tensor, kept_T: np.ndarray, decay: float) -> None:
+def restore(network: Network, trimmed: Trimmed, decay: float) -> None:
     """Put the full table back: trained rows where kept, every other row shrunk by `decay`."""
     small = network.word_embedding
-    whole = nn.Embedding(*full_VH.shape, padding_idx=small.padding_idx, _weight=full_VH * decay)
-    with torch.no_grad():
-        whole.weight[torch.from_numpy(kept_T).to(full_VH.device)] = small.weight
-    network.encoder.set_input_embeddings(whole)  # type: ignore[operator]
+    table_VH = trimmed.full_VH * decay
+    table_VH[torch.from_numpy(trimmed.kept_T).to(table_VH.device)] = small.weight.detach()
+    whole = nn.Embedding(len(table_VH), small.embedding_dim, padding_idx=small.padding_idx, _weight=table_VH)
+    network.encoder.set_input_embeddings(whole)
     network.trimmed_ids = None

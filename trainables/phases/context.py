@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import torch
+from transformers import PreTrainedModel
 
 from trainables.data.hub import DataSource, load, open_data
 from trainables.model.encoder import load_encoder, load_encoder_folder
@@ -72,7 +73,7 @@ class Context:
         """The user's preferred source of a task; empty for the default."""
         return self.options.repositories.get(task, "")
 
-    def encoder(self) -> torch.nn.Module:
+    def encoder(self) -> PreTrainedModel:
         """The parent's encoder, or the pretrained one. A parent that is not finished is an error."""
         if self.spec.parent:
             return load_encoder_folder(self.store.fetch(self.spec.parent, ENCODER)).to(self.device)

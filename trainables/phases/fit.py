@@ -11,7 +11,7 @@ from trainables.evaluation.predict import predict
 from trainables.model.encoder import load_mlm_head
 from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
 from trainables.model.network import Network
-from trainables.model.vocabulary import restore, trim, used_ids
+from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
 from trainables.phases.context import Context
 from trainables.phases.options import Progress
 from trainables.record import DevPoint, Score
@@ -60,7 +60,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
         if context.spec.mlm:
             sets.append(_mlm_set(context, settings))
         network = _network(context, tasks)
-        trimmed = _trim(context, network, [item.encoded for item in sets], list(stopping.values()))
+        trimmed = _trim(context, network, [*(item.encoded for item in sets), *stopping.values()])
     training = Training(
         network=network,
         sets=sets,
@@ -76,7 +76,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
     outcome = yield from _reported(training)
     context.seconds["train"] = outcome.seconds
     if trimmed:
-        restore(network, *trimmed, decay_factor(outcome.best_step, outcome.planned_steps, settings))
+        restore(network, trimmed, decay_factor(outcome.best_step, outcome.planned_steps, settings))
     rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
     return Fitted(network=network, outcome=outcome, scores=_stopping_scores(outcome, rows))
 
@@ -146,14 +146,14 @@ def _network(context: Context, tasks: Sequence[Task]) -> Network:
     return Network(encoder, heads).to(context.device)
 
 
-def _trim(context: Context, network: Network, *groups: Sequence[Encoded]):  # type: ignore[no-untyped-def]
+def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimmed | None:
+    """Keep the embedding rows that training and dev text use; MLM scores the whole vocabulary, so it keeps all."""
     if not context.options.trim_vocabulary or context.spec.mlm:
         return None
-    sequences = [ids for group in groups for encoded in group for ids in encoded.sequences]
-    kept = used_ids(sequences, context.tokenizer.pad_token_id)
-    full = trim(network, kept)
-    context.notes.append(f"trained {len(kept):,} of {len(full):,} embedding rows")
-    return full, kept
+    ids = used_ids((ids for encoded in used for ids in encoded.sequences), context.tokenizer.pad_token_id)
+    trimmed = trim(network, ids)
+    context.notes.append(f"trained {len(ids):,} of {len(trimmed.full_VH):,} embedding rows")
+    return trimmed
 
 
 def _evaluate(

@@ -33,6 +33,15 @@ class Split(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Keep:
+    """The rows of a file that mixes languages which belong to one: `column` begins with `prefix`, or equals it."""
+
+    column: str
+    prefix: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """Rows of one file of a data repository.
 
@@ -41,8 +50,11 @@ class Source:
         config: configuration of the repository.
         split: split of the configuration.
         columns: columns that must be there.
-        parse: row -> example, or None for a row that has no label and is dropped. Raises ValueError for a row that
-            breaks the schema (label out of range, lengths that differ).
+        parse: (row, id) -> example, or None for a row that has no label and is dropped. The row holds `columns` as
+            Python values; where the file declares label names (`ClassLabel`) they stand in place of the numbers, and
+            None in place of -1, so that no parser ever sees a label number that depends on an order. The id names the
+            row (`config.split.number`) for data sets without ids of their own. Raises ValueError for a row that
+            breaks the schema (unknown label, lengths that differ).
         keep: which rows belong to this source, for files that mix languages; None keeps all.
         revision: commit of the repository to read from the hub.
     """
@@ -52,7 +64,7 @@ class Source:
     split: str
     columns: tuple[str, ...]
     parse: Callable[[Mapping[str, Any], str], Example | None]
-    keep: Callable[[Mapping[str, Any]], bool] | None = None
+    keep: Keep | None = None
     revision: str = "main"
 
     @property

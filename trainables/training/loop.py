@@ -104,13 +104,15 @@ class Training:
             state.tokens += self._update(optimiser, name, orders[name].batch(drawn[name]), state.step)
             drawn[name] += 1
             state.step += 1
-            if state.step % interval == 0 or state.step == steps:
-                point = self._evaluate(state)
-                yield point
+            evaluated = state.step % interval == 0 or state.step == steps
+            if evaluated:
+                self._evaluate(state)
             if time.monotonic() - saved >= self.checkpoint_seconds:
                 state.seconds = time.monotonic() - started
                 checkpoint.save(self.path, self.network, optimiser, state)
                 saved = time.monotonic()
+            if evaluated:
+                yield state.curve[-1]
         checkpoint.load_snapshot(self.network, state.best)
         return Outcome(
             steps=state.step,
@@ -147,7 +149,7 @@ class Training:
         self._losses.append(total)
         return tokens
 
-    def _evaluate(self, state: checkpoint.TrainingState) -> DevPoint:
+    def _evaluate(self, state: checkpoint.TrainingState) -> None:
         losses = torch.stack(self._losses)
         self._losses.clear()
         if not losses.isfinite().all():
@@ -159,7 +161,6 @@ class Training:
         state.curve.append(point)
         if best_point(state.curve) is point:
             state.best = checkpoint.snapshot(self.network)
-        return point
 
 
 def _step_seed(seed: int, step: int) -> int:

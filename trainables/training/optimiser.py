@@ -34,7 +34,8 @@ def decay_factor(steps: int, total: int, settings: Optimisation) -> float:
 
 def new_optimiser(module: nn.Module, weight_decay: float) -> torch.optim.AdamW:
     """AdamW over all parameters; none of the biases and layer-norm weights decay."""
-    decayed, plain = [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for owner in module.modules():
         for name, parameter in owner.named_parameters(recurse=False):
             exempt = isinstance(owner, nn.LayerNorm) or name == "bias"

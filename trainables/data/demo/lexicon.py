@@ -125,15 +125,10 @@ def languages() -> list[str]:
     return ["en", *(code for code in codes if code != "en")]
 
 
-def _concepts(
-    section: configparser.SectionProxy, usual: str, tags: dict[str, str]
-) -> dict[str, dict[str, Phrase]]:
+def _concepts(section: configparser.SectionProxy, usual: str, tags: dict[str, str]) -> dict[str, dict[str, Phrase]]:
     columns = section.get("columns", "form").split()
     return {
-        concept: {
-            column: _phrase(form, usual, tags)
-            for column, form in zip(columns, forms.split("|"), strict=False)
-        }
+        concept: {column: _phrase(form, usual, tags) for column, form in zip(columns, forms.split("|"), strict=False)}
         for concept, forms in section.items()
         if concept != "columns"
     }

@@ -49,7 +49,9 @@ def inferences(seed: str, *counts: int) -> list[list[Inference]]:
         labels = iter(NLI_NAMES[number % 3] for number in range(count))
         split = []
         for label in labels:
-            split += distinct(lambda label=label: _draw(rng, label), 1, seen, lambda item: (item.premise, item.hypothesis))
+            split += distinct(
+                lambda label=label: _draw(rng, label), 1, seen, lambda item: (item.premise, item.hypothesis)
+            )
         splits.append(split)
     return splits
 
@@ -83,9 +85,7 @@ def snli_rows(items: list[Inference]) -> list[dict]:
 
 def anli_rows(items: list[Inference], round_name: str) -> list[dict]:
     """Rows of one round of `facebook/anli`."""
-    return [
-        {"uid": f"{round_name}-{number:04}", **row, "reason": ""} for number, row in enumerate(snli_rows(items))
-    ]
+    return [{"uid": f"{round_name}-{number:04}", **row, "reason": ""} for number, row in enumerate(snli_rows(items))]
 
 
 def xnli_rows(items: list[Inference], languages: list[str]) -> list[dict]:
@@ -94,9 +94,7 @@ def xnli_rows(items: list[Inference], languages: list[str]) -> list[dict]:
     for language in languages:
         for item in items:
             premise, hypothesis = item.texts(load_lexicon(language))
-            rows.append(
-                {"language": language, "sentence1": premise, "sentence2": hypothesis, "gold_label": item.label}
-            )
+            rows.append({"language": language, "sentence1": premise, "sentence2": hypothesis, "gold_label": item.label})
     return rows
 
 

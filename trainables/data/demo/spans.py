@@ -99,9 +99,7 @@ def _clashes(events: list[Event]) -> bool:
 def _tell(lexicon: Lexicon, story: Story) -> tuple[str, list[Sentence], list[int]]:
     """The context, its sentences and where each starts."""
     gap = lexicon.sentence_gap
-    sentences = [
-        realise(lexicon, event, "alt" if number % 2 else "") for number, event in enumerate(story.events)
-    ]
+    sentences = [realise(lexicon, event, "alt" if number % 2 else "") for number, event in enumerate(story.events)]
     starts, position = [], 0
     for sentence in sentences:
         starts.append(position)

@@ -16,9 +16,7 @@ def wikipedia_rows(language: str) -> list[dict]:
     said = iter(realise(lexicon, *item).text for item in items)
     rows = []
     for number in range(_ARTICLES):
-        paragraphs = [
-            lexicon.sentence_gap.join(next(said) for _ in range(_SENTENCES)) for _ in range(_PARAGRAPHS)
-        ]
+        paragraphs = [lexicon.sentence_gap.join(next(said) for _ in range(_SENTENCES)) for _ in range(_PARAGRAPHS)]
         rows.append(
             {
                 "id": str(number + 1),

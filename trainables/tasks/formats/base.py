@@ -47,6 +47,9 @@ class Tokenizer(Protocol):
     def __call__(self, text: Any, /, **options: Any) -> Any:
         """Encode one text or a list of texts."""
 
+    def convert_tokens_to_ids(self, tokens: str, /) -> Any:
+        """Id of a vocabulary entry."""
+
     def __len__(self) -> int:
         """Size of the vocabulary."""
 

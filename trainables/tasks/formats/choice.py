@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from trainables.tasks.formats.tokens import encode_pairs
 class ChoiceFormat(Format):
     """`labels` name the choices in order; every example has as many choices. Scores `accuracy`."""
 
-    head: ClassVar[Head] = Head.CHOICE
+    head: Head = field(default=Head.CHOICE, init=False)
     labels: tuple[str, ...]
 
     def encode(self, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int, *, training: bool) -> Encoded:

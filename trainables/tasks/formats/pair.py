@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class PairFormat(Format):
     Scores `accuracy`, and `f1` of the label `positive` where one is named.
     """
 
-    head: ClassVar[Head] = Head.CLASSIFICATION
+    head: Head = field(default=Head.CLASSIFICATION, init=False)
     labels: tuple[str, ...]
     positive: str = ""
 

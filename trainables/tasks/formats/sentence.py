@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class SentenceFormat(Format):
     A prediction is the id of the foreign sentence found, the reference its own id. Scores `accuracy`.
     """
 
-    head: ClassVar[Head] = Head.EMBEDDING
+    head: Head = field(default=Head.EMBEDDING, init=False)
 
     def encode(self, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int, *, training: bool) -> Encoded:
         """The English side; `encode_side` names the side."""
@@ -54,7 +54,7 @@ class SentenceFormat(Format):
 class MlmFormat(Format):
     """Masked language modelling: one sentence is one row (protocol.md 3.9). Masking is the engine's; nothing is scored."""
 
-    head: ClassVar[Head] = Head.MLM
+    head: Head = field(default=Head.MLM, init=False)
 
     def encode(self, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int, *, training: bool) -> Encoded:
         """`<s> sentence </s>`, cut at the end."""

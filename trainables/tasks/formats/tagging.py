@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class TaggingFormat(Format):
     them again, so that every word is scored. Scores `accuracy` over words and, with `chunk_f1`, `f1` over chunks.
     """
 
-    head: ClassVar[Head] = Head.TAGGING
+    head: Head = field(default=Head.TAGGING, init=False)
     labels: tuple[str, ...]
     chunk_f1: bool = True
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,9 @@ class Layout:
         if not first or not second or not special[-1]:
             raise ValueError(f"the tokenizer must put special tokens around texts, it made {ids} of a pair")
         end_of_first = max(position for position in texts if position < second) + 1
-        return cls(before=tuple(ids[:first]), between=tuple(ids[end_of_first:second]), after=tuple(ids[texts[-1] + 1 :]))
+        return cls(
+            before=tuple(ids[:first]), between=tuple(ids[end_of_first:second]), after=tuple(ids[texts[-1] + 1 :])
+        )
 
     @property
     def num_single(self) -> int:
@@ -85,9 +86,7 @@ def cut_pair(first: int, second: int, room: int) -> tuple[int, int]:
     return kept, room - kept
 
 
-def encode_pairs(
-    tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], max_length: int
-) -> list[IntArray]:
+def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], max_length: int) -> list[IntArray]:
     """`<s> A </s></s> B </s>` for every pair, over-long pairs cut from the end of the longer side (protocol.md 2.1)."""
     layout = Layout.of(tokenizer)
     firsts = token_ids(tokenizer, [first for first, _ in pairs])
@@ -111,5 +110,5 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
         yield list(texts[start : start + TEXTS_AT_ONCE])
 
 
-def _ids(ids: Iterable[Any]) -> IntArray:
-    return np.array(tuple(ids), dtype=np.int32)
+def _ids(ids: Sequence[int]) -> IntArray:
+    return np.array(ids, dtype=np.int32)

@@ -1,0 +1,273 @@
+"""The plan: cells of the grid -> runs -> a graph of nodes. Work that cells share is one run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from search_spaces import resolve
+from search_spaces.config import SweepConfig
+from search_spaces.encoders import EncoderSize, encoder_size
+from search_spaces.fields import mixture_members, target_names
+from search_spaces.grid import NONE, Cell, cells
+from search_spaces.published import MULTI_TASK
+from sweep.cost import run_seconds
+from sweep.nodes import Node, Plan, Share
+from trainables.data.hub import DataSource, missing, open_data
+from trainables.data.mlm import missing_mlm, mlm_sources
+from trainables.spec import DataRef, EncoderRef, Phase, RunSpec
+from trainables.tasks import registry
+from trainables.tasks.task import Source, Split, Task
+
+ENGLISH = "en"
+
+
+class NoRowsError(ValueError):
+    """Rows that a run needs are not there; its cells go without."""
+
+
+def build_plan(config: SweepConfig, data: DataSource | None = None) -> Plan:
+    """The graph of runs that fills the grid, parents before children.
+
+    A cell whose rows are missing goes to `without_data` with the reason; stand-ins and single missing languages go to
+    the notes. Raises ValueError for settings that no run can have, DataError for data that cannot be opened.
+    """
+    return _Planner(config, data or open_data(config.data.source)).plan()
+
+
+class _Planner:
+    """State of one planning: runs made so far, why others cannot be, and notes."""
+
+    def __init__(self, config: SweepConfig, data: DataSource) -> None:
+        self.config = config
+        self.data = data
+        self.nodes: dict[str, Node] = {}
+        self.notes: dict[str, None] = {}
+        self._parents: dict[tuple[str, bool, int], str | NoRowsError] = {}
+        self._children: dict[tuple[str, tuple[str, ...], int], str] = {}
+        self._measured: dict[str, tuple[str, ...] | NoRowsError] = {}
+        self._fingerprints: dict[tuple[str, ...], str] = {}
+
+    def plan(self) -> Plan:
+        grid = self.config.grid
+        found: dict[Cell, str] = {}
+        without: dict[Cell, str] = {}
+        for cell in cells(grid.intermediates, grid.mlm, grid.targets, grid.seeds):
+            try:
+                found[cell] = self._run_of(cell)
+            except NoRowsError as error:
+                without[cell] = str(error)
+        return Plan(nodes=self._in_order(), cells=found, without_data=without, notes=tuple(self.notes))
+
+    @cached_property
+    def encoder(self) -> EncoderRef:
+        """What all runs start from."""
+        return resolve.encoder_ref(self.config)
+
+    @cached_property
+    def size(self) -> EncoderSize:
+        """Geometry of the encoder."""
+        return encoder_size(self.config.encoder.name, self.config.encoder.revision)
+
+    def _in_order(self) -> dict[str, Node]:
+        """Intermediate runs that a cell needs, then the runs that start from them."""
+        needed = {parent for node in self.nodes.values() for parent in node.parents}
+        first = {id_: node for id_, node in self.nodes.items() if id_ in needed}
+        rest = {id_: node for id_, node in self.nodes.items() if node.spec.phase is not Phase.INTERMEDIATE}
+        return first | rest
+
+    def _run_of(self, cell: Cell) -> str:
+        measured = self._tasks_measured_with(cell.target)
+        parent = "" if cell.intermediate == NONE else self._intermediate(cell)
+        key = (parent, measured, cell.seed)
+        if key not in self._children:
+            self._children[key] = self._child(cell, measured, parent)
+        return self._children[key]
+
+    def _child(self, cell: Cell, measured: tuple[str, ...], parent: str) -> str:
+        tasks = [registry.task(name) for name in measured]
+        trains = tasks[0].trains
+        spec = RunSpec(
+            phase=Phase.TARGET if trains else Phase.RETRIEVAL,
+            tasks=measured,
+            encoder=self.encoder,
+            data=DataRef(
+                source=self.data.kind,
+                fingerprint=self._fingerprint(self._sources(tasks)),
+                train_rows=self.config.data.train_rows if trains else 0,
+                eval_rows=self.config.data.eval_rows,
+                languages=self._restriction(tasks),
+            ),
+            seed=cell.seed,
+            parent=parent,
+            optimisation=resolve.target_optimisation(self.config, measured) if trains else None,
+            retrieval=None if trains else resolve.retrieval(self.config),
+        )
+        return self._add(spec, f"{cell.row} -> {','.join(measured)} #{cell.seed}", measured)
+
+    def _intermediate(self, cell: Cell) -> str:
+        key = (cell.intermediate, cell.mlm, cell.seed)
+        if key not in self._parents:
+            try:
+                self._parents[key] = self._encoder_run(cell)
+            except NoRowsError as error:
+                self._parents[key] = error
+        found = self._parents[key]
+        if isinstance(found, NoRowsError):
+            raise found
+        return found
+
+    def _encoder_run(self, cell: Cell) -> str:
+        members = self._members(cell.intermediate)
+        languages = self._mlm_languages() if cell.mlm else ()
+        tasks = [registry.task(name) for name in members]
+        sources = [source for task in tasks for source in self._training_sources(task)]
+        if cell.mlm:
+            sources += [source for language in languages for source in mlm_sources(language, self.data)]
+        spec = RunSpec(
+            phase=Phase.INTERMEDIATE,
+            tasks=members,
+            encoder=self.encoder,
+            data=DataRef(
+                source=self.data.kind,
+                fingerprint=self._fingerprint(sources),
+                train_rows=self.config.data.train_rows,
+                eval_rows=self.config.data.eval_rows,
+            ),
+            seed=cell.seed,
+            optimisation=resolve.intermediate_optimisation(self.config, cell.intermediate, members, mlm=cell.mlm),
+            mlm=resolve.mlm_settings(self.config, languages, len(members)) if cell.mlm else None,
+        )
+        return self._add(spec, f"{cell.row} #{cell.seed}", (cell.intermediate,))
+
+    def _members(self, row: str) -> tuple[str, ...]:
+        """Tasks an intermediate run trains on; the mixture leaves out members without rows, and says so."""
+        if row != MULTI_TASK:
+            if problems := self._missing(row):
+                raise NoRowsError("; ".join(problems))
+            return (row,)
+        absent = {name: problems for name in mixture_members() if (problems := self._missing(name))}
+        members = tuple(name for name in mixture_members() if name not in absent)
+        for name, problems in absent.items():
+            self._note(f"{MULTI_TASK}: trained without {name} ({'; '.join(problems)})")
+        if len(members) < 2:
+            raise NoRowsError(f"{MULTI_TASK}: fewer than two of its tasks have rows")
+        return members
+
+    def _tasks_measured_with(self, target: str) -> tuple[str, ...]:
+        """The target and all others that its fine-tuning can be measured on; raises NoRowsError."""
+        if target not in self._measured:
+            try:
+                self._measured[target] = self._find_measured(target)
+            except NoRowsError as error:
+                self._measured[target] = error
+        found = self._measured[target]
+        if isinstance(found, NoRowsError):
+            raise found
+        return found
+
+    def _find_measured(self, target: str) -> tuple[str, ...]:
+        if problem := self._why_not_measured(target):
+            raise NoRowsError(problem)
+        task = registry.task(target)
+        if not task.trains:
+            return (target,)
+        group = [name for name in target_names() if registry.task(name).fine_tuning == task.fine_tuning]
+        return tuple(name for name in group if not self._why_not_measured(name))
+
+    def _why_not_measured(self, target: str) -> str:
+        if problems := self._missing(target):
+            return "; ".join(problems)
+        task, asked = registry.task(target), self.config.data.languages
+        if asked and not set(asked) & set(_languages(task)):
+            return f"{target} has none of the languages asked for ({', '.join(asked)}); it has {', '.join(_languages(task))}"
+        absent = [code for code in self._asked(task) if not self._held(task, code)]
+        if absent and len(absent) == len(self._asked(task)):
+            return f"{target}: no rows to evaluate in {', '.join(absent)}"
+        if absent:
+            self._note(f"{target}: no rows for {', '.join(absent)}; they are left out of its average")
+        return ""
+
+    def _missing(self, name: str) -> list[str]:
+        return missing(registry.task(name), self.data, self._preference(name))
+
+    def _mlm_languages(self) -> tuple[str, ...]:
+        asked = self.config.mlm.languages or registry.task(resolve.MLM_TASK).languages[Split.TRAIN]
+        absent = missing_mlm(asked, self.data)
+        held = tuple(code for code in asked if code not in absent)
+        if not held:
+            raise NoRowsError(f"MLM: no text in any of {', '.join(asked)}")
+        if absent:
+            self._note(f"MLM: no text in {', '.join(absent)}")
+        return held
+
+    def _preference(self, task: str) -> str:
+        return self.config.data.repositories.get(task, "")
+
+    def _asked(self, task: Task) -> tuple[str, ...]:
+        asked = self.config.data.languages
+        return tuple(code for code in _languages(task) if not asked or code in asked)
+
+    def _restriction(self, tasks: Sequence[Task]) -> tuple[str, ...]:
+        """Languages the runs of these tasks are restricted to; empty when the user's choice takes none away."""
+        every = dict.fromkeys(code for task in tasks for code in _languages(task))
+        asked = dict.fromkeys(code for task in tasks for code in self._asked(task))
+        return () if set(asked) == set(every) else tuple(asked)
+
+    def _held(self, task: Task, language: str) -> bool:
+        return any(
+            all(self.data.has(source) for source in task.files(split, language, self._preference(task.name)))
+            for split in (Split.DEV, Split.TEST)
+            if language in task.languages.get(split, ())
+        )
+
+    def _sources(self, tasks: Sequence[Task]) -> list[Source]:
+        """Every file a target or retrieval run reads; those of languages without rows are left out."""
+        found: list[Source] = self._training_sources(tasks[0]) if tasks[0].trains else []
+        for task in tasks:
+            for split in (Split.DEV, Split.TEST):
+                for language in task.languages.get(split, ()):
+                    if language in self._asked(task):
+                        files = task.files(split, language, self._preference(task.name))
+                        found += files if all(self.data.has(source) for source in files) else ()
+        return found
+
+    def _training_sources(self, task: Task) -> list[Source]:
+        preference = self._preference(task.name)
+        return [*task.files(Split.TRAIN, ENGLISH, preference), *task.files(Split.STOPPING, ENGLISH, preference)]
+
+    def _fingerprint(self, sources: Sequence[Source]) -> str:
+        distinct = {source.path: source for source in sources}
+        key = tuple(sorted(distinct))
+        if key not in self._fingerprints:
+            self._fingerprints[key] = self.data.fingerprint([distinct[path] for path in key])
+        return self._fingerprints[key]
+
+    def _add(self, spec: RunSpec, name: str, tasks: Sequence[str]) -> str:
+        share = self._share(spec.phase, tasks)
+        cost = run_seconds(spec, self.size, share, self.config.cluster.threads)
+        self.nodes[spec.run_id] = Node(spec=spec, name=name, cost=cost, share=share)
+        return spec.run_id
+
+    def _share(self, phase: Phase, tasks: Sequence[str]) -> Share:
+        cluster = self.config.cluster
+        own = [cluster.gpus.tasks[name] for name in tasks if name in cluster.gpus.tasks]
+        gpus = max(own) if own else getattr(cluster.gpus, phase.value)
+        return Share(gpus=gpus if cluster.address or _has_gpu() else 0.0, cpus=cluster.cpus)
+
+    def _note(self, text: str) -> None:
+        self.notes[text] = None
+
+
+def _languages(task: Task) -> tuple[str, ...]:
+    """Languages a task is evaluated in, in its own order."""
+    return tuple(dict.fromkeys([*task.languages.get(Split.TEST, ()), *task.languages.get(Split.DEV, ())]))
+
+
+def _has_gpu() -> bool:
+    """Whether this machine shows a GPU to programs, asked without loading a driver."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
+        return False
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()

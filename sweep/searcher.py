@@ -1,0 +1,126 @@
+"""GraphSearcher: hands Ray Tune the runs of the graph, one trial each, when the scheduler admits them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from sweep.capacity import Machine
+from sweep.nodes import Node
+from sweep.scheduler import Scheduler
+from trainables.phases.options import Options
+from trainables.store import Store
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 10.0
+"""Time between two looks at which nodes the cluster has."""
+RECORD_SECONDS = 5.0
+"""How long a record that a worker reports may take to become visible on a shared disk."""
+
+
+class GraphSearcher(Searcher):
+    """The Ray face of the scheduler.
+
+    What Tune needs: a configuration when a run can start, None while something is live and nothing can start, FINISHED
+    when nothing is left. Never None when nothing is live (Tune would wait for 600 s), and never an exception (it would
+    end the sweep). A run is done only if its record exists.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        store: Store,
+        config: Callable[[Node], dict[str, Any]],
+        machines: Callable[[], Sequence[Machine]],
+    ) -> None:
+        super().__init__()
+        self.scheduler = scheduler
+        self._store = store
+        self._config = config
+        self._machines = machines
+        self._refreshed = time.monotonic()
+        self._runs: dict[str, str] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The configuration of the next run, None, or FINISHED."""
+        try:
+            return self._suggest(trial_id)
+        except Exception:
+            log.exception("the scheduler failed; no further run is started")
+            return Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Free the room of a run that ended. Trials that this searcher did not start are ignored."""
+        run_id = self._runs.pop(trial_id, "")
+        if not run_id:
+            return
+        try:
+            if self._recorded(run_id, patience=RECORD_SECONDS if result and result.get("finished") else 0.0):
+                self.scheduler.finish(run_id)
+            else:
+                self.scheduler.fail(run_id)
+        except Exception:
+            log.exception("run %s ended, but the scheduler could not note it", run_id)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing to learn from reports on the way."""
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """True: admission is this searcher's own business."""
+        return True
+
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
+    ) -> bool:
+        """True: there is nothing to set; runs of different tasks share no metric."""
+        return True
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write nothing: the records are the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Read nothing: the records are the state."""
+
+    def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        now = time.monotonic()
+        if now - self._refreshed > REFRESH_SECONDS:
+            self._refreshed = now
+            if machines := self._machines():
+                self.scheduler.resize(machines)
+        run_id = self.scheduler.start(now)
+        if run_id:
+            self._runs[trial_id] = run_id
+            return self._config(self.scheduler.nodes[run_id])
+        if self.scheduler.live:
+            return None
+        if not self.scheduler.exhausted:
+            log.error("%d runs fit on no node that is left", self.scheduler.num_ready)
+        return Searcher.FINISHED
+
+    def _recorded(self, run_id: str, patience: float) -> bool:
+        deadline = time.monotonic() + patience
+        while not self._store.is_finished(run_id):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
+
+
+def run_config(node: Node, store: Path, options: Options, executor: str) -> dict[str, Any]:
+    """What a worker needs to compute a run, as plain JSON."""
+    return {
+        "run_id": node.run_id,
+        "name": node.name,
+        "spec": node.spec.to_dict(),
+        "store": str(store),
+        "options": dataclasses.asdict(options),
+        "share": dataclasses.asdict(node.share),
+        "executor": executor,
+    }

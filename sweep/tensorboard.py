@@ -1,0 +1,55 @@
+"""TensorBoard files of a sweep: one folder a run, written straight to the results, so that they can be watched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from tensorboardX import SummaryWriter
+
+UNINTERESTING = ("timesteps_total", "done", "finished", "training_iteration", "timestamp", "pid")
+
+
+class TensorBoard(tune.Callback):
+    """Writes the numbers that runs report; training steps are the horizontal axis.
+
+    Tune's own logger writes to the session folder in /tmp, from where files are copied every five minutes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writers: dict[str, SummaryWriter] = {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Append one report."""
+        numbers = {
+            name: value
+            for name, value in result.items()
+            if isinstance(value, int | float) and not isinstance(value, bool) and name not in UNINTERESTING
+        }
+        writer = self._writers.get(trial.trial_id)
+        if writer is None:
+            folder = self._folder / str(trial.custom_dirname)
+            writer = self._writers[trial.trial_id] = SummaryWriter(str(folder), flush_secs=10)
+        for name, value in numbers.items():
+            writer.add_scalar(name, value, global_step=result.get("timesteps_total"))
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Close the file of a run."""
+        self._close(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Close the file of a run that failed."""
+        self._close(trial)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing to keep: Tune pickles callbacks when it starts, and open files cannot be pickled."""
+        return {"_folder": self._folder, "_writers": {}}
+
+    def _close(self, trial: Trial) -> None:
+        if writer := self._writers.pop(trial.trial_id, None):
+            writer.close()

@@ -1,0 +1,83 @@
+"""Tiny executors for tests of the orchestration, named by `tests.executors:<function>`."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+from trainables.phases.options import Options, Progress
+from trainables.record import Record, Score
+from trainables.spec import RunSpec
+from trainables.store import Store
+
+
+def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """Finish at once."""
+    begun = time.time()
+    yield Progress(stage="train", step=1, planned_steps=2)
+    yield _finish(spec, name, store, begun)
+
+
+def short(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """Finish after a third of a second of steps."""
+    begun = time.time()
+    for step in range(4):
+        yield Progress(stage="train", step=step, planned_steps=4, selection=float(step))
+        time.sleep(0.08)
+    yield _finish(spec, name, store, begun)
+
+
+def failing(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """Fail in runs whose name has `bad`, with a note of every attempt."""
+    if "bad" in name:
+        _attempt(spec, store)
+        yield Progress(stage="train", step=1, planned_steps=2)
+        raise ValueError("labels are missing")
+    yield from empty(spec, name, store, options)
+
+
+def killed_once(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """Die like a killed process in the first attempt of runs whose name has `killed`."""
+    if "killed" in name and _attempt(spec, store) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from empty(spec, name, store, options)
+
+
+def endless(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """Never finish, and notice nothing for a minute at a time."""
+    while True:
+        yield Progress(stage="train", step=0, planned_steps=1)
+        time.sleep(60)
+
+
+def attempts(store: Store, run_id: str) -> int:
+    """How often a run was begun, where its executor notes it."""
+    path = store.work(run_id).parent / "attempts"
+    return len(path.read_text()) if path.exists() else 0
+
+
+def _attempt(spec: RunSpec, store: Store) -> int:
+    path = store.work(spec.run_id).parent / "attempts"
+    with path.open("a") as file:
+        file.write("x")
+    return attempts(store, spec.run_id)
+
+
+def _finish(spec: RunSpec, name: str, store: Store, begun: float) -> Record:
+    record = Record(
+        run_id=spec.run_id,
+        name=name,
+        spec=spec,
+        scores=(Score(task=spec.tasks[0], split="dev", language="en", metric="accuracy", value=50.0, rows=2),),
+        steps=2,
+        planned_steps=2,
+        seconds={"begun": begun, "ended": time.time()},
+        notes=(json.dumps({"pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "unset")}),),
+        finished_at=datetime.datetime.now(datetime.UTC).isoformat(),
+    )
+    store.finish(record)
+    return record

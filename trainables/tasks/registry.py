@@ -1,0 +1,55 @@
+"""All tasks by name, in the order of Table 2."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from trainables.nearest import unknown
+from trainables.tasks import language_modeling, multiple_choice, nli, paraphrase, retrieval, span_qa, tagging
+from trainables.tasks.task import Role, Task
+
+_TASKS: tuple[Callable[[], Task], ...] = (
+    nli.anli,
+    paraphrase.qqp,
+    span_qa.squad,
+    multiple_choice.hellaswag,
+    multiple_choice.cosmosqa,
+    multiple_choice.csqa,
+    nli.xnli,
+    paraphrase.pawsx,
+    tagging.udpos,
+    tagging.panx,
+    span_qa.xquad,
+    span_qa.mlqa,
+    span_qa.tydiqa,
+    retrieval.tatoeba,
+    language_modeling.mlm,
+)
+
+
+@functools.cache
+def tasks() -> dict[str, Task]:
+    """Every task by name: intermediates, targets, MLM; each in the order of Table 2."""
+    return {made.name: made for made in (make() for make in _TASKS)}
+
+
+def task(name: str) -> Task:
+    """The task of that name; raises ValueError with the nearest name."""
+    if name not in tasks():
+        raise ValueError(unknown("task", name, tasks()))
+    return tasks()[name]
+
+
+def intermediates() -> tuple[Task, ...]:
+    """Intermediate tasks in the order of Table 2."""
+    return _with_role(Role.INTERMEDIATE)
+
+
+def targets() -> tuple[Task, ...]:
+    """Target tasks in the order of Table 2."""
+    return _with_role(Role.TARGET)
+
+
+def _with_role(role: Role) -> tuple[Task, ...]:
+    return tuple(found for found in tasks().values() if found.role is role)

@@ -1,0 +1,182 @@
+"""The Ray face of a run: a reusable Tune trainable around the generator that computes one."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import random
+import sys
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from ray import tune
+
+from trainables.phases.options import Options, Progress
+from trainables.record import Record
+from trainables.spec import RunSpec
+from trainables.store import LocalStore, Store
+
+DEFAULT_EXECUTOR = "trainables.phases.run:run"
+REPORT_SECONDS = 1.0
+"""Reports without a new stage or dev evaluation are at least this far apart."""
+LOCK_SECONDS = 120.0
+"""How long to wait for an attempt that a killed driver left behind."""
+TRANSIENT = ("ConnectionError", "TimeoutError", "AcceleratorError")
+"""Names of errors, or of their base classes, that a fresh process may not meet again."""
+
+Executor = Callable[[RunSpec, str, Store, Options], Iterator[Progress | Record]]
+
+
+class RunTrainable(tune.Trainable):
+    """One run after another in one process.
+
+    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder), `options`, `share`, and `executor`
+    (`module:function`). Nothing is computed before the first `step`, so that whatever goes wrong is noted in the store.
+    Checkpoints are the phases' own, in the store; Tune's are not used.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Take the first run."""
+        # read when torch is first imported, which happens in the executor
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        if config["options"]["device"] == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Drop everything of the last run and take the next; always possible."""
+        self.cleanup()
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Work until there is something to report.
+
+        A run that fails reports the reason first and raises at the next step: between the two, the driver learns that
+        another attempt is of no use. Errors that may pass raise at once and are tried again.
+        """
+        if self._error:
+            raise self._error
+        try:
+            return self._advance()
+        except Exception as error:
+            reason = describe(error)
+            with contextlib.suppress(OSError):
+                self._store.fail(self._run["run_id"], self._run["name"], reason)
+            if any(base.__name__ in TRANSIENT for base in type(error).__mro__):
+                raise
+            self._error = error
+            return {"failed": reason}
+
+    def cleanup(self) -> None:
+        """Leave the run: close its generator, which gives up its lock, and free memory here and on the GPU."""
+        if self._items:
+            self._items.close()
+        self._items = None
+        self._error = None
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch and torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._run = config
+        self._store = LocalStore(Path(config["store"]))
+        self._items: Generator[Progress | Record, None, None] | None = None
+        self._error: Exception | None = None
+        self._stage = ""
+
+    def _advance(self) -> dict[str, Any]:
+        if self._items is None:
+            self._items = self._work()
+        report_at = time.monotonic() + REPORT_SECONDS
+        for item in self._items:
+            if isinstance(item, Record):
+                return {"finished": True, "done": True, "run_id": item.run_id} | record_report(item)
+            changed = item.stage != self._stage or item.selection is not None
+            self._stage = item.stage
+            if changed or time.monotonic() >= report_at:
+                return progress_report(item)
+        raise AssertionError(f"{self._run['executor']} ended without a record")
+
+    def _work(self) -> Generator[Progress | Record, None, None]:
+        run_id, name = self._run["run_id"], self._run["name"]
+        spec = RunSpec.from_dict(self._run["spec"])
+        options = Options(**self._run["options"])
+        with self._store.run_lock(run_id, seconds=LOCK_SECONDS):
+            if self._store.is_finished(run_id):
+                yield self._store.record(run_id)
+                return
+            if options.device == "cuda":
+                limit_gpu_memory(self._run["share"]["gpus"])
+            reseed(spec.seed)
+            yield from executor(self._run["executor"])(spec, name, self._store, options)
+
+
+def executor(reference: str) -> Executor:
+    """The function that computes a run, from `module:function`."""
+    module, _, function = reference.partition(":")
+    found: Executor = getattr(importlib.import_module(module), function)
+    return found
+
+
+def reseed(seed: int) -> None:
+    """Seed every generator that is loaded, so that a run cannot depend on what ran before it in this process."""
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed % 2**32)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
+def limit_gpu_memory(gpus: float) -> None:
+    """Hold a run that shares its GPU to its share of the memory."""
+    import torch
+
+    torch.cuda.set_per_process_memory_fraction(gpus if 0 < gpus < 1 else 1.0)
+
+
+def describe(error: BaseException) -> str:
+    """Type and message of an error, and where it was raised, on one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message[:500]}{where}"
+
+
+def progress_report(item: Progress) -> dict[str, Any]:
+    """A report on the way; `timesteps_total` is what TensorBoard draws along its axis."""
+    report: dict[str, Any] = {
+        "stage": item.stage,
+        "step": item.step,
+        "planned_steps": item.planned_steps,
+        "timesteps_total": item.step,
+    }
+    if item.selection is not None:
+        report["selection"] = item.selection
+    return report | {f"dev/{name}": value for name, value in item.metrics.items()}
+
+
+def record_report(record: Record) -> dict[str, Any]:
+    """The last report of a run: each (split, task, metric) as the mean over its languages, and what it took."""
+    values: defaultdict[str, list[float]] = defaultdict(list)
+    for score in record.scores:
+        values[f"{score.split}/{score.task}/{score.metric}"].append(score.value)
+    scores: Mapping[str, float] = {name: fmean(found) for name, found in values.items()}
+    return {
+        "step": record.steps,
+        "planned_steps": record.planned_steps,
+        "timesteps_total": record.steps,
+        "tokens": record.tokens,
+        "peak_bytes": record.peak_bytes,
+        **scores,
+    }
