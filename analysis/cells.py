@@ -84,12 +84,12 @@ def variant_title(variant: Variant) -> str:
 
 def variant_order(variant: Variant) -> tuple[bool, int, str]:
     """Sort key: rows without MLM first, then the order of Table 2, the baseline before all (protocol.md 7)."""
-    known = [BASELINE, *intermediates(), MULTITASK]
+    known = [BASELINE, *(found.name for found in intermediates()), MULTITASK]
     place = known.index(variant.intermediate) if variant.intermediate in known else len(known)
     return variant.mlm, place, variant.intermediate
 
 
 def target_order(name: str) -> tuple[int, str]:
     """Sort key: the order of Table 2."""
-    known = list(targets())
+    known = [found.name for found in targets()]
     return (known.index(name) if name in known else len(known)), name

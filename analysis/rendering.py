@@ -55,7 +55,7 @@ def markdown(table: Table) -> str:
         for row in block.rows:
             cells = [f"**{entry}**" if entry.best else str(entry) for entry in row.entries]
             lines.append(_pipe([_escape_markdown(row.label), *(_escape_markdown(cell) for cell in cells)]))
-    notes = [f"- {_escape_markdown(note)}" for note in _notes(table, "bold:")]
+    notes = [f"- {_escape_markdown(note)}" for note in _notes(table, "Bold:")]
     return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
 
@@ -133,6 +133,7 @@ def _piece(table: Table, columns: Sequence[int], gap: int) -> Iterator[Text]:
             text.append(" " * (width - len(cell.plain) - len(room)))
             text.append_text(cell)
             text.append(room)
+        text.rstrip()
         return text
 
     headings = [table.columns[index] for index in columns]
@@ -170,7 +171,9 @@ def _ampersands(cells: Sequence[str]) -> str:
 
 
 def _latex_entry(entry: Entry) -> str:
-    text = _escape_latex(str(entry)).replace("-", "$-$").replace("+", "$+$")
+    text = _escape_latex(str(entry))
+    if entry.values:
+        text = text.replace("-", "$-$").replace("+", "$+$")
     return f"\\textbf{{{text}}}" if entry.best else text
 
 
@@ -181,4 +184,3 @@ def _escape_latex(text: str) -> str:
         "°": "$^\\circ$", "…": "\\ldots{}", "–": "--", "·": "$\\cdot$", ">": "$>$", "<": "$<$",
     }  # fmt: skip
     return "".join(special.get(character, character) for character in text)
-

@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from analysis import sections
+from analysis import rendering, sections
 from analysis.cells import AnalysisError
 from analysis.load import load, score_table
-from analysis.results import CellsStatus, Results, collect
-from analysis.selection import Selection, select
+from analysis.results import CellsStatus, collect
+from analysis.selection import select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
 from analysis.tables import Table, table2
 from trainables.record import BrokenRecordError
@@ -59,8 +59,6 @@ def _write(
     cells_status: CellsStatus | None,
     conditions: Sequence[str],
 ) -> tuple[Path, Table]:
-    from analysis import rendering
-
     runs = where(load(store, run_ids), conditions)
     if run_ids is None:
         one_sweep(runs)
@@ -71,7 +69,7 @@ def _write(
     results = collect(runs, cells_status)
     selections = select(results)
     table = table2(results, selections, title=sections.table_title(runs))
-    failures = sections.noted_failures(store, run_ids)
+    failures = noted_failures(store, run_ids)
     text = sections.report(runs, results, selections, table, failures)
     frame = score_table(runs)
     plan = {
@@ -83,7 +81,7 @@ def _write(
         return lambda path: path.write_text(content, encoding="utf-8")
 
     _replace_all(folder, {
-        "table2.md": write_text(rendering.markdown(table)),
+        "table2.md": write_text(f"### {table.title}\n\n{rendering.markdown(table)}"),
         "table2.tex": write_text(rendering.latex(table)),
         "scores.csv": lambda path: frame.to_csv(path, index=False),
         "scores.parquet": lambda path: frame.to_parquet(path, index=False),
@@ -119,26 +117,32 @@ def read_plan(path: Path) -> tuple[list[str], CellsStatus]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns 0, or 2 when there is nothing to report on or the input is broken."""
+    given = _parser().parse_args(arguments)
+
     from rich.console import Console
 
-    given = _parser().parse_args(arguments)
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         store = _open(given.store)
         run_ids, status = read_plan(given.sweep) if given.sweep else (None, None)
         path, table = _write(store, given.out or given.store / "report", run_ids, status, given.where)
     except (AnalysisError, BrokenRecordError, StoreError, OSError) as error:
-        errors.print(f"analysis.report: {error}", markup=False)
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"analysis.report: {error}", markup=False)
         return 2
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=given.width)
-    _show(console, table, path)
+        console.width = given.width
+    console.print(rendering.Terminal(table))
+    console.print(f"\nReport: {path}", soft_wrap=True, markup=False)
     return 0
 
 
-def _show(console: object, table: Table, path: Path) -> None:
-    raise NotImplementedError
+def noted_failures(store: Store, run_ids: Collection[str] | None) -> dict[str, str]:
+    """Run id -> why its last attempt failed, for runs that are not finished; of all runs when `run_ids` is None."""
+    if run_ids is None and isinstance(store, LocalStore):
+        run_ids = [path.parent.name for path in (store.root / "runs").glob("*/failure.json")]
+    finished = set(store.run_ids())
+    reasons = {run_id: store.failure(run_id) for run_id in run_ids or () if run_id not in finished}
+    return {run_id: reason for run_id, reason in reasons.items() if reason}
 
 
 def _open(path: Path) -> LocalStore:

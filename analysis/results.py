@@ -77,13 +77,14 @@ class Results:
 def collect(runs: Sequence[Run], status: CellsStatus | None = None) -> Results:
     """Results of the runs of one sweep.
 
-    Without `status` the grid is every row, target and seed that has a run; with it, also what the sweep planned. A cell
-    that has a run is done, whatever the status says; a cell of the grid that neither has is pending.
+    The grid is every row, target and seed that `status` names, or that has a run when there is no status: a fine-tuning
+    may measure targets that were not asked for. A cell that has a run is done, whatever the status says; a cell of the
+    grid that neither has is pending.
     """
     told = {CellKey(*key): (State(state), reason) for key, (state, reason) in (status or {}).items()}
     scored = task_scores(score_table(runs))
     finished = {cell for run in runs for cell in run.cells}
-    known = finished | set(told)
+    known = set(told) or finished
     variants = tuple(sorted({cell.variant for cell in known}, key=variant_order))
     targets = tuple(sorted({cell.target for cell in known}, key=target_order))
     seeds = tuple(sorted({cell.seed for cell in known}))
@@ -103,9 +104,11 @@ def _absent(cell: CellKey, finished: bool, told: Mapping[CellKey, tuple[State, s
     if finished:
         return Gap(reason=f"the run left no scores of {heading(cell.target)} on this split", state=State.INCOMPLETE)
     state, reason = told.get(cell, (State.PENDING, "no finished run"))
+    if state is State.PENDING:
+        reason = reason or "not finished"
     if state is State.DONE:
         state, reason = State.PENDING, "told to be done, but its record is not among these runs"
-    return Gap(reason=reason or state.value, state=state)
+    return Gap(reason=reason.strip() or f"{state}, no reason noted", state=state)
 
 
 def _state(score: ScoreOrGap) -> State:

@@ -95,7 +95,7 @@ def where(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
     kept = list(runs)
     for condition in conditions:
         path, equals, value = condition.partition("=")
-        own, colon, setting = path.rpartition(":")
+        own, _, setting = path.rpartition(":")
         if not equals or not setting:
             raise AnalysisError(f"cannot read the condition {condition!r}; write SETTING=VALUE or SCOPE:SETTING=VALUE")
         flats = [settings(run) for run in kept]

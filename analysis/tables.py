@@ -16,7 +16,6 @@ from analysis.cells import BASELINE, State, Variant, heading, variant_title
 from analysis.results import Results
 from analysis.selection import Choice, Selection, baseline_average, best_models_average
 from trainables.tasks.registry import task
-from trainables.tasks.task import Split
 
 METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
 ONE_SET, RESTRICTED, CAPPED = "†", "‡", "°"
@@ -117,7 +116,7 @@ def table2(results: Results, selections: Mapping[str, Selection], title: str = "
         if rows:
             change = ": change against the baseline" if results.baseline is not None else ""
             blocks.append(Block(title=f"Dev, {name}{change}", rows=tuple(rows)))
-    blocks.append(Block(title="Test", rows=tuple(_test_rows(results, selections))))
+    blocks.append(Block(title="Test, models selected on dev", rows=tuple(_test_rows(results, selections))))
     table = Table(title=title, columns=tuple(columns), blocks=tuple(blocks))
     table, hoisted = _hoist(table)
     table = _mark_one_set(table, results, selections)
@@ -154,9 +153,7 @@ def _dev_entries(
     for target in results.targets:
         other = results.dev(against, target) if against is not None else None
         yield entry_of(results.dev(variant, target), other, best=selections[target].variant == variant)
-    yield average_entry(
-        results.dev_average(variant), results.dev_average(against) if against is not None else None
-    )
+    yield average_entry(results.dev_average(variant), results.dev_average(against) if against is not None else None)
 
 
 def _test_rows(results: Results, selections: Mapping[str, Selection]) -> Iterator[Row]:
@@ -229,12 +226,10 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
     dropped = [heading(target) for target in results.targets if target not in results.averaged_targets]
     if dropped:
         yield f"Avg is over {len(results.averaged_targets)} targets: there is no data for {', '.join(dropped)}."
-    for target in results.targets:
-        choice = selections[target].choice
-        if isinstance(choice, Choice) and choice.left_out:
-            names = ", ".join(variant_title(variant) for variant in choice.left_out)
-            whole = len(choice.left_out) + len(choice.candidates)
-            yield f"{heading(target)} was selected among {len(choice.candidates)} of {whole}; without {names}."
+    choices = [(target, selections[target].choice) for target in results.targets]
+    left_out = [(v, target) for target, choice in choices if isinstance(choice, Choice) for v in choice.left_out]
+    if left_out:
+        yield f"Selected without the candidates that have no score: {_cell_list(left_out, results)}."
 
 
 def _restrictions(results: Results) -> str:
@@ -258,8 +253,7 @@ def _reasons(results: Results) -> Iterator[str]:
             if isinstance(score, Gap):
                 cells[score.state, score.reason].append((variant, target))
     for (state, reason), found in cells.items():
-        first = reason.strip().splitlines()[0] if reason.strip() else state.value
-        yield f"{GAP_WORDS[state]} {_cell_list(found, results)}: {first}"
+        yield f"{GAP_WORDS[state]}: {_cell_list(found, results)} ({reason.strip().splitlines()[0]})"
 
 
 def _cell_list(found: Sequence[tuple[Variant, str]], results: Results) -> str:

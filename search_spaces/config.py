@@ -1,7 +1,7 @@
 """SweepConfig: everything a user can say about a sweep, typed and validated.
 
-A field that is None in `TrainingFields`, `MlmFields.length` or `RetrievalFields.layer` is *unset*: the run then takes the
-published value of its task (`published.py`), and its RunSpec says which. `config_file.py` reads and writes YAML.
+A field that is None in `TrainingFields`, `MlmFields.length` or `RetrievalFields.layer` is *unset*: the run then takes
+the published value of its task (`published.py`), and its RunSpec says which. `config_file.py` reads and writes YAML.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction as Ratio
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from search_spaces import published
 from search_spaces.fields import (
@@ -28,6 +28,7 @@ from search_spaces.fields import (
     Seed,
     Switch,
     Target,
+    Trained,
 )
 from trainables.model.names import DEFAULT_REVISION, parse_encoder
 from trainables.nearest import unknown
@@ -35,11 +36,11 @@ from trainables.spec import MlmLength, Precision
 from trainables.tasks import registry
 
 
-def _member(enum: type[StrEnum]) -> BeforeValidator:
+def _member(what: str, enum: type[StrEnum]) -> BeforeValidator:
     def check(value: Any) -> Any:
         names = [member.value for member in enum]
         if value not in names:
-            raise ValueError(unknown(enum.__name__.lower(), str(value), names))
+            raise ValueError(unknown(what, str(value), names))
         return enum(value)
 
     return BeforeValidator(check)
@@ -64,9 +65,24 @@ def _gpu_share(value: Any) -> float:
     return float(ratio)
 
 
+def _known_repositories(chosen: dict[str, str]) -> dict[str, str]:
+    problems = []
+    for name, source in chosen.items():
+        try:
+            allowed = list(registry.task(name).sources)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        if source not in allowed:
+            problems.append(unknown(f"source of {name}", source, allowed))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return chosen
+
+
 GpuShare = Annotated[float, BeforeValidator(_gpu_share)]
-PrecisionName = Annotated[Precision, _member(Precision)]
-MlmLengthName = Annotated[MlmLength, _member(MlmLength)]
+PrecisionName = Annotated[Precision, _member("precision", Precision)]
+MlmLengthName = Annotated[MlmLength, _member("length", MlmLength)]
 
 
 class Section(BaseModel):
@@ -106,22 +122,7 @@ class DataFields(Section):
     train_rows: CountOrNone = 0
     eval_rows: CountOrNone = 0
     languages: AnyNumberOf[Language] = ()
-    repositories: dict[str, str] = {}
-
-    @model_validator(mode="after")
-    def _known_repositories(self) -> DataFields:
-        problems = []
-        for name, preference in self.repositories.items():
-            try:
-                allowed = list(registry.task(name).sources)
-            except ValueError as error:
-                problems.append(str(error))
-                continue
-            if preference not in allowed:
-                problems.append(unknown(f"source of {name}", preference, allowed))
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+    repositories: Annotated[dict[str, str], AfterValidator(_known_repositories)] = {}
 
 
 class TrainingFields(Section):
@@ -194,17 +195,7 @@ class GpuFields(Section):
     intermediate: GpuShare = 1.0
     target: GpuShare = 1.0
     retrieval: GpuShare = 1.0
-    tasks: dict[str, GpuShare] = {}
-
-    @model_validator(mode="after")
-    def _known_tasks(self) -> GpuFields:
-        from search_spaces.fields import intermediate_names, target_names
-
-        allowed = [*intermediate_names(), *target_names()]
-        problems = [unknown("task", name, allowed) for name in self.tasks if name not in allowed]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+    tasks: dict[Trained, GpuShare] = {}
 
 
 class ClusterFields(Section):

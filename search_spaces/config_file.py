@@ -67,38 +67,29 @@ def apply_sets(config: SweepConfig, sets: Sequence[str]) -> SweepConfig:
 
     Raises ConfigError with every problem of all assignments.
     """
-    overrides, problems = [], []
-    for text in sets:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            problems.append(f"--set {text}: allowed: section.field=value, for example intermediate.learning_rate=5e-5")
-            continue
-        try:
-            parsed = yaml.safe_load(value)
-        except yaml.YAMLError:
-            parsed = value
-        overrides.append(Override(keys=tuple(name.strip().split(".")), value=parsed, origin=f"--set {text}"))
-    return apply(config, overrides, problems)
+    return apply(config, [parse_set(text) for text in sets])
 
 
-def apply(config: SweepConfig, overrides: Sequence[Override], problems: Sequence[str] = ()) -> SweepConfig:
-    """The configuration with overrides, later ones winning; raises ConfigError with `problems` and all others."""
+def parse_set(text: str) -> Override:
+    """One assignment `section.field=value`; without a name or `=` it has no keys, which `apply` reports."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        return Override(keys=(), value=None, origin=f"--set {text}")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    return Override(keys=tuple(name.strip().split(".")), value=parsed, origin=f"--set {text}")
+
+
+def apply(config: SweepConfig, overrides: Sequence[Override]) -> SweepConfig:
+    """The configuration with overrides, later ones winning; raises ConfigError with all problems."""
     values = to_dict(config)
-    problems = list(problems)
-    for override in overrides:
-        *sections, last = override.keys
-        inner = values
-        for section in sections:
-            inner = inner.setdefault(section, {})
-            if not isinstance(inner, dict):
-                problems.append(f"{override.origin}: {section!r} is a value, not a section")
-                break
-        else:
-            inner[last] = override.value
+    problems = [problem for override in overrides if (problem := _put(values, override))]
     origins = {override.keys: override.origin for override in overrides}
 
     def place(keys: Keys) -> str:
-        same = [known for known in origins if known[: len(keys)] == keys[: len(known)]]
+        same = [known for known in origins if known and known[: len(keys)] == keys[: len(known)]]
         return origins[same[-1]] if same else config.name
 
     result, found = _validate(values, place)
@@ -106,6 +97,19 @@ def apply(config: SweepConfig, overrides: Sequence[Override], problems: Sequence
         raise ConfigError([*problems, *found])
     assert result is not None
     return result
+
+
+def _put(values: dict[str, Any], override: Override) -> str:
+    """Set one value in place; returns what is wrong with the assignment, or an empty string."""
+    if not override.keys:
+        return f"{override.origin}: allowed: section.field=value, for example intermediate.learning_rate=5e-5"
+    *sections, last = override.keys
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            return f"{override.origin}: {section!r} is a value, not a section"
+    values[last] = override.value
+    return ""
 
 
 def _merge(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +176,8 @@ def _sentence(error: ErrorDetails, values: dict[str, Any], place: Any) -> str:
     where = place(keys)
     if error["type"] == "extra_forbidden":
         *section, name = keys
-        return f"{where}: {unknown(f'field in {chr(46).join(section)}' if section else 'section', name, _fields(section))}{_elsewhere(name)}"
+        what = f"{'.'.join(section)} field" if section else "section"
+        return f"{where}: {unknown(what, name, _fields(section))}{_elsewhere(name)}"
     given = "" if error["type"] == "missing" else f"given {_short(error['input'])}; "
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if error["type"] == "value_error":

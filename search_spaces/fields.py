@@ -12,10 +12,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator
 
 from search_spaces.grid import NONE
-from search_spaces.published import MULTI_TASK
+from search_spaces.published import LEFT_OUT_OF_MULTI_TASK, MULTI_TASK
 from trainables.nearest import unknown
-from trainables.tasks import registry
-from trainables.tasks.task import Role, Split
+from trainables.tasks import languages, registry
 
 Item = TypeVar("Item")
 
@@ -98,15 +97,14 @@ def _known(what: str, names: Callable[[], Iterable[str]]) -> AfterValidator:
 
 def mixture_members() -> tuple[str, ...]:
     """Registered intermediate tasks that the multi-task mixture may hold."""
-    from search_spaces.published import LEFT_OUT_OF_MULTI_TASK
-
-    return tuple(name for name in registry.intermediates() if name not in LEFT_OUT_OF_MULTI_TASK | {MULTI_TASK})
+    names = (task.name for task in registry.intermediates())
+    return tuple(name for name in names if name not in LEFT_OUT_OF_MULTI_TASK)
 
 
 def intermediate_names() -> tuple[str, ...]:
     """Rows of the grid but for the baseline: registered intermediate tasks, then the mixture if it has members."""
-    names = tuple(registry.intermediates())
-    return names if MULTI_TASK in names or len(mixture_members()) < 2 else (*names, MULTI_TASK)
+    names = tuple(task.name for task in registry.intermediates())
+    return (*names, MULTI_TASK) if len(mixture_members()) > 1 else names
 
 
 def _row_names() -> tuple[str, ...]:
@@ -115,14 +113,12 @@ def _row_names() -> tuple[str, ...]:
 
 def target_names() -> tuple[str, ...]:
     """Columns of the grid: registered target tasks."""
-    return tuple(registry.targets())
+    return tuple(task.name for task in registry.targets())
 
 
 def language_names() -> tuple[str, ...]:
-    """Languages in which any registered target has rows."""
-    tasks = [registry.task(name) for name in target_names()]
-    codes = {code for task in tasks for split in (Split.DEV, Split.TEST) for code in task.languages.get(split, ())}
-    return tuple(sorted(codes))
+    """The languages of the paper."""
+    return languages.XTREME
 
 
 Count = Annotated[int, _whole(1)]
@@ -138,7 +134,10 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 Intermediate = Annotated[str, _known("intermediate task", intermediate_names)]
 Row = Annotated[str, _known("intermediate task", _row_names)]
 Target = Annotated[str, _known("target task", target_names)]
+Trained = Annotated[str, _known("task", lambda: (*intermediate_names(), *target_names()))]
 Language = Annotated[str, _known("language", language_names)]
 
 AnyNumberOf = Annotated[tuple[Item, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
-AtLeastOne = Annotated[tuple[Item, ...], BeforeValidator(_listed), AfterValidator(_distinct), AfterValidator(_not_empty)]
+AtLeastOne = Annotated[
+    tuple[Item, ...], BeforeValidator(_listed), AfterValidator(_distinct), AfterValidator(_not_empty)
+]

@@ -18,6 +18,7 @@ from search_spaces.config import (
 )
 from search_spaces.fields import intermediate_names, target_names
 from search_spaces.grid import NONE
+from trainables.data.demo.lexicon import languages as demo_languages
 from trainables.nearest import unknown
 
 PAPER_ENCODER = "FacebookAI/xlm-roberta-large"
@@ -38,7 +39,7 @@ def demo() -> SweepConfig:
         name="demo",
         grid=GridFields(intermediates=(NONE, *intermediate_names()), targets=target_names()),
         encoder=EncoderFields(name="bundled:6"),
-        data=DataFields(source="demo", train_rows=320, eval_rows=40),
+        data=DataFields(source="demo", train_rows=320, eval_rows=40, languages=tuple(demo_languages())),
         intermediate=IntermediateFields(
             learning_rate=5e-5, learning_rate_with_mlm=5e-5, epochs=2, batch_size=16, max_length=128, dev_rows=40,
             evaluations=4,
@@ -46,7 +47,7 @@ def demo() -> SweepConfig:
         target=TargetFields(
             learning_rate=5e-5, epochs=2, batch_size=16, max_length=128, dev_rows=40, evaluations=4
         ),
-        mlm=MlmFields(sentences=1000, batch_size=16, mixing_cap=320),
+        mlm=MlmFields(sentences=1000, batch_size=16, mixing_cap=320, languages=tuple(demo_languages())),
         retrieval=RetrievalFields(max_length=128),
         cluster=ClusterFields(cpus=1, threads=1, gpus=GpuFields(intermediate=0, target=0, retrieval=0)),
     )  # fmt: skip
@@ -60,7 +61,7 @@ def quick() -> SweepConfig:
             "name": "quick",
             "grid": GridFields(intermediates=(NONE, intermediate_names()[0]), mlm=(False,), targets=target_names()[:2]),
             "encoder": EncoderFields(name="bundled:2"),
-            "data": DataFields(source="demo", train_rows=64, eval_rows=16),
+            "data": whole.data.model_copy(update={"train_rows": 64, "eval_rows": 16}),
         }
     )
 

@@ -27,7 +27,7 @@ def describe(plan: Plan, store: Store, size: EncoderSize) -> Group:
 
 
 def duration(seconds: float) -> str:
-    """For example `3 min` or `1.5 days`."""
+    """About so long, for example `3.0 min` or `1.5 days`."""
     for unit, name in ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):
         if seconds >= unit:
             return f"{seconds / unit:.1f} {name}"
@@ -53,22 +53,16 @@ def _phases(plan: Plan, states: Mapping[str, tuple[State, str]], size: EncoderSi
     table = Table("phase", box=None, padding=(0, 2, 0, 0))
     for heading in ("runs", "done", "to do", "estimated work", "encoders on disk"):
         table.add_column(heading, justify="right")
-    total = [0, 0, 0.0, 0.0]
-    for phase in Phase:
-        nodes = [node for node in plan.nodes.values() if node.spec.phase is phase]
+    groups: dict[str, tuple[Phase, ...]] = {phase.value: (phase,) for phase in Phase} | {"all": tuple(Phase)}
+    for name, phases in groups.items():
+        nodes = [node for node in plan.nodes.values() if node.spec.phase in phases]
         left = [node for node in nodes if states[node.run_id][0] is not State.DONE]
-        seconds = sum(node.cost for node in left)
-        disk = encoder_bytes(size) * len(nodes) if phase is Phase.INTERMEDIATE else 0
+        encoders = sum(node.spec.phase is Phase.INTERMEDIATE for node in nodes)
         table.add_row(
-            phase.value, str(len(nodes)), str(len(nodes) - len(left)), str(len(left)), duration(seconds),
-            size_of(disk) if disk else "",
+            name, str(len(nodes)), str(len(nodes) - len(left)), str(len(left)),
+            duration(sum(node.cost for node in left)), size_of(encoders * encoder_bytes(size)) if encoders else "",
+            style="bold" if name == "all" else "",
         )  # fmt: skip
-        total = [total[0] + len(nodes), total[1] + len(left), total[2] + seconds, total[3] + disk]
-    runs, left_runs, seconds, disk = total
-    table.add_row(
-        "all", f"{runs:.0f}", f"{runs - left_runs:.0f}", f"{left_runs:.0f}", duration(seconds), size_of(disk),
-        style="bold",
-    )  # fmt: skip
     return table
 
 
@@ -80,9 +74,7 @@ def _remarks(plan: Plan) -> Iterator[RenderableType]:
         reasons[reason].append(cell)
     for reason, cells in reasons.items():
         yield Text(f"no data for {_which(cells)}: {reason}")
-    yield Text(
-        "The work is a formula's estimate for one run at a time, not a promise.", style="dim"
-    )
+    yield Text("The work is a formula's estimate for one run at a time, not a promise.", style="dim")
 
 
 def _which(cells: list[Cell]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -15,13 +15,19 @@ from search_spaces.grid import NONE, Cell, cells
 from search_spaces.published import MULTI_TASK
 from sweep.cost import run_seconds
 from sweep.nodes import Node, Plan, Share
-from trainables.data.hub import DataSource, missing, open_data
+from sweep.rows import num_rows
+from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
+from trainables.data.source import DataSource
 from trainables.spec import DataRef, EncoderRef, Phase, RunSpec
 from trainables.tasks import registry
+from trainables.tasks.language_modeling import STAND_IN
+from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Source, Split, Task
 
-ENGLISH = "en"
+EVALUATED = (Split.DEV, Split.TEST)
+_SENTENCES_PER_ARTICLE = 20
+"""Of Wikipedia, for the cost only."""
 
 
 class NoRowsError(ValueError):
@@ -49,6 +55,9 @@ class _Planner:
         self._children: dict[tuple[str, tuple[str, ...], int], str] = {}
         self._measured: dict[str, tuple[str, ...] | NoRowsError] = {}
         self._fingerprints: dict[tuple[str, ...], str] = {}
+        self._rows: dict[str, int] = {}
+        self._problems: dict[str, str] = {}
+        self._sentences = 0
 
     def plan(self) -> Plan:
         grid = self.config.grid
@@ -105,7 +114,9 @@ class _Planner:
             optimisation=resolve.target_optimisation(self.config, measured) if trains else None,
             retrieval=None if trains else resolve.retrieval(self.config),
         )
-        return self._add(spec, f"{cell.row} -> {','.join(measured)} #{cell.seed}", measured)
+        rows = {measured[0]: self._train_rows(tasks[0])} if trains else {}
+        node = self._node(spec, f"{cell.row} -> {','.join(measured)} #{cell.seed}", measured, rows)
+        return self._add(node)
 
     def _intermediate(self, cell: Cell) -> str:
         key = (cell.intermediate, cell.mlm, cell.seed)
@@ -121,26 +132,29 @@ class _Planner:
 
     def _encoder_run(self, cell: Cell) -> str:
         members = self._members(cell.intermediate)
-        languages = self._mlm_languages() if cell.mlm else ()
+        if cell.mlm and not self._mlm_text:
+            raise NoRowsError("MLM: no text in any language")
         tasks = [registry.task(name) for name in members]
         sources = [source for task in tasks for source in self._training_sources(task)]
-        if cell.mlm:
-            sources += [source for language in languages for source in mlm_sources(language, self.data)]
+        text = [source for sources in self._mlm_text.values() for source in sources] if cell.mlm else []
         spec = RunSpec(
             phase=Phase.INTERMEDIATE,
             tasks=members,
             encoder=self.encoder,
             data=DataRef(
                 source=self.data.kind,
-                fingerprint=self._fingerprint(sources),
+                fingerprint=self._fingerprint([*sources, *text]),
                 train_rows=self.config.data.train_rows,
                 eval_rows=self.config.data.eval_rows,
             ),
             seed=cell.seed,
             optimisation=resolve.intermediate_optimisation(self.config, cell.intermediate, members, mlm=cell.mlm),
-            mlm=resolve.mlm_settings(self.config, languages, len(members)) if cell.mlm else None,
+            mlm=resolve.mlm_settings(self.config, tuple(self._mlm_text), len(members)) if cell.mlm else None,
         )
-        return self._add(spec, f"{cell.row} #{cell.seed}", (cell.intermediate,))
+        rows = {task.name: self._train_rows(task) for task in tasks}
+        if spec.mlm:
+            rows[resolve.MLM_TASK] = self._num_sentences(text, spec.mlm.sentences)
+        return self._add(self._node(spec, f"{cell.row} #{cell.seed}", (cell.intermediate,), rows))
 
     def _members(self, row: str) -> tuple[str, ...]:
         """Tasks an intermediate run trains on; the mixture leaves out members without rows, and says so."""
@@ -181,34 +195,51 @@ class _Planner:
         if problems := self._missing(target):
             return "; ".join(problems)
         task, asked = registry.task(target), self.config.data.languages
-        if asked and not set(asked) & set(_languages(task)):
-            return f"{target} has none of the languages asked for ({', '.join(asked)}); it has {', '.join(_languages(task))}"
-        absent = [code for code in self._asked(task) if not self._held(task, code)]
-        if absent and len(absent) == len(self._asked(task)):
-            return f"{target}: no rows to evaluate in {', '.join(absent)}"
-        if absent:
-            self._note(f"{target}: no rows for {', '.join(absent)}; they are left out of its average")
+        known = _languages(task)
+        if asked and not set(asked) & set(known):
+            return f"{target} has none of the languages asked for ({', '.join(asked)}); it has {', '.join(known)}"
+        absent = {split: self._absent(task, split) for split in EVALUATED}
+        if not any(len(absent[split]) < len(self._asked(task, split)) for split in EVALUATED):
+            return f"{target} has no rows to evaluate in {_some(self._asked(task))}"
+        for split in EVALUATED:
+            if absent[split]:
+                self._note(f"{target}: no {split} rows for {_some(absent[split])}")
         return ""
 
     def _missing(self, name: str) -> list[str]:
-        return missing(registry.task(name), self.data, self._preference(name))
+        """Training and stopping files that are not there; a task cannot do without them."""
+        task = registry.task(name)
+        return [
+            f"{name} has no {split} rows: {problem}"
+            for split in (Split.TRAIN, Split.STOPPING)
+            for language in task.languages.get(split, ())
+            for source in self._files(task, split, language)
+            if (problem := self._problem(source))
+        ]
 
-    def _mlm_languages(self) -> tuple[str, ...]:
+    @cached_property
+    def _mlm_text(self) -> Mapping[str, tuple[Source, ...]]:
+        """Language -> the files of its text, for languages that have any."""
         asked = self.config.mlm.languages or registry.task(resolve.MLM_TASK).languages[Split.TRAIN]
         absent = missing_mlm(asked, self.data)
-        held = tuple(code for code in asked if code not in absent)
-        if not held:
-            raise NoRowsError(f"MLM: no text in any of {', '.join(asked)}")
-        if absent:
-            self._note(f"MLM: no text in {', '.join(absent)}")
+        held = {code: mlm_sources(code, self.data) for code in asked if code not in absent}
+        if held and absent:
+            self._note(f"MLM: no text in {', '.join(absent)}; their share goes to the other languages")
+        stand_ins = [code for code, sources in held.items() if sources[0].repository == STAND_IN]
+        if stand_ins:
+            self._note(f"MLM: no Wikipedia for {_some(stand_ins)}; words of PAN-X stand in for it")
         return held
 
-    def _preference(self, task: str) -> str:
-        return self.config.data.repositories.get(task, "")
+    def _asked(self, task: Task, split: Split | None = None) -> tuple[str, ...]:
+        """Languages a task is to be evaluated in, in one split or in any."""
+        asked, known = self.config.data.languages, task.languages.get(split, ()) if split else _languages(task)
+        return tuple(code for code in known if not asked or code in asked)
 
-    def _asked(self, task: Task) -> tuple[str, ...]:
-        asked = self.config.data.languages
-        return tuple(code for code in _languages(task) if not asked or code in asked)
+    def _absent(self, task: Task, split: Split) -> list[str]:
+        return [code for code in self._asked(task, split) if any(map(self._problem, self._files(task, split, code)))]
+
+    def _files(self, task: Task, split: Split, language: str) -> tuple[Source, ...]:
+        return task.files(split, language, self.config.data.repositories.get(task.name, ""))
 
     def _restriction(self, tasks: Sequence[Task]) -> tuple[str, ...]:
         """Languages the runs of these tasks are restricted to; empty when the user's choice takes none away."""
@@ -216,27 +247,24 @@ class _Planner:
         asked = dict.fromkeys(code for task in tasks for code in self._asked(task))
         return () if set(asked) == set(every) else tuple(asked)
 
-    def _held(self, task: Task, language: str) -> bool:
-        return any(
-            all(self.data.has(source) for source in task.files(split, language, self._preference(task.name)))
-            for split in (Split.DEV, Split.TEST)
-            if language in task.languages.get(split, ())
-        )
-
     def _sources(self, tasks: Sequence[Task]) -> list[Source]:
         """Every file a target or retrieval run reads; those of languages without rows are left out."""
         found: list[Source] = self._training_sources(tasks[0]) if tasks[0].trains else []
         for task in tasks:
-            for split in (Split.DEV, Split.TEST):
-                for language in task.languages.get(split, ()):
-                    if language in self._asked(task):
-                        files = task.files(split, language, self._preference(task.name))
-                        found += files if all(self.data.has(source) for source in files) else ()
+            for split in EVALUATED:
+                absent = self._absent(task, split)
+                for code in self._asked(task, split):
+                    found += () if code in absent else self._files(task, split, code)
         return found
 
+    def _problem(self, source: Source) -> str:
+        """Why a file cannot be used; each is looked at once."""
+        if source.path not in self._problems:
+            self._problems[source.path] = self.data.problem(source)
+        return self._problems[source.path]
+
     def _training_sources(self, task: Task) -> list[Source]:
-        preference = self._preference(task.name)
-        return [*task.files(Split.TRAIN, ENGLISH, preference), *task.files(Split.STOPPING, ENGLISH, preference)]
+        return [*self._files(task, Split.TRAIN, ENGLISH), *self._files(task, Split.STOPPING, ENGLISH)]
 
     def _fingerprint(self, sources: Sequence[Source]) -> str:
         distinct = {source.path: source for source in sources}
@@ -245,11 +273,34 @@ class _Planner:
             self._fingerprints[key] = self.data.fingerprint([distinct[path] for path in key])
         return self._fingerprints[key]
 
-    def _add(self, spec: RunSpec, name: str, tasks: Sequence[str]) -> str:
+    def _train_rows(self, task: Task) -> int:
+        """Training rows in the data, or the published number where they cannot be counted."""
+        if task.name not in self._rows:
+            counted = num_rows(self._files(task, Split.TRAIN, ENGLISH), self.data)
+            self._rows[task.name] = counted if counted > 0 else max(task.num_train_rows, 1)
+        return self._rows[task.name]
+
+    def _num_sentences(self, text: Sequence[Source], wanted: int) -> int:
+        if not self._sentences:
+            counts = [(num_rows([source], self.data), source.repository == STAND_IN) for source in text]
+            found = sum(count if stand_in else count * _SENTENCES_PER_ARTICLE for count, stand_in in counts)
+            self._sentences = found if found > 0 else wanted
+        return min(self._sentences, wanted)
+
+    def _node(self, spec: RunSpec, name: str, tasks: Sequence[str], rows: Mapping[str, int]) -> Node:
         share = self._share(spec.phase, tasks)
-        cost = run_seconds(spec, self.size, share, self.config.cluster.threads)
-        self.nodes[spec.run_id] = Node(spec=spec, name=name, cost=cost, share=share)
-        return spec.run_id
+        measured = () if spec.phase is Phase.INTERMEDIATE else spec.tasks
+        files = {name: self._num_evaluated(registry.task(name)) for name in measured}
+        cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, files=files)
+        return Node(spec=spec, name=name, cost=cost, share=share)
+
+    def _num_evaluated(self, task: Task) -> int:
+        """Languages of all splits that a run of the task evaluates."""
+        return sum(len(self._asked(task, split)) - len(self._absent(task, split)) for split in EVALUATED)
+
+    def _add(self, node: Node) -> str:
+        self.nodes[node.run_id] = node
+        return node.run_id
 
     def _share(self, phase: Phase, tasks: Sequence[str]) -> Share:
         cluster = self.config.cluster
@@ -264,6 +315,11 @@ class _Planner:
 def _languages(task: Task) -> tuple[str, ...]:
     """Languages a task is evaluated in, in its own order."""
     return tuple(dict.fromkeys([*task.languages.get(Split.TEST, ()), *task.languages.get(Split.DEV, ())]))
+
+
+def _some(codes: Sequence[str]) -> str:
+    """The codes, or how many when they are many."""
+    return ", ".join(codes) if len(codes) <= 12 else f"{len(codes)} languages"
 
 
 def _has_gpu() -> bool:

@@ -55,7 +55,9 @@ def load_plan(folder: Path) -> Plan:
             notes=tuple(fields["notes"]),
         )
     except (FileNotFoundError, NotADirectoryError):
-        raise PlanFileError(f"no sweep in {folder}: {path} does not exist. Start one with `run`, or give --store") from None
+        raise PlanFileError(
+            f"no sweep in {folder}: {path} does not exist. Start one with `run`, or give --store"
+        ) from None
     except PlanFileError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:

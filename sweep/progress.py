@@ -50,7 +50,7 @@ class ProgressCallback(tune.Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A run has lost its worker and will be tried again."""
-        self._say(f"[yellow]again[/]  {name(trial)}: its worker was lost")
+        self._say(f"[yellow]again[/]  {name(trial)}: the attempt was lost")
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A run has ended."""

@@ -96,78 +96,129 @@ def run_plan(
     done = finished_runs(plan, store)
     if done.issuperset(plan.nodes):
         return Summary(done=tuple(plan.nodes))
-    from sweep.placement import check_share, cluster_slots, on_machines
-    from sweep.scheduler import Scheduler
-    from sweep.session import Interrupted, Watchdog, interruptible, ray_session
+    from sweep.placement import check_share
+    from sweep.session import Interruption, ray_session
 
     for node in plan.nodes.values():
         check_share(node.share, node.name)
     folder = results.expanduser().resolve() / name
-    stopped = ""
-    scheduler: Scheduler | None = None
-    with store.driver_lock(), ray_session(address, folder / "ray.log", cpus=cpus, gpus=gpus):
+    sweep = _Sweep(plan, store, options, folder, console, executor, done)
+    with store.driver_lock(), Interruption() as interruption:
+        try:
+            with ray_session(address, folder / "ray.log", cpus=cpus, gpus=gpus):
+                interruption.listen()
+                sweep.run(max_concurrent)
+        except KeyboardInterrupt:
+            sweep.stopped = sweep.stopped or interruption.reason or "interrupted"
+    return sweep.summary(time.monotonic() - began)
+
+
+class _Sweep:
+    """One sweep on a connected Ray."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: LocalStore,
+        options: Options,
+        folder: Path,
+        console: Console,
+        executor: str,
+        done: set[str],
+    ) -> None:
+        self.stopped = ""
+        self._plan = plan
+        self._store = store
+        self._options = options
+        self._folder = folder
+        self._console = console
+        self._executor = executor
+        self._done = done
+        self._scheduler: Scheduler | None = None
+
+    def run(self, max_concurrent: int) -> None:
+        """Check that the cluster can hold every run, and run the graph."""
+        from sweep.placement import cluster_slots, on_machines
+        from sweep.scheduler import Scheduler
+        from sweep.session import Watchdog
+
         machines = cluster_slots()
-        if options.device == "cuda" and not any(machine.gpus for machine in machines):
+        if self._options.device == "cuda" and not any(machine.gpus for machine in machines):
             raise ValueError("the runs are to use device cuda, but no node of the cluster has a GPU")
-        nodes = on_machines(plan.nodes, machines)
-        scheduler = Scheduler(nodes, done, machines, max_concurrent=max_concurrent)
+        nodes = on_machines(self._plan.nodes, machines)
+        self._scheduler = Scheduler(nodes, self._done, machines, max_concurrent=max_concurrent)
         with Watchdog() as watchdog:
             try:
-                with interruptible():
-                    _fit(plan, scheduler, store, options, folder, console, executor)
-            except Interrupted as interrupt:
-                stopped = str(interrupt)
-            if watchdog.barked:
-                stopped = "every node of the Ray cluster has died"
-    return _summary(plan, scheduler, store, done, time.monotonic() - began, stopped)
+                self._fit(self._scheduler)
+            except KeyboardInterrupt:
+                if watchdog.barked:
+                    self.stopped = "every node of the Ray cluster has died"
+                raise
 
+    def _fit(self, scheduler: Scheduler) -> None:
+        from ray import tune
 
-def _fit(
-    plan: Plan,
-    scheduler: Scheduler,
-    store: LocalStore,
-    options: Options,
-    folder: Path,
-    console: Console,
-    executor: str,
-) -> None:
-    from ray import tune
+        from sweep.board import Board
+        from sweep.placement import cluster_slots, resources
+        from sweep.progress import ProgressCallback
+        from sweep.searcher import GraphSearcher, run_config
+        from sweep.tensorboard import TensorBoard
+        from trainables.trainable import RunTrainable
 
-    from sweep.board import Board
-    from sweep.placement import cluster_slots, resources
-    from sweep.progress import ProgressCallback
-    from sweep.searcher import GraphSearcher, run_config
-    from sweep.tensorboard import TensorBoard
-    from trainables.trainable import RunTrainable
+        board = Board(self._plan, scheduler.state, time.monotonic(), slots=num_slots(scheduler))
+        progress = ProgressCallback(board, scheduler, self._store, self._console)
 
-    board = Board(plan, scheduler.state, time.monotonic(), slots=num_slots(scheduler))
-    progress = ProgressCallback(board, scheduler, store, console)
+        def config(node: Node) -> dict[str, object]:
+            return run_config(node, self._store.root, self._options, self._executor)
 
-    def config(node: Node) -> dict[str, object]:
-        return run_config(node, store.root, options, executor)
+        tuner = tune.Tuner(
+            tune.with_resources(RunTrainable, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=GraphSearcher(scheduler, self._store, config, cluster_slots),
+                num_samples=-1,
+                max_concurrent_trials=PENDING_TRIALS,
+                reuse_actors=True,
+                trial_name_creator=trial_name,
+                trial_dirname_creator=trial_dirname,
+            ),
+            run_config=tune.RunConfig(
+                name=self._folder.name,
+                storage_path=str(self._folder.parent),
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=WORKER_LOSSES),
+                callbacks=[progress, TensorBoard(self._folder)],
+            ),
+        )
+        try:
+            tuner.fit()
+        finally:
+            progress.close()
 
-    tuner = tune.Tuner(
-        tune.with_resources(RunTrainable, resources),
-        tune_config=tune.TuneConfig(
-            search_alg=GraphSearcher(scheduler, store, config, cluster_slots),
-            num_samples=-1,
-            max_concurrent_trials=PENDING_TRIALS,
-            reuse_actors=True,
-            trial_name_creator=trial_name,
-            trial_dirname_creator=trial_dirname,
-        ),
-        run_config=tune.RunConfig(
-            name=folder.name,
-            storage_path=str(folder.parent),
-            verbose=0,
-            failure_config=tune.FailureConfig(max_failures=WORKER_LOSSES),
-            callbacks=[progress, TensorBoard(folder)],
-        ),
-    )
-    try:
-        tuner.fit()
-    finally:
-        progress.close()
+    def summary(self, seconds: float) -> Summary:
+        """How the sweep ended."""
+        from sweep.scheduler import RunState
+
+        by_state: dict[RunState, list[str]] = {state: [] for state in RunState}
+        for run_id in self._plan.nodes:
+            if run_id in self._done or (self._scheduler is None):
+                state = RunState.DONE if run_id in self._done else RunState.WAITING
+            else:
+                state = self._scheduler.state(run_id)
+            if state is RunState.LIVE and self._store.is_finished(run_id):
+                state = RunState.DONE
+            by_state[state].append(run_id)
+        unfinished = {*by_state[RunState.WAITING], *by_state[RunState.READY], *by_state[RunState.LIVE]}
+        blocked_by = self._scheduler.blocked_by if self._scheduler else {}
+        return Summary(
+            done=tuple(by_state[RunState.DONE]),
+            computed=tuple(run_id for run_id in by_state[RunState.DONE] if run_id not in self._done),
+            failed={run_id: self._store.failure(run_id) or WORKER_LOST for run_id in by_state[RunState.FAILED]},
+            blocked={run_id: blocked_by[run_id] for run_id in by_state[RunState.BLOCKED]},
+            not_started=tuple(run_id for run_id in self._plan.nodes if run_id in unfinished),
+            seconds=seconds,
+            stopped=self.stopped,
+        )
 
 
 def num_slots(scheduler: Scheduler) -> float:
@@ -189,26 +240,3 @@ def trial_dirname(trial: Trial) -> str:
     """A short folder name: the readable name without what shells and file systems mind, and the run id."""
     readable = re.sub(r"[^A-Za-z0-9+_.]+", "-", trial_name(trial)).strip("-")
     return f"{readable[:60]}-{trial.config['run_id']}"
-
-
-def _summary(
-    plan: Plan, scheduler: Scheduler, store: LocalStore, done_before: set[str], seconds: float, stopped: str
-) -> Summary:
-    from sweep.scheduler import RunState
-
-    by_state: dict[RunState, list[str]] = {state: [] for state in RunState}
-    for run_id in plan.nodes:
-        state = scheduler.state(run_id)
-        if state is RunState.LIVE and store.is_finished(run_id):
-            state = RunState.DONE
-        by_state[state].append(run_id)
-    unfinished = {*by_state[RunState.WAITING], *by_state[RunState.READY], *by_state[RunState.LIVE]}
-    return Summary(
-        done=tuple(by_state[RunState.DONE]),
-        computed=tuple(run_id for run_id in by_state[RunState.DONE] if run_id not in done_before),
-        failed={run_id: store.failure(run_id) or WORKER_LOST for run_id in by_state[RunState.FAILED]},
-        blocked={run_id: scheduler.blocked_by[run_id] for run_id in by_state[RunState.BLOCKED]},
-        not_started=tuple(run_id for run_id in plan.nodes if run_id in unfinished),
-        seconds=seconds,
-        stopped=stopped,
-    )

@@ -88,6 +88,10 @@ class GraphSearcher(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Read nothing: the records are the state."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing to keep: Tune pickles its settings when it starts."""
+        return {}
+
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         now = time.monotonic()
         if now - self._refreshed > REFRESH_SECONDS:

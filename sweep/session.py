@@ -44,10 +44,6 @@ class RayError(RuntimeError):
     """Ray cannot be started or joined as asked."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """The sweep was told to stop, or has to; the reason is its message."""
-
-
 @contextlib.contextmanager
 def ray_session(address: str, log_file: Path, *, cpus: int = 0, gpus: int = -1) -> Iterator[None]:
     """Ray for the time of a sweep.
@@ -118,29 +114,39 @@ def quiet(log_file: Path) -> Iterator[None]:
         handler.close()
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into `Interrupted` in the main thread; a second one ends the process at once.
+class Interruption:
+    """Turns Ctrl-C and SIGTERM into KeyboardInterrupt in the main thread; a second one ends the process at once.
 
     Ray's own handler for SIGTERM aborts the process, and Tune's waits up to 15 s for busy workers; here the caller
     leaves at once and takes the workers along. Records and checkpoints are written atomically, so nothing is lost.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def leave(number: int, frame: FrameType | None) -> None:
-        for each in handled:
-            signal.signal(each, _exit_at_once)
-        raise Interrupted("interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}")
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    handled = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, leave) for number in handled}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __init__(self) -> None:
+        self.reason = ""
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        self.listen()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def listen(self) -> None:
+        """Take over the signals; to be called again after `ray.init`, which takes SIGTERM for itself."""
+        if threading.current_thread() is threading.main_thread():
+            for number in self.SIGNALS:
+                handler = signal.signal(number, self._leave)
+                self._before.setdefault(number, handler)
+
+    def _leave(self, number: int, frame: FrameType | None) -> None:
+        for each in self.SIGNALS:
+            signal.signal(each, _exit_at_once)
+        self.reason = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
+        raise KeyboardInterrupt  # Ray replaces an exception of any other type by this one
 
 
 def _exit_at_once(number: int, frame: FrameType | None) -> None:

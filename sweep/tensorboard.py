@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
-from tensorboardX import SummaryWriter
 
 UNINTERESTING = ("timesteps_total", "done", "finished", "training_iteration", "timestamp", "pid")
 
@@ -20,7 +20,8 @@ class TensorBoard(tune.Callback):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._writers: dict[str, SummaryWriter] = {}
+        self._writers: dict[str, Any] = {}
+        self._writer = summary_writer()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -34,7 +35,7 @@ class TensorBoard(tune.Callback):
         writer = self._writers.get(trial.trial_id)
         if writer is None:
             folder = self._folder / str(trial.custom_dirname)
-            writer = self._writers[trial.trial_id] = SummaryWriter(str(folder), flush_secs=10)
+            writer = self._writers[trial.trial_id] = self._writer(str(folder), flush_secs=10)
         for name, value in numbers.items():
             writer.add_scalar(name, value, global_step=result.get("timesteps_total"))
 
@@ -48,8 +49,21 @@ class TensorBoard(tune.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing to keep: Tune pickles callbacks when it starts, and open files cannot be pickled."""
-        return {"_folder": self._folder, "_writers": {}}
+        return {}
 
     def _close(self, trial: Trial) -> None:
         if writer := self._writers.pop(trial.trial_id, None):
             writer.close()
+
+
+def summary_writer() -> Any:
+    """The class SummaryWriter, without torch, which tensorboardX imports when it can; a driver has no use for it."""
+    hide = "torch" not in sys.modules
+    if hide:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if hide:
+            del sys.modules["torch"]
+    return SummaryWriter

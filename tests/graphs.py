@@ -43,3 +43,43 @@ def fan(intermediates: list[str], targets: list[str], share: Share | None = None
         parent = node(name, cost=2.0, share=share)
         nodes += [parent, *(node(target, parent=parent, share=share) for target in targets)]
     return plan(nodes)
+
+
+INTERMEDIATE_MINUTES = {
+    "anli+": 18.0, "mnli": 22.0, "qqp": 20.0, "squad": 17.0, "squad2": 19.0, "hellaswag": 14.0, "ccg": 7.0,
+    "cosmosqa": 8.0, "csqa": 3.0, "mix": 60.0,
+}  # fmt: skip
+TARGET_MINUTES = {"xnli": 22.0, "pawsx": 4.0, "pos": 3.0, "ner": 3.0, "qa": 18.0, "tydiqa": 2.0}
+"""Guesses in the right proportions: rows of the data sets times epochs."""
+
+
+def paper_grid() -> Plan:
+    """The shape of the paper's grid: 16 intermediate runs, 17 rows of 6 fine-tunings and 2 retrieval runs, 153 cells."""
+    rows: list[Node | None] = [None]
+    for with_mlm in (False, True):
+        for task, minutes in INTERMEDIATE_MINUTES.items():
+            if with_mlm and task in ("csqa", "ccg", "mix", "anli+"):
+                continue
+            name = f"{task}+mlm" if with_mlm else task
+            rows.append(node(name, cost=minutes * 60 * (1.6 if with_mlm else 1), share=Share(gpus=1.0)))
+    nodes = [row for row in rows if row]
+    cells = {}
+    for row in rows:
+        intermediate = row.name if row else "none"
+        for target, minutes in TARGET_MINUTES.items():
+            run = _of_row(row, target, minutes * 60)
+            nodes.append(run)
+            for column in ("xquad", "mlqa") if target == "qa" else (target,):
+                cells[Cell(intermediate=intermediate, mlm=False, target=column, seed=42)] = run.run_id
+        for target in ("bucc", "tatoeba"):
+            run = _of_row(row, target, 60)
+            nodes.append(run)
+            cells[Cell(intermediate=intermediate, mlm=False, target=target, seed=42)] = run.run_id
+    return Plan(nodes={n.run_id: n for n in nodes}, cells=cells)
+
+
+def _of_row(row: Node | None, target: str, cost: float) -> Node:
+    if row:
+        return node(target, parent=row, cost=cost, share=Share(gpus=1.0))
+    baseline = node(f"{target}-baseline", cost=cost, share=Share(gpus=1.0))
+    return Node(spec=baseline.spec, name=f"none -> {target} #42", cost=cost, share=baseline.share)

@@ -86,12 +86,23 @@ def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(joined.astype(np.int64))
 
 
-def micro_batches(encoded: Encoded, rows: np.ndarray, size: int) -> list[np.ndarray]:
-    """Split the rows of one effective batch into forward passes of at most `size` rows, longest first; 0: one pass."""
-    if not size or size >= len(rows):
+def micro_batches(encoded: Encoded, rows: np.ndarray, max_rows: int, max_tokens: int) -> list[np.ndarray]:
+    """Split the rows of one effective batch into forward passes of rows of similar length.
+
+    A pass has at most `max_rows` rows and, padded, `max_tokens` sub-words (one row at least); 0 is no limit. Without
+    limits the batch stays as it is.
+    """
+    if not max_rows and not max_tokens:
         return [rows]
-    order = rows[np.argsort(-row_lengths(encoded)[rows], kind="stable")]
-    return [order[start : start + size] for start in range(0, len(order), size)]
+    lengths = row_lengths(encoded)[rows] * encoded.group
+    order = np.argsort(-lengths, kind="stable")
+    passes, start = [], 0
+    while start < len(order):
+        by_tokens = max(1, max_tokens // int(lengths[order[start]])) if max_tokens else len(order)
+        end = start + min(by_tokens, max_rows or len(order))
+        passes.append(rows[order[start:end]])
+        start = end
+    return passes
 
 
 def row_lengths(encoded: Encoded) -> np.ndarray:

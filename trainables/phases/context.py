@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import platform
 import time
 from collections.abc import Iterator
@@ -127,7 +126,7 @@ class Context:
             peak_bytes=_peak(self.device),
             device=f"{device}, {self.options.threads} threads" if self.device.type == "cpu" else device,
             versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
-            commit=os.environ.get("XSTILTS_COMMIT", ""),
+            commit=self.options.commit,
             data_use=tuple(self.uses),
             notes=tuple(self.notes),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

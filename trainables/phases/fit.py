@@ -71,6 +71,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
         path=context.work / CHECKPOINT,
         pad_id=context.tokenizer.pad_token_id,
         micro_batch=context.options.micro_batch,
+        micro_tokens=context.options.micro_tokens if trimmed and context.device.type == "cpu" else 0,
         checkpoint_seconds=context.options.checkpoint_seconds,
     )
     outcome = yield from _reported(training)

@@ -16,9 +16,13 @@ class Options:
         repositories: task name -> preferred source (`Task.sources`), where not the default.
         device: `cpu` or `cuda`.
         threads: CPU threads of the arithmetic; fixed, since another number may round differently.
-        micro_batch: rows in one forward pass; 0 is the whole effective batch.
+        micro_batch: most rows in one forward pass of training; 0 is no limit.
+        micro_tokens: most sub-words, padding included, in one forward pass of training on a CPU, which is fastest when
+            a pass fits into its cache; 0 is no limit. Used with a trimmed vocabulary only: every pass over a whole
+            embedding costs a gradient of its size.
         eval_tokens: sub-words (padding included) in one evaluation batch.
         checkpoint_seconds: time between two checkpoints of a training run.
+        commit: of the code, for the record.
         trim_vocabulary: train only the embedding rows in use and put the full table back, which changes nothing
             (model/vocabulary.py).
     """
@@ -29,8 +33,10 @@ class Options:
     device: str = "cpu"
     threads: int = 1
     micro_batch: int = 0
+    micro_tokens: int = 256
     eval_tokens: int = 8192
     checkpoint_seconds: float = 120.0
+    commit: str = ""
     trim_vocabulary: bool = True
 
 

@@ -62,7 +62,8 @@ class Training:
         evaluate: dev metrics of the network now, by `task.metric`, and the selection figure.
         path: checkpoint file.
         pad_id: padding id.
-        micro_batch: rows in one forward pass; 0 is the whole effective batch.
+        micro_batch: most rows in one forward pass; 0 is no limit.
+        micro_tokens: most sub-words in one forward pass; 0 is no limit.
         checkpoint_seconds: time between two checkpoints.
     """
 
@@ -75,6 +76,7 @@ class Training:
     path: Path
     pad_id: int
     micro_batch: int
+    micro_tokens: int
     checkpoint_seconds: float
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
 
@@ -137,7 +139,7 @@ class Training:
         total = torch.zeros((), device=device)
         self.network.train()
         optimiser.zero_grad(set_to_none=True)
-        for part in micro_batches(encoded, rows, self.micro_batch):
+        for part in micro_batches(encoded, rows, self.micro_batch, self.micro_tokens):
             batch = collate(encoded, part, self.pad_id).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision is Precision.BF16):
                 loss = self.network.loss_sum(name, batch) / units

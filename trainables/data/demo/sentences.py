@@ -67,6 +67,9 @@ class Sentence:
 def realise(lexicon: Lexicon, event: Event, frame: str = "") -> Sentence:
     """Say an event; `frame` is a variant of its kind ("alt", "who", "not", ...), "" for the plain statement."""
     pieces: list[Token] = []
+    indefinite = f"{event.kind}_someone"
+    if event.subject == "someone" and not frame and indefinite in lexicon.frames:
+        frame = "someone"
     for part in lexicon.frames[f"{event.kind}_{frame}" if frame else event.kind]:
         if isinstance(part, Word):
             if pieces or part.text not in _CLOSING:
@@ -147,7 +150,7 @@ def _assemble(lexicon: Lexicon, pieces: list[Token]) -> Sentence:
     glued = True
     for number, piece in enumerate(pieces):
         if piece.text == _SPACE:
-            text, glued = text + " ", True
+            text, glued = text + " " if text else text, True
             continue
         if piece.text.startswith("+"):
             last = tokens[-1]

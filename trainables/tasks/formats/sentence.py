@@ -38,7 +38,7 @@ class SentenceFormat(Format):
         return encode_side(examples, Side.ENGLISH, tokenizer, max_length)
 
     def decode(self, encoded: Encoded, outputs: Sequence[np.ndarray]) -> list[Prediction]:
-        """Ids of the sentences found; `outputs` holds one array each, with the index of the nearest foreign sentence."""
+        """Ids of the sentences found; `outputs` holds the index of the nearest foreign sentence for each example."""
         return [encoded.examples[int(nearest)].id for nearest in outputs]
 
     def references(self, examples: Sequence[Example]) -> list[str]:
@@ -52,15 +52,13 @@ class SentenceFormat(Format):
 
 @dataclass(frozen=True, kw_only=True)
 class MlmFormat(Format):
-    """Masked language modelling: one sentence is one row (protocol.md 3.9). Masking is the engine's; nothing is scored."""
+    """Masked language modelling: one sentence is one row (protocol.md 3.9). The engine masks; nothing is scored."""
 
     head: Head = field(default=Head.MLM, init=False)
 
     def encode(self, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int, *, training: bool) -> Encoded:
         """`<s> sentence </s>`, cut at the end."""
-        assert all(isinstance(example, TextExample) for example in examples)
-        texts = [example.text for example in examples if isinstance(example, TextExample)]
-        return _encoded(examples, texts, tokenizer, max_length)
+        return encode_texts(examples, tokenizer, max_length)
 
     def decode(self, encoded: Encoded, outputs: Sequence[np.ndarray]) -> list[Prediction]:
         """Raise: the task has no predictions."""
@@ -73,6 +71,13 @@ class MlmFormat(Format):
     def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
         """Raise: the task has no metrics."""
         raise TypeError("masked language modelling has no metrics")
+
+
+def encode_texts(examples: Sequence[Example], tokenizer: Tokenizer, max_length: int) -> Encoded:
+    """`<s> sentence </s>` for every text example, in order, cut at the end."""
+    assert all(isinstance(example, TextExample) for example in examples)
+    texts = [example.text for example in examples if isinstance(example, TextExample)]
+    return _encoded(examples, texts, tokenizer, max_length)
 
 
 def encode_side(examples: Sequence[Example], side: Side | str, tokenizer: Tokenizer, max_length: int) -> Encoded:

@@ -85,7 +85,7 @@ class SpanFormat(Format):
 
     def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
         """`f1` and `exact_match`; `language` is that of the contexts."""
-        if self.rule is Rule.MLQA:
+        if self.rule == Rule.MLQA:
             return mlqa_scores(references, predictions, language)
         return squad_scores(references, predictions)
 

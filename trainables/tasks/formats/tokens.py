@@ -27,7 +27,7 @@ class Layout:
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Layout:
         """Layout of a tokenizer; raises ValueError when it adds no special tokens."""
-        encoded = tokenizer("a", "b", return_special_tokens_mask=True)
+        encoded = tokenizer("a", text_pair="b", return_special_tokens_mask=True)
         ids, special = encoded["input_ids"], encoded["special_tokens_mask"]
         texts = [position for position, mark in enumerate(special) if not mark]
         first = texts[0]

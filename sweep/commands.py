@@ -1,0 +1,177 @@
+"""The commands of `python -m sweep.grid`: run, plan, status, tasks. Each returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from sweep.arguments import configure, starts_as_published
+
+if TYPE_CHECKING:
+    from search_spaces.config import SweepConfig
+    from search_spaces.grid import Cell
+    from sweep.nodes import Plan
+    from sweep.status import State
+    from trainables.phases.options import Options
+    from trainables.store import LocalStore
+
+CONFIG_FILE = "config.yaml"
+REPORT_FOLDER = "report"
+MOST_REASONS = 10
+"""Failures named on the terminal; the report has all."""
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Compute what is missing; show Table 2 and write the report."""
+    from search_spaces.config_file import dump_yaml
+    from sweep.plan import build_plan
+    from sweep.plan_file import save_plan, write_text
+    from sweep.run import run_plan
+    from sweep.status import State, cell_states
+
+    config = _configured(given, console)
+    store = _store(config).prepare()
+    with store.driver_lock():
+        plan = build_plan(config)
+        write_text(store.root / CONFIG_FILE, dump_yaml(config))
+        save_plan(plan, store.root)
+    console.print(Text(f"configuration: {store.root / CONFIG_FILE}"))
+    console.print(_described(plan, store, config))
+    summary = run_plan(
+        plan,
+        store,
+        run_options(config, plan),
+        address=config.cluster.address or "local",
+        results=Path(config.cluster.results).expanduser() if config.cluster.results else store.root / "ray",
+        name=config.name,
+        console=console,
+        max_concurrent=config.cluster.max_concurrent,
+    )
+    states = cell_states(plan, store)
+    if summary.computed:
+        console.print(Text(f"{len(summary.computed)} runs computed in {summary.seconds:.0f} s"))
+    if summary.stopped:
+        console.print(Text(f"{summary.stopped}; the same command continues", style="yellow"))
+    _show_reasons(states, console)
+    _report(plan, store, states, console)
+    if summary.exit_code:
+        return summary.exit_code
+    return 0 if all(state in (State.DONE, State.NO_DATA) for state, _ in states.values()) else 1
+
+
+def plan(given: argparse.Namespace, console: Console) -> int:
+    """Say what `run` would do; writes nothing."""
+    from sweep.plan import build_plan
+
+    config = _configured(given, console)
+    console.print(_described(build_plan(config), _store(config), config))
+    return 0
+
+
+def status(given: argparse.Namespace, console: Console) -> int:
+    """Where the sweep of a store stands; needs neither its data nor Ray."""
+    from sweep.board import Board
+    from sweep.plan_file import load_plan
+    from sweep.scheduler import RunState
+    from sweep.status import State, cell_states, run_states
+
+    store = _store(configure(given))
+    plan = load_plan(store.root)
+    states = run_states(plan, store)
+    shown = {
+        State.DONE: RunState.DONE,
+        State.FAILED: RunState.FAILED,
+        State.BLOCKED: RunState.BLOCKED,
+        State.PENDING: RunState.WAITING,
+    }
+    board = Board(plan, lambda run_id: shown[states[run_id][0]], now=0.0, slots=1)
+    console.print(Text(f"store: {store.root}"))
+    console.print(board.matrix(console.width))
+    console.print(Text(board.legend(), style="dim"))
+    cells = cell_states(plan, store)
+    counts = [f"{n} {state.value}" for state in State if (n := sum(found is state for found, _ in cells.values()))]
+    console.print(Text(f"{len(cells)} cells: {', '.join(counts)}"))
+    _show_reasons(cells, console)
+    return 1 if any(state in (State.FAILED, State.BLOCKED) for state, _ in cells.values()) else 0
+
+
+def tasks(given: argparse.Namespace, console: Console) -> int:
+    """The tasks, and the rows that the data has for them."""
+    from sweep.task_table import task_table
+    from trainables.data.hub import open_data
+
+    config = configure(given)
+    console.print(task_table(open_data(config.data.source), config.data.repositories))
+    return 0
+
+
+def run_options(config: SweepConfig, plan: Plan) -> Options:
+    """How all runs of a plan are computed; paths are absolute, since workers have folders of their own."""
+    from trainables.phases.options import Options
+
+    return Options(
+        data=config.data.source,
+        encoder=config.encoder.name,
+        repositories=dict(config.data.repositories),
+        device="cuda" if any(node.share.gpus for node in plan.nodes.values()) else "cpu",
+        threads=config.cluster.threads,
+        micro_batch=config.cluster.micro_batch,
+        eval_tokens=config.cluster.eval_tokens,
+        checkpoint_seconds=config.cluster.checkpoint_seconds,
+    )
+
+
+def _configured(given: argparse.Namespace, console: Console) -> SweepConfig:
+    config = configure(given)
+    if starts_as_published(given):
+        console.print(Text("neither --preset nor --config: whatever is not said is as published", style="dim"))
+    folder = Path(config.data.source).expanduser()
+    if config.data.source in ("hub", "demo") or not folder.is_dir():
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"source": str(folder.resolve())})})
+
+
+def _store(config: SweepConfig) -> LocalStore:
+    from trainables.store import LocalStore
+
+    return LocalStore(Path(config.store) if config.store else Path("results") / config.name)
+
+
+def _described(plan: Plan, store: LocalStore, config: SweepConfig) -> object:
+    from search_spaces.encoders import encoder_size
+    from sweep.description import describe
+
+    return describe(plan, store, encoder_size(config.encoder.name, config.encoder.revision))
+
+
+def _show_reasons(states: Mapping[Cell, tuple[State, str]], console: Console) -> None:
+    from sweep.status import State
+
+    bad = [(cell, *found) for cell, found in states.items() if found[0] in (State.FAILED, State.BLOCKED)]
+    for cell, state, reason in bad[:MOST_REASONS]:
+        console.print(Text(f"{cell.row} -> {cell.target} #{cell.seed} {state.value}: {reason}", style="red"))
+    if len(bad) > MOST_REASONS:
+        console.print(Text(f"and {len(bad) - MOST_REASONS} more; `status` and the report have all", style="red"))
+
+
+def _report(plan: Plan, store: LocalStore, states: Mapping[Cell, tuple[State, str]], console: Console) -> None:
+    from analysis.load import load
+    from analysis.rendering import Terminal
+    from analysis.report import write_report
+    from analysis.results import collect
+    from analysis.sections import table_title
+    from analysis.selection import select
+    from analysis.tables import table2
+
+    status = {(c.intermediate, c.mlm, c.target, c.seed): (state.value, why) for c, (state, why) in states.items()}
+    run_ids = list(plan.nodes)
+    path = write_report(store, store.root / REPORT_FOLDER, run_ids=run_ids, cells_status=status)
+    runs = load(store, run_ids)
+    results = collect(runs, status)
+    console.print(Terminal(table2(results, select(results), title=table_title(runs))))
+    console.print(Text(f"report: {path}"))

@@ -1,0 +1,36 @@
+"""What the tests of tasks and data share: XLM-R's tokenizer, the mirror of real rows, and small parquet files."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trainables.model.tokenizer import load_tokenizer
+
+MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data" / "mirror"
+
+
+@functools.cache
+def tokenizer():
+    """The bundled tokenizer: XLM-R's vocabulary and pipeline."""
+    return load_tokenizer("bundled")
+
+
+def write_rows(root: Path, path: str, columns: dict, label_names: dict[str, list[str]] | None = None) -> Path:
+    """Write `root/path.parquet`; columns with label names carry them as `datasets` does."""
+    features = {}
+    for name, names in (label_names or {}).items():
+        label = {"names": names, "_type": "ClassLabel"}
+        in_lists = isinstance(columns[name][0], list)
+        features[name] = {"feature": label, "_type": "List"} if in_lists else label
+    table = pa.table(columns)
+    if features:
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    file = root / f"{path}.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, file)
+    return file

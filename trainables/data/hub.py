@@ -1,0 +1,114 @@
+"""The one door to rows: open the hub, a mirror folder or the built-in demo, and load examples from it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+import pyarrow as pa
+
+from trainables.data.cache_folder import cache_folder
+from trainables.data.digests import DIGITS
+from trainables.data.loading import Loaded, load, missing
+from trainables.data.mirror import MirrorData
+from trainables.data.source import DataError, DataSource, MissingDataError, check_columns
+from trainables.nearest import nearest
+from trainables.tasks.task import Source
+
+__all__ = ["DataError", "DataSource", "Loaded", "MissingDataError", "load", "missing", "open_data"]
+
+HUB = "hub"
+DEMO = "demo"
+_OFFLINE = "Give a folder with the same layout (--data DIR) or use the built-in corpus (--data demo)"
+
+
+def open_data(name: str) -> DataSource:
+    """The data called `demo` or `hub`, or the mirror in a folder; raises MissingDataError when there is no such folder.
+
+    The demo is written on first use; nothing else is read or downloaded here.
+    """
+    if name == HUB:
+        return HubData()
+    if name == DEMO:
+        return MirrorData(demo_folder(), kind=DEMO)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return MirrorData(folder)
+    siblings = [child.name for child in folder.parent.iterdir()] if folder.parent.is_dir() else []
+    near = nearest(folder.name, [HUB, DEMO, *siblings])
+    question = f" did you mean {near!r}?" if near else ""
+    raise MissingDataError(f"data {name!r} is no folder;{question} allowed: hub, demo, or the path of a mirror folder")
+
+
+def demo_folder() -> Path:
+    """The demo corpus on disk, written once for each version of it; many processes may ask at the same time."""
+    from trainables.data.demo.mirror import demo_fingerprint, write_demo
+
+    folder = cache_folder() / f"demo-{demo_fingerprint()}"
+    if folder.is_dir():
+        return folder
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+            try:
+                temporary.mkdir(parents=True)
+                write_demo(temporary)
+                temporary.replace(folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+class HubData(DataSource):
+    """The Hugging Face hub, read through `datasets`, which keeps downloaded files in its own cache."""
+
+    kind = HUB
+
+    def has(self, source: Source) -> bool:
+        return True
+
+    def table(self, source: Source) -> pa.Table:
+        import datasets
+
+        location = self.location(source)
+        with _friendly(location):
+            rows = datasets.load_dataset(
+                source.repository,
+                source.config,
+                split=source.split,
+                revision=self._commit(source.repository, source.revision),
+            )
+        check_columns(source, rows.column_names, location)
+        chosen = rows.select_columns(list(source.columns))
+        # The table alone may lack the features that its rows have; they hold the label names.
+        return chosen.data.table.replace_schema_metadata(chosen.features.arrow_schema.metadata)
+
+    def fingerprint(self, sources: Sequence[Source]) -> str:
+        pinned = sorted({f"{source.path}@{self._commit(source.repository, source.revision)}" for source in sources})
+        return hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:DIGITS]
+
+    def location(self, source: Source) -> str:
+        return f"hub {source.repository}, configuration {source.config}, split {source.split}"
+
+    @functools.cache  # noqa: B019 - one object a process, a dozen repositories
+    def _commit(self, repository: str, revision: str) -> str:
+        """The commit behind a revision, so that a branch that moves is another data set; needs the network once."""
+        import huggingface_hub
+
+        with _friendly(f"hub {repository}@{revision}"):
+            return str(huggingface_hub.HfApi().dataset_info(repository, revision=revision).sha)
+
+
+@contextmanager
+def _friendly(location: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # Every layer below (datasets, the hub client, the network) has its own errors.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MissingDataError(f"{location} cannot be read: {type(error).__name__}: {reason}. {_OFFLINE}") from error

@@ -1,0 +1,160 @@
+"""Rows of a task as examples: sources joined, label names resolved, unlabelled rows dropped, every fault named."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trainables.data.source import DataError, DataSource, label_names
+from trainables.nearest import unknown
+from trainables.record import DataUse
+from trainables.tasks.examples import Example
+from trainables.tasks.task import Keep, Source, Split, Task
+
+STOPPING_SEED = 20201001
+"""Shuffles the STOPPING rows of tasks that join several corpora (protocol.md 3.1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """Examples in order, what was read of every file, and what the user should know about it."""
+
+    examples: list[Example]
+    uses: tuple[DataUse, ...]
+    notes: tuple[str, ...] = ()
+
+
+def load(
+    task: Task, split: Split, language: str, data: DataSource, *, limit: int = 0, preference: str = ""
+) -> Loaded:
+    """Examples of one split of a task in one language.
+
+    Rows without a label, a word or an answer are dropped and counted. `limit` takes that many evenly spaced rows in
+    their order; of STOPPING the first ones, after a seeded shuffle where the task asks for it (protocol.md 2.5).
+
+    Raises MissingDataError for a file that is not there; DataError for missing columns, for a row that breaks the
+    schema (with file, row number and what is allowed), and for a file none of whose rows can be used; ValueError for a
+    language, split or preference that the task does not have.
+    """
+    sources = task_sources(task, split, language, preference)
+    parts = [read_examples(source, data) for source in sources]
+    joined = [(number, example) for number, part in enumerate(parts) for example in part.examples]
+    if split is Split.STOPPING and task.seed_stopping:
+        random.Random(STOPPING_SEED).shuffle(joined)
+    chosen = _limited(joined, limit, evenly=split is not Split.STOPPING)
+    taken = np.bincount([number for number, _ in chosen], minlength=len(parts)).tolist()
+    return Loaded(
+        examples=[example for _, example in chosen],
+        uses=tuple(
+            DataUse(
+                repository=source.repository, config=source.config, split=source.split, rows=rows, dropped=part.dropped
+            )
+            for source, part, rows in zip(sources, parts, taken, strict=True)
+        ),
+    )
+
+
+def missing(task: Task, data: DataSource, preference: str = "") -> list[str]:
+    """What the task cannot read, one `split language: reason` each; cheap, looks at which files exist."""
+    return [
+        f"{split} {language}: {data.problem(source)}"
+        for split, languages in task.languages.items()
+        for language in languages
+        for source in task_sources(task, split, language, preference)
+        if not data.has(source)
+    ]
+
+
+def task_sources(task: Task, split: Split, language: str, preference: str = "") -> tuple[Source, ...]:
+    """Sources of a split in a language; raises ValueError for a language, split or preference the task lacks."""
+    if preference and preference not in task.sources:
+        raise ValueError(unknown(f"repository of task {task.name}", preference, task.sources))
+    if split not in task.languages:
+        raise ValueError(unknown(f"split of task {task.name}", split, task.languages))
+    if language not in task.languages[split]:
+        raise ValueError(unknown(f"language of task {task.name} ({split})", language, task.languages[split]))
+    return task.files(split, language, preference)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Examples of one source and the number of its rows that were dropped."""
+
+    examples: list[Example]
+    dropped: int
+
+
+def read_examples(source: Source, data: DataSource) -> Part:
+    """All usable rows of one source; raises as `load` does."""
+    table = data.table(source)
+    location = data.location(source)
+    names = label_names(table)
+    numbers: Any = np.arange(table.num_rows)
+    if source.keep:
+        mask = _mask(table, source.keep)
+        table, numbers = table.filter(mask), numbers[mask.to_numpy(zero_copy_only=False)]
+    if not table.num_rows:
+        which = f" with {source.keep.column} {source.keep.prefix!r}" if source.keep else ""
+        raise DataError(f"{location} has no rows{which}")
+    examples: list[Example] = []
+    for number, row in zip(numbers.tolist(), _rows(table, names, location, numbers), strict=True):
+        try:
+            example = source.parse(row, f"{source.config}.{source.split}.{number}")
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(f"{location}, row {number}: {error}") from error
+        if example is not None:
+            examples.append(example)
+    if not examples:
+        raise DataError(
+            f"{location}: none of its {table.num_rows} rows has a label or an answer. XTREME's release files have them"
+            " removed or emptied; take the original data set, or leave this language out"
+        )
+    return Part(examples=examples, dropped=table.num_rows - len(examples))
+
+
+def _mask(table: pa.Table, keep: Keep) -> pa.ChunkedArray:
+    column = table.column(keep.column)
+    mask = pc.equal(column, keep.prefix) if keep.whole else pc.starts_with(column, keep.prefix)
+    return pc.fill_null(mask, False)
+
+
+def _rows(
+    table: pa.Table, names: Mapping[str, Sequence[str]], location: str, numbers: Any
+) -> Iterator[dict[str, Any]]:
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.to_pylist()
+        columns[name] = _named(values, names[name], name, location, numbers) if name in names else values
+    for row in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, row, strict=True))
+
+
+def _named(values: list[Any], names: Sequence[str], column: str, location: str, numbers: Any) -> list[Any]:
+    """Label names in place of numbers, in single values and in lists; None in place of -1."""
+    known: dict[Any, str | None] = {**dict(enumerate(names)), -1: None, None: None}
+
+    def name_of(value: Any) -> Any:
+        return [known[item] for item in value] if isinstance(value, list) else known[value]
+
+    found = []
+    for number, value in zip(numbers.tolist(), values, strict=True):
+        try:
+            found.append(name_of(value))
+        except KeyError as error:
+            raise DataError(
+                f"{location}, row {number}: {column} is {error.args[0]}, allowed: 0 to {len(names) - 1}"
+                f" ({', '.join(names)})"
+            ) from error
+    return found
+
+
+def _limited(rows: list[Any], limit: int, *, evenly: bool) -> list[Any]:
+    if not limit or limit >= len(rows):
+        return rows
+    return [rows[number * len(rows) // limit] for number in range(limit)] if evenly else rows[:limit]

@@ -1,0 +1,83 @@
+"""DataSource: where rows come from, and what is wrong when they do not come."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from trainables.nearest import nearest
+from trainables.tasks.task import Source
+
+
+class DataError(ValueError):
+    """Rows that cannot be used: a file, a row or a column is not what its data set promises."""
+
+
+class MissingDataError(DataError):
+    """A file that is not there."""
+
+
+class DataSource(ABC):
+    """The hub, a mirror folder or the demo.
+
+    Contract: `table` returns exactly the columns of the source, in file order, and is not cached; `fingerprint` is
+    equal for equal content and differs for different content.
+    """
+
+    kind: str
+    """`hub`, `mirror` or `demo`."""
+
+    @abstractmethod
+    def has(self, source: Source) -> bool:
+        """Whether there are rows that can be used; cheap. The hub is not asked and is taken to have everything."""
+
+    def problem(self, source: Source) -> str:
+        """Why the source has no usable rows, for people; an empty string when it has."""
+        return "" if self.has(source) else f"{self.location(source)} does not exist"
+
+    @abstractmethod
+    def table(self, source: Source) -> pa.Table:
+        """The source's columns; raises MissingDataError, or DataError for missing columns or an unreadable file."""
+
+    @abstractmethod
+    def fingerprint(self, sources: Sequence[Source]) -> str:
+        """Sixteen hexadecimal digits that stand for the content of these sources; raises MissingDataError."""
+
+    @abstractmethod
+    def location(self, source: Source) -> str:
+        """Where the rows are, for messages: a path, or repository, configuration and split."""
+
+
+def check_columns(source: Source, present: Sequence[str], location: str) -> None:
+    """Raise DataError unless every column of the source is present."""
+    missing = [column for column in source.columns if column not in present]
+    if not missing:
+        return
+    hints = [f"{column!r} may be {near!r}" for column in missing if (near := nearest(column, present))]
+    raise DataError(
+        f"{location}: missing columns {', '.join(missing)}; present: {', '.join(present)}"
+        + (f"; {', '.join(hints)}" if hints else "")
+    )
+
+
+def label_names(table: pa.Table) -> Mapping[str, tuple[str, ...]]:
+    """Label names by column, from the features that `datasets` writes into the metadata of its files."""
+    written = (table.schema.metadata or {}).get(b"huggingface")
+    if not written:
+        return {}
+    features = json.loads(written).get("info", {}).get("features", {})
+    return {name: names for name, feature in features.items() if (names := _names(feature))}
+
+
+def _names(feature: object) -> tuple[str, ...]:
+    """Names of a ClassLabel or of a list of them, in any notation `datasets` has had for lists."""
+    if isinstance(feature, list):
+        return _names(feature[0]) if feature else ()
+    if not isinstance(feature, dict):
+        return ()
+    if feature.get("_type") == "ClassLabel":
+        return tuple(feature["names"])
+    return _names(feature["feature"]) if feature.get("_type") in ("List", "Sequence", "LargeList") else ()
