@@ -128,13 +128,12 @@ class Board:
 
     def matrix(self, width: int) -> Table:
         """The matrix of cells, at most `width` characters wide; the first column is the intermediate run itself."""
-        label = max(map(len, self._rows), default=0) + 2
-        room = (width - label - len("train") - 2) // max(len(self._columns), 1) - 2
+        columns = self._shortened(width - max(map(len, self._rows), default=0) - len("  train"))
         table = Table(box=None, padding=(0, 1), pad_edge=False)
         table.add_column("", no_wrap=True)
         table.add_column("train", justify="right", no_wrap=True)
-        for column in self._columns:
-            table.add_column(shorten(column, max(room, NARROW)), justify="right", no_wrap=True)
+        for column in columns:
+            table.add_column(column, justify="right", no_wrap=True)
         for row in self._rows:
             marks = [self._mark(self._parents[row]) if self._parents[row] else ("", "")]
             marks += [self.place(row, column) for column in self._columns]
@@ -149,6 +148,14 @@ class Board:
     def render(self, width: int, now: float) -> RenderableType:
         """The whole board."""
         return Group(self.matrix(width), Text(self.legend(), style="dim"), Text(self.headline(now)))
+
+    def _shortened(self, room: int) -> list[str]:
+        """The targets' names, the longest cut until all fit."""
+        longest = max(map(len, self._columns), default=0)
+        widths = range(max(longest, NARROW), NARROW - 1, -1)
+        fitting = (each for each in widths if sum(min(len(name), each) + 2 for name in self._columns) <= room)
+        width = next(fitting, NARROW)
+        return [shorten(name, width) for name in self._columns]
 
     def _mark(self, run_ids: list[str]) -> tuple[str, str]:
         states = [self._state(run_id) if run_id else NO_DATA for run_id in run_ids]

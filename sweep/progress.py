@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from ray import tune
+from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial
 from rich.console import Console
 from rich.live import Live
@@ -92,6 +93,8 @@ class ProgressCallback(tune.Callback):
             if not self._console.is_terminal:
                 self._say(f"[green]done[/]   {name(trial)}  ({self._board.headline(now)})")
         else:
+            if isinstance(trial.get_pickled_error(), RayActorError):
+                self._store.fail(run_id, trial.config["name"], WORKER_LOST)
             reason = self._store.failure(run_id) or WORKER_LOST
             self._board.end(run_id, now, reason)
             self._say(f"[red]failed[/] {name(trial)}: {reason}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import logging
 import os
@@ -182,7 +181,8 @@ class Watchdog:
     def _bark(self) -> None:
         self.barked = True
         log.error("every node of the Ray cluster has died; the sweep ends here")
-        _thread.interrupt_main()
+        if main := threading.main_thread().ident:
+            signal.pthread_kill(main, signal.SIGINT)
         if not self._stop.wait(self._dead_seconds):
             self._exit(1)  # the main thread is stuck inside Ray
 

@@ -118,8 +118,12 @@ def test_presets_survive_yaml(name, tmp_path):
 def test_numbers_survive_yaml(tmp_path, rate, epochs, seeds, rows):
     config = apply_sets(
         demo(),
-        [f"intermediate.tasks.qqp.learning_rate={rate!r}", f"target.epochs={epochs!r}", f"data.train_rows={rows}"]
-        + [f"grid.seeds={','.join(map(str, seeds))}"],
+        [
+            f"intermediate.tasks.qqp.learning_rate={rate!r}",
+            f"target.epochs={epochs!r}",
+            f"data.train_rows={rows}",
+            f"grid.seeds={','.join(map(str, seeds))}",
+        ],
     )
     assert config.intermediate.tasks["qqp"].learning_rate == rate
     assert config.grid.seeds == tuple(seeds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -80,7 +81,8 @@ class TestPair:
         assert encoded.sequences[0].tolist() == [BOS, EOS, EOS, EOS]
 
     def test_decode_names_the_best_label(self):
-        encoded = NLI.encode([PairExample(id="1", text_a="a", text_b="b", label=0)] * 2, tokenizer(), 16, training=False)
+        pairs = [PairExample(id="1", text_a="a", text_b="b", label=0)] * 2
+        encoded = NLI.encode(pairs, tokenizer(), 16, training=False)
         assert NLI.decode(encoded, [np.array([0.0, 2.0, 1.0]), np.array([3.0, 2.0, 1.0])]) == [
             "entailment", "contradiction",
         ]  # fmt: skip
@@ -121,7 +123,7 @@ class TestTagging:
         words = ["unbelievably", "我们", "ไทย", "Straße"]
         encoded = self.encode(words)
         pieces = [ids(word) for word in words]
-        assert encoded.sequences[0].tolist() == [BOS, *sum(pieces, []), EOS]
+        assert encoded.sequences[0].tolist() == [BOS, *itertools.chain(*pieces), EOS]
         expected = [1 + sum(map(len, pieces[:number])) for number in range(len(words))]
         assert encoded.word_positions[0].tolist() == expected
         assert encoded.tags[0].tolist() == [0, 1, 0, 1]
@@ -336,8 +338,9 @@ class TestSpan:
 class TestSentence:
     def test_sides_are_encoded_apart(self):
         pairs = [BitextExample(id="1", foreign="Guten Tag", english="Good day")]
-        assert encode_side(pairs, "english", tokenizer(), 16).sequences[0].tolist() == tokenizer()("Good day").input_ids
-        assert encode_side(pairs, "foreign", tokenizer(), 16).sequences[0].tolist() == tokenizer()("Guten Tag").input_ids
+        for side, text in (("english", "Good day"), ("foreign", "Guten Tag")):
+            [sequence] = encode_side(pairs, side, tokenizer(), 16).sequences
+            assert sequence.tolist() == tokenizer()(text)["input_ids"]
 
     def test_sentences_are_cut_at_the_end(self):
         encoded = encode_texts([TextExample(id="1", text="one " * 50, language="en")], tokenizer(), 16)
@@ -348,4 +351,5 @@ class TestSentence:
         encoded = SentenceFormat().encode(pairs, tokenizer(), 16, training=False)
         found = SentenceFormat().decode(encoded, [np.array(0), np.array(2), np.array(2)])
         assert found == ["a", "c", "c"]
-        assert SentenceFormat().score(SentenceFormat().references(pairs), found, "de")["accuracy"] == pytest.approx(200 / 3)
+        references = SentenceFormat().references(pairs)
+        assert SentenceFormat().score(references, found, "de")["accuracy"] == pytest.approx(200 / 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from rich.console import Console
 from sweep.capacity import UnplaceableError
 from sweep.nodes import Plan, Share
 from sweep.run import Summary, run_plan
-from sweep.session import ray_session
+from sweep.session import Interruption, Watchdog, ray_session
 from sweep.status import State, cell_states
 from tests import executors, graphs
 from trainables.phases.options import Options
@@ -76,7 +77,7 @@ class TestSweep:
         assert len(events) == 6
 
     def test_two_sizes_share_a_gpu_without_overlap(self, store: LocalStore) -> None:
-        halves = [graphs.node(f"half{i}", share=HALF, cost=0.3) for i in range(3)]
+        halves = [graphs.node(f"half{i}", share=HALF, cost=0.3) for i in range(2)]
         whole = graphs.node("whole", share=WHOLE, cost=0.3)
         plan = graphs.plan([halves[0], whole, *halves[1:]])
         assert sweep(plan, store, "short").exit_code == 0
@@ -135,7 +136,7 @@ class TestSweep:
         with pytest.raises(ValueError, match=r"odd must ask for 0, 1/n or whole GPUs, got 0\.4"):
             sweep(graphs.plan([graphs.node("odd", share=Share(gpus=0.4))]), store, "empty")
 
-    def test_cuda_needs_a_gpu_only_where_asked_for(self, store: LocalStore) -> None:
+    def test_store_in_use_is_refused(self, store: LocalStore) -> None:
         with store.driver_lock(), pytest.raises(StoreError, match="in use by another sweep"):
             sweep(graphs.fan(["a"], []), store, "empty")
 
@@ -162,8 +163,7 @@ assert "ray" not in sys.modules and "torch" not in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_ends_the_sweep_and_its_workers(store: LocalStore, number: signal.Signals, code: int) -> None:
+def test_sigterm_ends_the_sweep_and_its_workers(store: LocalStore) -> None:
     """A driver of its own, whose only run never ends, is told to stop."""
     script = f"""
 import sys
@@ -186,8 +186,8 @@ sys.exit(summary.exit_code)
         wait_for(working.exists)
         time.sleep(0.5)
         begun = time.monotonic()
-        driver.send_signal(number)
-        assert driver.wait(timeout=15) == code
+        driver.send_signal(signal.SIGTERM)
+        assert driver.wait(timeout=15) == 143
         assert time.monotonic() - begun < 10
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -197,38 +197,29 @@ sys.exit(summary.exit_code)
         pass
 
 
-def test_watchdog_ends_a_sweep_whose_only_node_died(store: LocalStore) -> None:
-    """The raylet of a local Ray is killed under a running sweep."""
-    script = f"""
-import sys
-from pathlib import Path
-import sweep.session
-sweep.session.DEAD_SECONDS = 2.0
-sweep.session.Watchdog.__init__.__defaults__ = (2.0, sweep.session.Watchdog.__init__.__defaults__[1])
-from rich.console import Console
-from sweep.run import run_plan
-from tests import graphs
-from trainables.phases.options import Options
-from trainables.store import LocalStore
-store = LocalStore(Path({str(store.root)!r}))
-summary = run_plan(graphs.fan(["a"], []), store, Options(data="demo", encoder="bundled"), address="local",
-    results=store.root, name="n", console=Console(), executor="tests.executors:endless", cpus=1)
-print(summary, flush=True)
-sys.exit(summary.exit_code)
-"""
-    import psutil
+def test_first_ctrl_c_interrupts_and_handlers_come_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interruption() as interruption:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.reason == "interrupted"
+        assert signal.getsignal(signal.SIGINT) not in (before, None)
+    assert signal.getsignal(signal.SIGINT) == before
 
-    driver = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[1])
-    try:
-        working = store.root / "runs" / next(iter(graphs.fan(["a"], []).nodes)) / ".lock"
-        wait_for(working.exists)
-        raylet = next(child for child in psutil.Process(driver.pid).children(recursive=True) if child.name() == "raylet")
-        raylet.kill()
-        assert driver.wait(timeout=40) != 0
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            driver.kill()
-            driver.wait()
+
+def test_watchdog_interrupts_when_every_node_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a killed raylet Ray answers after about 15 s that its node is dead; tried by hand, too slow for a test."""
+    monkeypatch.setattr("sweep.session.ray.nodes", lambda: [{"Alive": False}])
+    exits: list[int] = []
+    watchdog = Watchdog(dead_seconds=0.2, exit_process=exits.append)
+    with pytest.raises(KeyboardInterrupt), watchdog:
+        time.sleep(5)
+    assert watchdog.barked
+    stuck = Watchdog(dead_seconds=0.2, exit_process=exits.append)
+    stuck.__enter__()
+    with contextlib.suppress(KeyboardInterrupt):
+        time.sleep(5)
+    wait_for(lambda: exits == [1])
 
 
 def wait_for(condition: object, seconds: float = 40) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ __all__ = ["DataError", "DataSource", "Loaded", "MissingDataError", "load", "mis
 
 HUB = "hub"
 DEMO = "demo"
+_COMMIT = re.compile("[0-9a-f]{40}")
 _OFFLINE = "Give a folder with the same layout (--data DIR) or use the built-in corpus (--data demo)"
 
 
@@ -98,9 +100,11 @@ class HubData(DataSource):
 
     @functools.cache  # noqa: B019 - one object a process, a dozen repositories
     def _commit(self, repository: str, revision: str) -> str:
-        """The commit behind a revision, so that a branch that moves is another data set; needs the network once."""
+        """The commit behind a revision: a branch that moves is another data set. Only branches need the network."""
         import huggingface_hub
 
+        if _COMMIT.fullmatch(revision):
+            return revision
         with _friendly(f"hub {repository}@{revision}"):
             return str(huggingface_hub.HfApi().dataset_info(repository, revision=revision).sha)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,13 +31,12 @@ class Loaded:
     notes: tuple[str, ...] = ()
 
 
-def load(
-    task: Task, split: Split, language: str, data: DataSource, *, limit: int = 0, preference: str = ""
-) -> Loaded:
+def load(task: Task, split: Split, language: str, data: DataSource, *, limit: int = 0, preference: str = "") -> Loaded:
     """Examples of one split of a task in one language.
 
-    Rows without a label, a word or an answer are dropped and counted. `limit` takes that many evenly spaced rows in
-    their order; of STOPPING the first ones, after a seeded shuffle where the task asks for it (protocol.md 2.5).
+    Rows without a label, a word or an answer are dropped and counted. `limit` takes that many rows, spread
+    evenly and in their order; of STOPPING the first ones, after a seeded shuffle where the task asks for it
+    (protocol.md 2.5).
 
     Raises MissingDataError for a file that is not there; DataError for missing columns, for a row that breaks the
     schema (with file, row number and what is allowed), and for a file none of whose rows can be used; ValueError for a
@@ -47,7 +47,8 @@ def load(
     joined = [(number, example) for number, part in enumerate(parts) for example in part.examples]
     if split is Split.STOPPING and task.seed_stopping:
         random.Random(STOPPING_SEED).shuffle(joined)
-    chosen = _limited(joined, limit, evenly=split is not Split.STOPPING)
+    numbers = range(limit or len(joined)) if split is Split.STOPPING else spread(len(joined), limit)
+    chosen = [joined[number] for number in numbers if number < len(joined)]
     taken = np.bincount([number for number, _ in chosen], minlength=len(parts)).tolist()
     return Loaded(
         examples=[example for _, example in chosen],
@@ -76,7 +77,7 @@ def task_sources(task: Task, split: Split, language: str, preference: str = "") 
     if preference and preference not in task.sources:
         raise ValueError(unknown(f"repository of task {task.name}", preference, task.sources))
     if split not in task.languages:
-        raise ValueError(unknown(f"split of task {task.name}", split, task.languages))
+        raise ValueError(unknown(f"split of task {task.name}", str(split), map(str, task.languages)))
     if language not in task.languages[split]:
         raise ValueError(unknown(f"language of task {task.name} ({split})", language, task.languages[split]))
     return task.files(split, language, preference)
@@ -124,9 +125,7 @@ def _mask(table: pa.Table, keep: Keep) -> pa.ChunkedArray:
     return pc.fill_null(mask, False)
 
 
-def _rows(
-    table: pa.Table, names: Mapping[str, Sequence[str]], location: str, numbers: Any
-) -> Iterator[dict[str, Any]]:
+def _rows(table: pa.Table, names: Mapping[str, Sequence[str]], location: str, numbers: Any) -> Iterator[dict[str, Any]]:
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_pylist()
@@ -154,7 +153,15 @@ def _named(values: list[Any], names: Sequence[str], column: str, location: str, 
     return found
 
 
-def _limited(rows: list[Any], limit: int, *, evenly: bool) -> list[Any]:
-    if not limit or limit >= len(rows):
-        return rows
-    return [rows[number * len(rows) // limit] for number in range(limit)] if evenly else rows[:limit]
+def spread(num_rows: int, limit: int) -> list[int]:
+    """Numbers of `limit` rows spread evenly: one of each of as many stretches of equal length, all if limit is 0.
+
+    Which one of a stretch is fixed but irregular: in XNLI and other data sets the labels follow each other in a
+    regular pattern, so that every third row would have the same one. It depends on the two numbers alone, so that
+    parallel languages keep the same rows.
+    """
+    if not limit or limit >= num_rows:
+        return list(range(num_rows))
+    irregular = random.Random(f"{num_rows} {limit}")
+    bounds = [number * num_rows // limit for number in range(limit + 1)]
+    return [irregular.randrange(first, last) for first, last in itertools.pairwise(bounds)]

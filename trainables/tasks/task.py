@@ -9,6 +9,7 @@ from typing import Any
 
 from trainables.tasks.examples import Example
 from trainables.tasks.formats.base import Format
+from trainables.tasks.revisions import REVISIONS
 
 
 class Role(StrEnum):
@@ -56,7 +57,6 @@ class Source:
             row (`config.split.number`) for data sets without ids of their own. Raises ValueError for a row that
             breaks the schema (unknown label, lengths that differ).
         keep: which rows belong to this source, for files that mix languages; None keeps all.
-        revision: commit of the repository to read from the hub.
     """
 
     repository: str
@@ -65,12 +65,16 @@ class Source:
     columns: tuple[str, ...]
     parse: Callable[[Mapping[str, Any], str], Example | None]
     keep: Keep | None = None
-    revision: str = "main"
 
     @property
     def path(self) -> str:
         """`repository/config/split`, as in a mirror folder."""
         return f"{self.repository}/{self.config}/{self.split}"
+
+    @property
+    def revision(self) -> str:
+        """Commit (or branch) of the repository to read from the hub."""
+        return REVISIONS[self.repository]
 
 
 Sources = Callable[[str], tuple[Source, ...]]

@@ -15,13 +15,17 @@ _NO_ANSWER = "None of the above choices ."
 
 
 def commonsense_rows(*counts: int) -> list[list[dict]]:
-    """Splits of `tau/commonsense_qa`: where something is, what it is for, what it is; distractors are answers to the same
-    relation for other concepts. No question of one split is in another.
+    """Splits of `tau/commonsense_qa`: where something is, what it is for, what it is.
+
+    Distractors are answers to the same relation for other concepts. No question of one split is in another.
     """
     table = _load("commonsense.json")
     rng = Random("commonsense")
     questions = [
-        (relation, concept, asked) for relation in table for concept in relation["answers"] for asked in relation["asked"]
+        (relation, concept, asked)
+        for relation in table
+        for concept in relation["answers"]
+        for asked in relation["asked"]
     ]
     rng.shuffle(questions)
     held_out = iter(questions)
@@ -49,7 +53,7 @@ def hellaswag_rows(*counts: int) -> list[list[dict]]:
 
 
 def cosmos_rows(*counts: int) -> list[list[dict]]:
-    """Splits of `allenai/cosmos_qa`: why somebody did what the text tells; one answer is the usual "none of the above"."""
+    """Splits of `allenai/cosmos_qa`: why somebody did what the text tells; the last answer is never right."""
     table = _load("stories.json")
     rng = Random("cosmos")
     seen: set = set()

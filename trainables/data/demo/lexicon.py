@@ -7,8 +7,8 @@ A file `languages/<code>.txt` has one section a category and one line a concept:
     apple = m:एक सेब | mp:तीन सेब
 
 Forms are separated by `|` and named by `columns`; `m:` before a form is its agreement class. Words are separated by
-spaces also where the script has none. A word takes the tag written after it (`hier/ADV`), else the one `[tags]` lists for
-it, else the usual one of its section.
+spaces also where the script has none. A word takes the tag written after it (`hier/ADV`), else the one that `[tags]`
+lists for it, else the usual one of its section.
 """
 
 import configparser
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from trainables.data.demo.schemas import UPOS_NAMES
+
 LANGUAGES_FOLDER = Path(__file__).parent / "languages"
-UPOS = ("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X").split()
 USUAL_TAGS = {
     "names": "PROPN",
     "surnames": "PROPN",
@@ -58,6 +59,7 @@ class Lexicon:
     iso3: str
     script: str
     meta: dict[str, str]
+    tags: dict[str, str]
     concepts: dict[str, dict[str, dict[str, Phrase]]]
     frames: dict[str, tuple[Word | str, ...]]
 
@@ -81,17 +83,12 @@ class Lexicon:
 
     def year(self, digits: str) -> Phrase:
         """A year as an adverbial, such as "in 1998"."""
-        return Phrase(words=_words(self.meta["year"].replace("{year}", digits), "NOUN", self.meta_tags))
-
-    @property
-    def meta_tags(self) -> dict[str, str]:
-        """Tag of each closed-class word."""
-        return {word: tag for tag in UPOS for word in self.meta.get(f"tag {tag}", "").split()}
+        return Phrase(words=_words(self.meta["year"].replace("{year}", digits), "NOUN", self.tags))
 
     @property
     def someone(self) -> Phrase:
         """The indefinite pronoun as a subject."""
-        return _phrase(self.meta["someone"], "PRON", self.meta_tags)
+        return _phrase(self.meta["someone"], "PRON", self.tags)
 
 
 @cache
@@ -102,7 +99,6 @@ def load_lexicon(language: str) -> Lexicon:
     meta = dict(parser["meta"])
     tags: dict[str, str] = {}
     for tag, words in parser["tags"].items():
-        meta[f"tag {tag.upper()}"] = words
         tags |= dict.fromkeys(words.split(), tag.upper())
     return Lexicon(
         language=language,
@@ -110,6 +106,7 @@ def load_lexicon(language: str) -> Lexicon:
         iso3=meta["iso3"],
         script=meta["script"],
         meta=meta,
+        tags=tags,
         concepts={
             section: _concepts(parser[section], USUAL_TAGS.get(section, "NOUN"), tags)
             for section in parser.sections()
@@ -145,13 +142,13 @@ def _words(text: str, usual: str, tags: dict[str, str]) -> tuple[Word, ...]:
 
 def _word(token: str, usual: str, tags: dict[str, str]) -> Word:
     text, mark, tag = token.rpartition("/")
-    if mark and tag in UPOS:
+    if mark and tag in UPOS_NAMES:
         return Word(text=text, tag=tag)
     if token.isdecimal():
         return Word(text=token, tag="NUM")
     if len(token) == 1 and unicodedata.category(token).startswith("P"):
         return Word(text=token, tag="PUNCT")
-    return Word(text=token, tag=tags.get(token, tags.get(token.lower(), usual)))
+    return Word(text=token, tag=tags.get(token, usual))
 
 
 def _frame(text: str, tags: dict[str, str]) -> tuple[Word | str, ...]:

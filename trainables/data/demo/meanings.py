@@ -25,6 +25,10 @@ OPPOSITES |= {right: left for left, right in OPPOSITES.items()}
 _MOST_DRAWS_PER_ROW = 500
 
 
+def _itself(item: T) -> T:
+    return item
+
+
 def concepts(section: str) -> list[str]:
     """All concepts of a category, in the order of the English table."""
     return list(load_lexicon("en").concepts[section])
@@ -117,8 +121,8 @@ def draw_gift(rng: Random) -> Event:
     )
 
 
-def distinct(draw: Callable[[], T], count: int, seen: set[Hashable], key: Callable[[T], Hashable]) -> list[T]:
-    """Draw `count` items whose keys are new to `seen`, and add the keys to it.
+def distinct(draw: Callable[[], T], count: int, seen: set[Hashable], key: Callable[[T], Hashable] = _itself) -> list[T]:
+    """Draw `count` items whose keys (by default the items) are new to `seen`, and add the keys to it.
 
     A `seen` shared between splits keeps evaluation rows out of the training rows.
     """

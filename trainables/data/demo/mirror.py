@@ -1,7 +1,7 @@
 """Writes the corpus as a mirror of the hub: `<repo id>/<config>/<split>.parquet`, and the two raw layouts.
 
-Which split holds how many rows is said here; what a row is, in the module of its task. Everything is drawn from fixed seeds,
-so that every call writes the same rows.
+Which split holds how many rows is said here; what a row is, in the module of its task. Everything is drawn from fixed
+seeds, so that every call writes the same rows.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ Split = tuple[str, str, str, schemas.Features, list[dict]]
 
 
 def write_demo(root: Path) -> None:
-    """Write all data sets under `root`; raises FileExistsError nowhere: files are replaced by equal ones."""
+    """Write all data sets under `root`, over what an earlier call wrote there."""
     for repository, config, split, features, rows in _splits():
         path = root / repository / config / f"{split}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ Pairs are drawn as meanings, then said in a language:
 """
 
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from trainables.data.demo.lexicon import Lexicon, load_lexicon
@@ -46,12 +47,9 @@ def inferences(seed: str, *counts: int) -> list[list[Inference]]:
     seen: set = set()
     splits = []
     for count in counts:
-        labels = iter(NLI_NAMES[number % 3] for number in range(count))
-        split = []
-        for label in labels:
-            split += distinct(
-                lambda label=label: _draw(rng, label), 1, seen, lambda item: (item.premise, item.hypothesis)
-            )
+        split: list[Inference] = []
+        for label in (NLI_NAMES[number % 3] for number in range(count)):
+            split += distinct(partial(_draw, rng, label), 1, seen)
         splits.append(split)
     return splits
 

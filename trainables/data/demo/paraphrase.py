@@ -1,6 +1,7 @@
 """Sentence pairs that mean the same or not: Quora questions (English) and PAWS-X (its seven languages)."""
 
 import json
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -26,9 +27,7 @@ def qqp_rows(*counts: int) -> list[list[dict]]:
         rows = []
         for number in range(count):
             label = number % 2
-            [(left, right)] = distinct(
-                lambda label=label: _question_pair(rng, table, label), 1, seen, lambda pair: frozenset(pair)
-            )
+            [(left, right)] = distinct(partial(_question_pair, rng, table, label), 1, seen, frozenset)
             rows.append({"question1": left, "question2": right, "label": label, "idx": number})
         splits.append(rows)
     return splits
@@ -40,10 +39,10 @@ def paws_pairs(seed: str, *counts: int) -> list[list[Pair]]:
     seen: set = set()
     splits = []
     for count in counts:
-        split = []
+        split: list[Pair] = []
         for number in range(count):
             label = number % 2
-            split += distinct(lambda label=label: _paws_pair(rng, label), 1, seen, lambda pair: pair[:2])
+            split += distinct(partial(_paws_pair, rng, label), 1, seen)
         splits.append(split)
     return splits
 

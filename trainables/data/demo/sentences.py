@@ -1,6 +1,7 @@
 """From a meaning to a sentence: the same event said in any language of the corpus, with tokens, tags and spans."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from trainables.data.demo.lexicon import Lexicon, Phrase, Word
 
@@ -12,8 +13,8 @@ _SPACE = "_"
 class Event:
     """What happened, in concept keys of the lexicon; "" for what is not said.
 
-    `subject` and `recipient` are a person, a first name, a first name with a surname ("anna kim") or "someone"; `time` is a
-    concept or a year in digits; `object` is a concept, with ".three" for three of them.
+    `subject` and `recipient` are a person, a first name, a first name with a surname ("anna kim") or "someone"; `time`
+    is a concept or a year in digits; `object` is a concept, with ".three" for three of them.
     """
 
     kind: str
@@ -37,8 +38,7 @@ class Event:
         return replace(self, **changes)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Token:
+class Token(NamedTuple):
     """A token in its sentence: where it stands, its tag, the slot it came from and the entity type it belongs to."""
 
     text: str
@@ -155,15 +155,15 @@ def _assemble(lexicon: Lexicon, pieces: list[Token]) -> Sentence:
         if piece.text.startswith("+"):
             last = tokens[-1]
             suffix = _suffix(piece.text[1:], last.text)
-            tokens[-1] = replace(last, text=last.text + suffix)
+            tokens[-1] = last._replace(text=last.text + suffix)
             text += suffix
             continue
         surface = _elided(lexicon, piece.text, pieces[number + 1].text if number + 1 < len(pieces) else "")
-        if not any(character.isalnum() for character in text):
+        if not tokens or text == "¿":
             surface = _capitalised(lexicon, surface)
         if not (glued or surface in _CLOSING or surface.startswith("-")) and lexicon.spaced:
             text += " "
-        tokens.append(replace(piece, text=surface, start=len(text), end=len(text) + len(surface)))
+        tokens.append(piece._replace(text=surface, start=len(text), end=len(text) + len(surface)))
         text += surface
         glued = surface == "¿" or surface.endswith(("'", "’"))
     return Sentence(text=text, tokens=tuple(tokens))

@@ -1,6 +1,7 @@
 """Span question answering: SQuAD and TyDiQA for training in English, XQuAD, MLQA and TyDiQA in the other languages.
 
-A context tells three or four events with different people, objects, places and times, so that each question has one answer.
+A context tells three or four events with different people, objects, places and times, so that each question has one
+answer.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Story:
 
 
 def stories(seed: str, per_story: int, *counts: int) -> list[list[Story]]:
-    """Splits of stories that hold the given numbers of questions, `per_story` in each story; no two stories are equal."""
+    """Splits of different stories that hold the given numbers of questions, `per_story` in each story."""
     rng = Random(f"spans {seed}")
     seen: set = set()
     number = iter(range(10**6))
@@ -43,7 +44,7 @@ def squad_rows(items: list[Story], language: str = "en", id_prefix: str = "", an
     With `answers` above 1, rows have one to that many reference answers; the second one leaves out function words.
     """
     lexicon = load_lexicon(language)
-    rows = []
+    rows: list[dict] = []
     for story in items:
         context, sentences, starts = _tell(lexicon, story)
         for index, word in story.questions:
@@ -77,7 +78,7 @@ def _draw_story(rng: Random, number: int, per_story: int) -> Story:
     events: list[Event] = []
     for _ in range(rng.choice((3, 4))):
         draw = draw_activity if events and rng.random() < 0.3 else draw_event
-        events += distinct(lambda draw=draw: draw(rng), 1, set(), lambda event: event)  # type: ignore[misc]
+        events.append(draw(rng))
         while _clashes(events):
             events[-1] = draw(rng)
     possible = [(index, word) for index, event in enumerate(events) for word in _QUESTIONS[event.kind]]

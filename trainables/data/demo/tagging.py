@@ -1,5 +1,6 @@
 """Word tagging: universal parts of speech (udpos) and named entities (PAN-X), read off the tokens of sentences."""
 
+from collections.abc import Callable
 from random import Random
 
 from trainables.data.demo.lexicon import Lexicon, load_lexicon
@@ -87,6 +88,6 @@ def _said(items: list[Statement], lexicon: Lexicon) -> list[Sentence]:
     return [realise(lexicon, *item) for item in items]
 
 
-def _splits(draw, counts) -> list[list[Statement]]:  # type: ignore[no-untyped-def]
+def _splits(draw: Callable[[], Statement], counts: tuple[int, ...]) -> list[list[Statement]]:
     seen: set = set()
-    return [distinct(draw, count, seen, lambda statement: statement) for count in counts]
+    return [distinct(draw, count, seen) for count in counts]

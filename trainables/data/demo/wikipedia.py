@@ -1,4 +1,4 @@
-"""Running text for masked language modelling, as articles of several paragraphs in the columns of `wikimedia/wikipedia`."""
+"""Running text for masked language modelling: articles of several paragraphs, as in `wikimedia/wikipedia`."""
 
 from trainables.data.demo.lexicon import load_lexicon
 from trainables.data.demo.sentences import realise

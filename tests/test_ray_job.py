@@ -1,0 +1,127 @@
+"""A sweep as a submitted Ray job: a head node of its own, the code uploaded, the cluster found by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import graphs
+from trainables.store import LocalStore
+
+REPOSITORY = Path(__file__).parents[1]
+DRIVER = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from sweep.run import run_plan
+from tests import graphs
+from trainables.phases.options import Options
+from trainables.store import LocalStore
+store = LocalStore(Path(sys.argv[1])).prepare()
+summary = run_plan(graphs.fan(["a"], ["x"]), store, Options(data="demo", encoder="bundled"), address="auto",
+    results=store.root / "tune", name="job", console=Console(width=100), executor=f"tests.executors:{sys.argv[2]}")
+print("ended:", summary.stopped or "done")
+sys.exit(summary.exit_code)
+"""
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A Ray head on free ports, and the environment that its clients need. Killed by process id at the end."""
+    home = Path(os.environ.get("TMPDIR", "/tmp")) / f"xs-{os.getpid()}"  # sockets need a short path
+    ports = [str(port) for port in free_ports(3)]
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
+    environment.pop("RAY_ADDRESS", None)
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    options = ["--head", "--block", "--num-cpus=2", "--num-gpus=0", "--port", ports[0], "--dashboard-port", ports[1]]
+    options += ["--ray-client-server-port", ports[2], "--temp-dir", str(home), "--object-store-memory=100000000"]
+    with (tmp_path_factory.mktemp("head") / "log").open("w") as log:
+        process = subprocess.Popen([*ray, "start", *options], env=environment, stdout=log, stderr=log)
+    try:
+        environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{ports[1]}"
+        wait_for_port(int(ports[1]))
+        yield environment
+    finally:
+        family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+        for each in family:
+            try:
+                each.kill()
+            except psutil.NoSuchProcess:
+                continue
+        process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """What a user would upload: the packages and a driver, without data and environments."""
+    folder = tmp_path / "code"
+    for package in ("sweep", "trainables", "search_spaces", "tests"):
+        shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "golden"))
+    (folder / "driver.py").write_text(DRIVER)
+    return folder
+
+
+def test_submitted_job_runs_on_the_cluster_it_was_sent_to(head: dict[str, str], code: Path, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    job = submit(head, code, store.root, "empty")
+    assert job.wait(timeout=60) == 0
+    plan = graphs.fan(["a"], ["x"])
+    assert set(store.run_ids()) == set(plan.nodes)
+    notes = [json.loads(store.record(run_id).notes[0]) for run_id in plan.nodes]
+    assert all(note["pid"] != os.getpid() for note in notes)
+
+
+def test_stopped_job_leaves_the_store_ready_for_the_next(head: dict[str, str], code: Path, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    run_id = next(iter(graphs.fan(["a"], ["x"]).nodes))
+    job = submit(head, code, store.root, "endless", "--submission-id", "endless-job")
+    deadline = time.monotonic() + 40
+    while not (store.root / "runs" / run_id / ".lock").exists():
+        assert time.monotonic() < deadline, "the job did not start"
+        time.sleep(0.1)
+    subprocess.run(jobs(head, "stop", "endless-job"), env=head, check=True, stdout=subprocess.DEVNULL)
+    job.wait(timeout=20)
+    status = subprocess.run(jobs(head, "status", "endless-job"), env=head, check=True, capture_output=True, text=True)
+    assert "stopped" in status.stdout + status.stderr
+    with store.driver_lock(), store.run_lock(run_id, seconds=10):
+        pass
+
+
+def submit(head: dict[str, str], code: Path, store: Path, executor: str, *options: str) -> subprocess.Popen[bytes]:
+    entry = [sys.executable, "driver.py", str(store), executor]
+    return subprocess.Popen(jobs(head, "submit", *options, "--working-dir", str(code), "--", *entry), env=head)
+
+
+def jobs(head: dict[str, str], *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "ray.scripts.scripts", "job", *arguments]
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def wait_for_port(port: int, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < deadline, "the dashboard did not come up"
+        time.sleep(0.1)
