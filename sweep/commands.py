@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +36,9 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from sweep.status import State, cell_states
 
     config = _configured(given, console)
+    plan = build_plan(config)
     store = _store(config).prepare()
     with store.driver_lock():
-        plan = build_plan(config)
         write_text(store.root / CONFIG_FILE, dump_yaml(config))
         save_plan(plan, store.root)
     console.print(Text(f"configuration: {store.root / CONFIG_FILE}"))
@@ -123,7 +124,21 @@ def run_options(config: SweepConfig, plan: Plan) -> Options:
         micro_batch=config.cluster.micro_batch,
         eval_tokens=config.cluster.eval_tokens,
         checkpoint_seconds=config.cluster.checkpoint_seconds,
+        commit=code_commit(),
     )
+
+
+def code_commit() -> str:
+    """Commit of the checkout this code runs from, with `+` when files differ from it; empty outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def _configured(given: argparse.Namespace, console: Console) -> SweepConfig:

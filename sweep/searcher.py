@@ -118,7 +118,9 @@ class GraphSearcher(Searcher):
 
 
 def run_config(node: Node, store: Path, options: Options, executor: str) -> dict[str, Any]:
-    """What a worker needs to compute a run, as plain JSON."""
+    """What a worker needs to compute a run, as plain JSON. A run without a share of a GPU computes on its cores."""
+    if not node.share.gpus:
+        options = dataclasses.replace(options, device="cpu")
     return {
         "run_id": node.run_id,
         "name": node.name,

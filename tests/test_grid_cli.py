@@ -226,6 +226,7 @@ def test_bad_input_exits_with_2_and_says_what_is_allowed(command, capsys):
     for part in BAD_INPUT[command]:
         assert part in captured.err
     assert "Traceback" not in captured.err
+    assert not Path("results").exists()
 
 
 def test_debug_keeps_the_traceback():

@@ -19,7 +19,7 @@ import shutil
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -102,7 +102,8 @@ class LocalStore(Store):
             _write_durably(probe, b"0" * 4096)
             probe.unlink()
         except OSError as error:
-            probe.unlink(missing_ok=True)
+            with suppress(OSError):
+                probe.unlink()
             reason = error.strerror or str(error)
             raise StoreError(f"cannot write to the store {self.root}: {reason}. Give another with --store") from error
         return self

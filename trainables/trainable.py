@@ -47,6 +47,8 @@ class RunTrainable(tune.Trainable):
         # read when torch is first imported, which happens in the executor
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        # large pages: the gradient of a whole embedding is new memory in every step
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         if config["options"]["device"] == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._begin(config)

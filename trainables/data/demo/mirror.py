@@ -89,11 +89,11 @@ def _pairs() -> Iterator[Split]:
         for part, items in zip(("train", "dev"), nli.inferences(f"anli {name}", DEV, EVAL), strict=True):
             rows = nli.anli_rows(items, f"{part}_{name}")
             yield "facebook/anli", "plain_text", f"{part}_{name}", schemas.ANLI, rows
-    paws_train, paws_dev, paws_test = paraphrase.paws_pairs("x", TRAIN, EVAL, EVAL)
+    paws_train, paws_dev, paws_test = paraphrase.paws_pairs("x", TRAIN, DEV, EVAL)
     yield "google/xtreme", "PAWS-X.en", "train", schemas.PAWSX, paraphrase.paws_rows(paws_train, "en")
     for language in _available(PAWSX):
         for split, pairs in (("validation", paws_dev), ("test", paws_test)):
-            rows = paraphrase.paws_rows(pairs, language)
+            rows = paraphrase.paws_rows(pairs if language == "en" else pairs[:EVAL], language)
             yield "google/xtreme", f"PAWS-X.{language}", split, schemas.PAWSX, rows
 
 
