@@ -2,9 +2,11 @@
 
 Measures, in one command:
 
-- 153 empty runs through `run_plan`, from the call to its return, Ray's start and end included, and the time from a
-  parent's end to its child's start;
-- the same runs as plain Tune function trainables with a barrier between the phases (two `Tuner.fit`);
+- 153 empty cells through `run_plan`: wall clock of the whole process, Ray's start and end included, and the time from
+  the end of a run to the start of the next one in the same worker;
+- the same runs as plain Tune function trainables with a barrier between the phases (two `Tuner.fit`), with workers
+  reused and with Tune's defaults (a process for each run; measured once, since it is slow);
+- the time from a parent's end to its child's start, when nothing else is to be done;
 - what one decision of the scheduler costs at 153, 1,000 and 10,000 cells;
 - the simulated makespan of a grid in the paper's proportions on 1 to 64 GPUs, against the bound that no schedule beats.
 
@@ -16,7 +18,10 @@ from __future__ import annotations
 import argparse
 import datetime
 import io
+import itertools
 import json
+import math
+import os
 import statistics
 import subprocess
 import sys
@@ -54,7 +59,14 @@ RETRIEVALS = ("bucc", "tatoeba")
 def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
     """An executor that finishes at once; the record says when it began and ended."""
     begun = time.time()
-    record = Record(run_id=spec.run_id, name=name, spec=spec, scores=(), seconds={"begun": begun, "ended": time.time()})
+    record = Record(
+        run_id=spec.run_id,
+        name=name,
+        spec=spec,
+        scores=(),
+        seconds={"begun": begun, "ended": time.time()},
+        device=str(os.getpid()),
+    )
     store.finish(record)
     yield record
 
@@ -70,11 +82,11 @@ def grid(seeds: int = 1, share: Share | None = None) -> Plan:
         nodes += [row for row in rows if row]
         for row in rows:
             for target in (*FINE_TUNINGS, *RETRIEVALS):
-                run = node(target, row, seed, share, baseline=row is None)
-                nodes.append(run)
+                found = node(target, row, seed, share, baseline=row is None)
+                nodes.append(found)
                 for column in (target, "mlqa") if target == "xquad" else (target,):
                     label = row.name if row else "none"
-                    cells[Cell(intermediate=label, mlm=False, target=column, seed=seed)] = run.run_id
+                    cells[Cell(intermediate=label, mlm=False, target=column, seed=seed)] = found.run_id
     return Plan(nodes={each.run_id: each for each in nodes}, cells=cells)
 
 
@@ -102,11 +114,16 @@ def node(task: str, parent: Node | None, seed: int, share: Share | None, baselin
 
 def through_run_plan(folder: Path) -> None:
     """All 153 cells as one graph."""
+    run(grid(), folder)
+
+
+def run(plan: Plan, folder: Path) -> None:
+    """One call of `run_plan`."""
     from sweep.run import run_plan
 
     store = LocalStore(folder).prepare()
     summary = run_plan(
-        grid(),
+        plan,
         store,
         Options(data="demo", encoder="bundled"),
         address="local",
@@ -119,7 +136,19 @@ def through_run_plan(folder: Path) -> None:
     assert summary.exit_code == 0, summary
 
 
-def through_plain_tune(folder: Path) -> None:
+def pairs(folder: Path) -> None:
+    """A parent and its child, one pair after another, on one Ray."""
+    from sweep.session import ray_session
+
+    with ray_session("local", folder / "ray.log", cpus=CORES):
+        for seed in range(PAIRS):
+            parent = node("squad", None, seed, None)
+            child = node("tydiqa", parent, seed, None)
+            nodes = {each.run_id: each for each in (parent, child)}
+            run(Plan(nodes=nodes, cells={}), folder)
+
+
+def through_plain_tune(folder: Path, reuse: bool | None = None) -> None:
     """The same runs as function trainables: first all intermediate runs, then everything else."""
     import ray
     from ray import tune
@@ -138,6 +167,7 @@ def through_plain_tune(folder: Path) -> None:
         specs = [json.dumps(each.spec.to_dict()) for each in plan.nodes.values() if each.spec.phase in phases]
         tuner = tune.Tuner(
             tune.with_resources(train, {"cpu": 1}),
+            tune_config=tune.TuneConfig(reuse_actors=reuse),
             param_space={"spec": tune.grid_search(specs), "store": store},
             run_config=tune.RunConfig(name=phases[0].value, storage_path=str(folder / "tune"), verbose=0),
         )
@@ -145,36 +175,61 @@ def through_plain_tune(folder: Path) -> None:
     ray.shutdown()
 
 
+def through_plain_tune_reused(folder: Path) -> None:
+    """Plain Tune with workers kept from run to run."""
+    through_plain_tune(folder, reuse=True)
+
+
 CONTENDERS: Mapping[str, Callable[[Path], None]] = {
     "run_plan": through_run_plan,
+    "plain Tune, barrier, workers reused": through_plain_tune_reused,
     "plain Tune, barrier": through_plain_tune,
 }
+SLOW = "plain Tune, barrier"
+PAIRS = 10
+COLUMNS = {"seconds": 1, "gap": 3, "workers": 0}
 
 
 def measure(contender: str) -> dict[str, float]:
-    """Run one contender in a process of its own; seconds, and gaps between parents and children."""
+    """Run one contender in a process of its own; seconds, and the gaps between the runs of a worker."""
+    seconds, records = in_process(f"CONTENDERS[{contender!r}]")
+    assert {record.run_id for record in records} == set(grid().nodes), f"{contender} left only {len(records)} records"
+    workers: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.seconds["begun"]):
+        workers.setdefault(record.device, []).append(record)
+    gaps = [
+        later.seconds["begun"] - earlier.seconds["ended"]
+        for runs in workers.values()
+        for earlier, later in itertools.pairwise(runs)
+    ]
+    gap = statistics.median(gaps) if gaps else float("nan")
+    return {"seconds": seconds, "gap": gap, "workers": len(workers)}
+
+
+def parent_to_child() -> list[float]:
+    """Seconds from a parent's end to its child's start, for each pair."""
+    _, records = in_process("pairs")
+    ends = {record.run_id: record.seconds["ended"] for record in records}
+    children = [record for record in records if record.spec.parent]
+    return [record.seconds["begun"] - ends[record.spec.parent] for record in children]
+
+
+def in_process(function: str) -> tuple[float, list[Record]]:
+    """Call a function of this module with an empty folder in a new process; its seconds and the records it left."""
     with tempfile.TemporaryDirectory() as folder:
-        code = f"import benchmarks.orchestration as b, pathlib; b.CONTENDERS[{contender!r}](pathlib.Path({folder!r}))"
+        code = f"import benchmarks.orchestration as b, pathlib; b.{function}(pathlib.Path({folder!r}))"
         begun = time.monotonic()
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
         seconds = time.monotonic() - begun
         store = LocalStore(Path(folder))
-        spans = {run_id: store.record(run_id).seconds for run_id in store.run_ids()}
-    plan = grid()
-    assert len(spans) == len(plan.nodes), f"{contender} left {len(spans)} of {len(plan.nodes)} records"
-    gaps = [
-        min(spans[child.run_id]["begun"] for child in plan.nodes.values() if parent in child.parents) - span["ended"]
-        for parent, span in spans.items()
-        if plan.nodes[parent].spec.phase is Phase.INTERMEDIATE
-    ]
-    return {"seconds": seconds, "median_gap": statistics.median(gaps), "max_gap": max(gaps)}
+        return seconds, [store.record(run_id) for run_id in store.run_ids()]
 
 
 def scheduling(seeds: int) -> dict[str, float]:
-    """Milliseconds of scheduling for each cell of a grid on 64 GPUs with quarters of them in use."""
+    """Milliseconds of scheduling for each cell of a grid whose runs take quarters of 8 GPUs."""
     plan = grid(seeds, Share(gpus=0.25))
     begun = time.perf_counter()
-    simulate(plan.nodes, (), machines(64))
+    simulate(plan.nodes, (), machines(8))
     return {"cells": len(plan.cells), "milliseconds_per_cell": 1e3 * (time.perf_counter() - begun) / len(plan.cells)}
 
 
@@ -193,6 +248,9 @@ def makespan(gpus: int) -> dict[str, float]:
 
 def spread(values: list[float], digits: int = 2) -> str:
     """Median, and the range in brackets."""
+    values = [value for value in values if not math.isnan(value)]
+    if not values:
+        return "none"
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
@@ -202,22 +260,25 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    runs = {name: [] for name in CONTENDERS}  # type: dict[str, list[dict[str, float]]]
-    for _ in range(arguments.repetitions):
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    for repetition in range(arguments.repetitions):
         for name in CONTENDERS:
-            runs[name].append(measure(name))
+            if name != SLOW or not repetition:
+                runs[name].append(measure(name))
+    gaps = parent_to_child()
     costs = [[scheduling(seeds) for _ in range(arguments.repetitions)] for seeds in (1, 7, 66)]
     spans = [makespan(gpus) for gpus in (1, 4, 8, 16, 64)]
 
     console = Console()
     table = Table(title=f"153 empty cells, {CORES} cores, {arguments.repetitions} repetitions: median (range)")
-    for column in ("", "seconds", "parent's end to child's start, median [s]", "largest [s]"):
+    for column in ("", "seconds", "seconds from run to run in a worker", "worker processes"):
         table.add_column(column)
     for name, found in runs.items():
-        figures = [spread([each[key] for each in found]) for key in ("seconds", "median_gap", "max_gap")]
+        figures = [spread([each[key] for each in found], digits) for key, digits in COLUMNS.items()]
         table.add_row(name, *figures)
     console.print(table)
-    table = Table("cells", "scheduling, milliseconds a cell", title="Decisions on 64 GPUs in quarters")
+    console.print(f"parent's end to child's start, {len(gaps)} pairs, seconds: {spread(gaps, 3)}")
+    table = Table("cells", "scheduling, milliseconds a cell", title="Decisions on 8 GPUs in quarters")
     for repeated in costs:
         each = [cost["milliseconds_per_cell"] for cost in repeated]
         table.add_row(f"{repeated[0]['cells']:.0f}", spread(each, 3))
@@ -228,7 +289,14 @@ def main() -> None:
     console.print(table)
     if arguments.json:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        report = {"measured_at": now, "cores": CORES, "empty_cells": runs, "scheduling": costs, "makespan": spans}
+        report: dict[str, Any] = {
+            "measured_at": now,
+            "cores": CORES,
+            "empty_cells": runs,
+            "parent_to_child": gaps,
+            "scheduling": costs,
+            "makespan": spans,
+        }
         arguments.json.write_text(json.dumps(report, indent=1))
 
 

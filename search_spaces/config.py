@@ -107,6 +107,25 @@ class EncoderFields(Section):
     revision: str = DEFAULT_REVISION
 
 
+class RawFields(Section):
+    """Folders of official releases that the hub lacks; empty looks inside the folder of `source`.
+
+    Attributes:
+        bucc: BUCC 2018, with `de-en/de-en.sample.de` and so on.
+        ccg: CCGbank (LDC2005T13), with `data/AUTO`.
+        ud: Universal Dependencies 2.5, with `UD_English-EWT` and so on; read where `repositories.udpos` is `ud-2.5`.
+    """
+
+    bucc: str = ""
+    ccg: str = ""
+    ud: str = ""
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """The folders that are given."""
+        return {name: folder for name, folder in self.model_dump().items() if folder}
+
+
 class DataFields(Section):
     """Where rows come from and how many are used.
 
@@ -116,6 +135,7 @@ class DataFields(Section):
         eval_rows: cap on rows of every evaluated split and language; 0 is no cap.
         languages: evaluated languages; empty means all.
         repositories: task -> which of its sources to read, where not the default.
+        raw: folders of official releases.
     """
 
     source: str = "hub"
@@ -123,6 +143,7 @@ class DataFields(Section):
     eval_rows: CountOrNone = 0
     languages: AnyNumberOf[Language] = ()
     repositories: Annotated[dict[str, str], AfterValidator(_known_repositories)] = {}
+    raw: RawFields = RawFields()
 
 
 class TrainingFields(Section):

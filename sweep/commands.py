@@ -107,7 +107,7 @@ def tasks(given: argparse.Namespace, console: Console) -> int:
     from trainables.data.hub import open_data
 
     config = configure(given)
-    console.print(task_table(open_data(config.data.source), config.data.repositories))
+    console.print(task_table(open_data(config.data.source, config.data.raw.folders), config.data.repositories))
     return 0
 
 
@@ -117,6 +117,7 @@ def run_options(config: SweepConfig, plan: Plan) -> Options:
 
     return Options(
         data=config.data.source,
+        raw=config.data.raw.folders,
         encoder=config.encoder.name,
         repositories=dict(config.data.repositories),
         device="cuda" if any(node.share.gpus for node in plan.nodes.values()) else "cpu",
@@ -145,10 +146,13 @@ def _configured(given: argparse.Namespace, console: Console) -> SweepConfig:
     config = configure(given)
     if starts_as_published(given):
         console.print(Text("neither --preset nor --config: whatever is not said is as published", style="dim"))
-    folder = Path(config.data.source).expanduser()
-    if config.data.source in ("hub", "demo") or not folder.is_dir():
-        return config
-    return config.model_copy(update={"data": config.data.model_copy(update={"source": str(folder.resolve())})})
+    data = config.data
+    found = {name: str(Path(path).expanduser().resolve()) for name, path in data.raw.folders.items()}
+    places: dict[str, object] = {"raw": data.raw.model_copy(update=found)}
+    folder = Path(data.source).expanduser()
+    if data.source not in ("hub", "demo") and folder.is_dir():
+        places["source"] = str(folder.resolve())
+    return config.model_copy(update={"data": data.model_copy(update=places)})
 
 
 def _store(config: SweepConfig) -> LocalStore:

@@ -40,7 +40,7 @@ def build_plan(config: SweepConfig, data: DataSource | None = None) -> Plan:
     A cell whose rows are missing goes to `without_data` with the reason; stand-ins and single missing languages go to
     the notes. Raises ValueError for settings that no run can have, DataError for data that cannot be opened.
     """
-    return _Planner(config, data or open_data(config.data.source)).plan()
+    return _Planner(config, data or open_data(config.data.source, config.data.raw.folders)).plan()
 
 
 class _Planner:

@@ -18,6 +18,8 @@ from trainables.store import Store
 
 DRAW_SECONDS = 0.5
 """Time between two drawings on a terminal."""
+HEADLINE_SECONDS = 1.0
+"""Time between two lines in a log file that say how the whole sweep stands."""
 MATRIX_SECONDS = 300.0
 """Time between two matrices in a log file."""
 
@@ -34,6 +36,7 @@ class ProgressCallback(tune.Callback):
         self._store = store
         self._console = console
         self._live: Live | None = None
+        self._next_headline = 0.0
         self._next_drawing = time.monotonic() + (0.0 if console.is_terminal else MATRIX_SECONDS)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -91,13 +94,19 @@ class ProgressCallback(tune.Callback):
         if self._scheduler.state(run_id) is RunState.DONE:
             self._board.end(run_id, now)
             if not self._console.is_terminal:
-                self._say(f"[green]done[/]   {name(trial)}  ({self._board.headline(now)})")
+                self._say(f"[green]done[/]   {name(trial)}{self._standing(now)}")
         else:
             if isinstance(trial.get_pickled_error(), RayActorError):
                 self._store.fail(run_id, trial.config["name"], WORKER_LOST)
             reason = self._store.failure(run_id) or WORKER_LOST
             self._board.end(run_id, now, reason)
             self._say(f"[red]failed[/] {name(trial)}: {reason}")
+
+    def _standing(self, now: float) -> str:
+        if now < self._next_headline:
+            return ""
+        self._next_headline = now + HEADLINE_SECONDS
+        return f"  ({self._board.headline(now)})"
 
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False, soft_wrap=True)

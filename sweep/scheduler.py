@@ -16,6 +16,9 @@ from enum import StrEnum
 from sweep.capacity import Capacity, Machine, Seat
 from sweep.nodes import Node, Share
 
+_Entry = tuple[float, int, str]
+"""A ready run in its queue: minus its rank, its place in the plan, its id."""
+
 
 class RunState(StrEnum):
     """Where a run of the graph stands."""
@@ -67,7 +70,7 @@ class Scheduler:
         self._states: dict[str, RunState] = {}
         self._missing: dict[str, int] = {}
         self._children: defaultdict[str, list[str]] = defaultdict(list)
-        self._ready: defaultdict[Share, list[tuple[float, int, str]]] = defaultdict(list)
+        self._ready: defaultdict[Share, list[_Entry]] = defaultdict(list)
         self._order = {run_id: index for index, run_id in enumerate(nodes)}
         self._unchanged = False
         checked: set[Share] = set()
@@ -96,13 +99,8 @@ class Scheduler:
         (_, _, head), share = queues[0]
         if seat := self.capacity.seat(share):
             return self._admit(head, seat, now)
-        reservation = self.capacity.reserve(share, [(max(run.ends, now), run.seat) for run in self.live.values()])
-        for (_, _, run_id), smaller in queues[1:] if reservation else ():
-            assert reservation is not None
-            ends_in_time = now + self.nodes[run_id].cost <= reservation.time
-            fits = self.capacity.seat(smaller) if ends_in_time else self.capacity.seat_beside(reservation, smaller)
-            if fits:
-                return self._admit(run_id, fits, now)
+        if run_id := self._beside_head(share, queues[1:], now):
+            return run_id
         self._unchanged = True
         return None
 
@@ -148,6 +146,21 @@ class Scheduler:
     def exhausted(self) -> bool:
         """Whether nothing is live and nothing can become live."""
         return not self.live and not self.num_ready
+
+    def _beside_head(self, head: Share, others: list[tuple[_Entry, Share]], now: float) -> str | None:
+        """Admit the first run of another size that cannot delay the head, for which there is no room yet."""
+        fitting = [(entry, share) for entry, share in others if self.capacity.seat(share)]
+        if not fitting:
+            return None
+        reservation = self.capacity.reserve(head, [(max(run.ends, now), run.seat) for run in self.live.values()])
+        if not reservation:
+            return None
+        for (_, _, run_id), share in fitting:
+            ends_in_time = now + self.nodes[run_id].cost <= reservation.time
+            seat = self.capacity.seat(share) if ends_in_time else self.capacity.seat_beside(reservation, share)
+            if seat:
+                return self._admit(run_id, seat, now)
+        return None
 
     def _make_ready(self, run_id: str) -> None:
         self._states[run_id] = RunState.READY

@@ -76,9 +76,7 @@ class GraphSearcher(Searcher):
         """True: admission is this searcher's own business."""
         return True
 
-    def set_search_properties(
-        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
-    ) -> bool:
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """True: there is nothing to set; runs of different tasks share no metric."""
         return True
 

@@ -9,10 +9,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from sweep.rows import UNKNOWN, num_rows
+from sweep.rows import num_rows
 from trainables.data.hub import HUB
+from trainables.data.labels import with_labels
 from trainables.data.loading import load
-from trainables.data.source import DataError, DataSource
+from trainables.data.source import UNKNOWN, DataError, DataSource
 from trainables.tasks import registry
 from trainables.tasks.examples import Example
 from trainables.tasks.language_modeling import STAND_IN
@@ -70,7 +71,8 @@ def _first_example(task: Task, data: DataSource, preference: str) -> str:
             if any(map(data.problem, task.files(split, language, preference))):
                 continue
             try:
-                return _shown(load(task, split, language, data, limit=1, preference=preference).examples[0], task)
+                known = with_labels(task, data, preference)
+                return _shown(load(known, split, language, data, limit=1, preference=preference).examples[0], known)
             except DataError as error:
                 return str(error)
     return "no rows"

@@ -54,7 +54,7 @@ TARGET_MINUTES = {"xnli": 22.0, "pawsx": 4.0, "pos": 3.0, "ner": 3.0, "qa": 18.0
 
 
 def paper_grid() -> Plan:
-    """The shape of the paper's grid: 16 intermediate runs, 17 rows of 6 fine-tunings and 2 retrieval runs, 153 cells."""
+    """The shape of the paper's grid: 16 intermediate runs, 17 rows of 6 fine-tunings and 2 retrievals, 153 cells."""
     rows: list[Node | None] = [None]
     for with_mlm in (False, True):
         for task, minutes in INTERMEDIATE_MINUTES.items():

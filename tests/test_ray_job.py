@@ -28,7 +28,7 @@ from tests import graphs
 from trainables.phases.options import Options
 from trainables.store import LocalStore
 store = LocalStore(Path(sys.argv[1])).prepare()
-summary = run_plan(graphs.fan(["a"], ["x"]), store, Options(data="demo", encoder="bundled"), address="auto",
+summary = run_plan(graphs.fan(["a"], ["x"]), store, Options(data="demo", encoder="bundled"), address=sys.argv[3],
     results=store.root / "tune", name="job", console=Console(width=100), executor=f"tests.executors:{sys.argv[2]}")
 print("ended:", summary.stopped or "done")
 sys.exit(summary.exit_code)
@@ -48,6 +48,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with (tmp_path_factory.mktemp("head") / "log").open("w") as log:
         process = subprocess.Popen([*ray, "start", *options], env=environment, stdout=log, stderr=log)
     try:
+        environment["GCS"] = f"127.0.0.1:{ports[0]}"
         environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{ports[1]}"
         wait_for_port(int(ports[1]))
         yield environment
@@ -82,6 +83,14 @@ def test_submitted_job_runs_on_the_cluster_it_was_sent_to(head: dict[str, str], 
     assert all(note["pid"] != os.getpid() for note in notes)
 
 
+def test_driver_from_elsewhere_brings_its_code_along(head: dict[str, str], code: Path, tmp_path: Path) -> None:
+    """Not a job: a driver on the same disk, started in another folder, joins the cluster at its address."""
+    store = LocalStore(tmp_path / "store")
+    command = [sys.executable, str(code / "driver.py"), str(store.root), "empty", head["GCS"]]
+    subprocess.run(command, check=True, cwd=tmp_path, env=head, timeout=60)
+    assert len(store.run_ids()) == 2
+
+
 def test_stopped_job_leaves_the_store_ready_for_the_next(head: dict[str, str], code: Path, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     run_id = next(iter(graphs.fan(["a"], ["x"]).nodes))
@@ -99,7 +108,7 @@ def test_stopped_job_leaves_the_store_ready_for_the_next(head: dict[str, str], c
 
 
 def submit(head: dict[str, str], code: Path, store: Path, executor: str, *options: str) -> subprocess.Popen[bytes]:
-    entry = [sys.executable, "driver.py", str(store), executor]
+    entry = [sys.executable, "driver.py", str(store), executor, "auto"]
     return subprocess.Popen(jobs(head, "submit", *options, "--working-dir", str(code), "--", *entry), env=head)
 
 

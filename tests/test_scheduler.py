@@ -208,7 +208,7 @@ def check_capacity(scheduler: Scheduler, machines: list[Machine]) -> None:
         for gpu in range(each.gpus):
             assert sum(min(seat.share.gpus, 1) for seat in seats if gpu in seat.gpus) <= 1 + 1e-9
         for seat in seats:
-            assert len(seat.gpus) == max(seat.share.gpus, seat.share.gpus > 0)  or seat.share.gpus < 1
+            assert len(seat.gpus) == max(seat.share.gpus, seat.share.gpus > 0) or seat.share.gpus < 1
             assert all(gpu < each.gpus for gpu in seat.gpus)
 
 

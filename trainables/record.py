@@ -42,7 +42,17 @@ class DevPoint:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataUse:
-    """Rows taken from one file: read after caps, dropped for want of a label, repaired or skipped answers."""
+    """Rows taken from one file.
+
+    Attributes:
+        rows: used, after caps.
+        dropped: of the whole file, for want of a label.
+        repaired: answers for training whose offset was wrong and was found nearby.
+        skipped: rows for training whose answer could not be found.
+        misplaced: of the rows used, those with an answer that is not where its offset says.
+        duplicates: of the rows used, those that say the same as an earlier one.
+        empty: of the rows used, those with a blank text or word.
+    """
 
     repository: str
     config: str
@@ -50,6 +60,10 @@ class DataUse:
     rows: int
     dropped: int = 0
     repaired: int = 0
+    skipped: int = 0
+    misplaced: int = 0
+    duplicates: int = 0
+    empty: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

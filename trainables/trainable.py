@@ -23,7 +23,6 @@ from trainables.record import Record
 from trainables.spec import RunSpec
 from trainables.store import LocalStore, Store
 
-DEFAULT_EXECUTOR = "trainables.phases.run:run"
 REPORT_SECONDS = 1.0
 """Reports without a new stage or dev evaluation are at least this far apart."""
 LOCK_SECONDS = 120.0
@@ -41,6 +40,9 @@ class RunTrainable(tune.Trainable):
     (`module:function`). Nothing is computed before the first `step`, so that whatever goes wrong is noted in the store.
     Checkpoints are the phases' own, in the store; Tune's are not used.
     """
+
+    _items: Generator[Progress | Record, None, None] | None
+    _error: Exception | None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take the first run."""
@@ -93,8 +95,8 @@ class RunTrainable(tune.Trainable):
     def _begin(self, config: dict[str, Any]) -> None:
         self._run = config
         self._store = LocalStore(Path(config["store"]))
-        self._items: Generator[Progress | Record, None, None] | None = None
-        self._error: Exception | None = None
+        self._items = None
+        self._error = None
         self._stage = ""
 
     def _advance(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The one door to rows: open the hub, a mirror folder or the built-in demo, and load examples from it."""
+"""The one door to rows: open the hub, a mirror folder, the built-in demo or official files, and load examples."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import hashlib
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import filelock
 import pyarrow as pa
 
 from trainables.data.cache_folder import cache_folder
 from trainables.data.digests import DIGITS
+from trainables.data.joined import JoinedData
 from trainables.data.loading import Loaded, load, missing
 from trainables.data.mirror import MirrorData
+from trainables.data.raw import RawRelease
+from trainables.data.raw_bucc import BuccFiles
+from trainables.data.raw_ccg import CcgFiles
+from trainables.data.raw_ud import UdFiles
 from trainables.data.source import DataError, DataSource, MissingDataError, check_columns
-from trainables.nearest import nearest
+from trainables.nearest import nearest, unknown
 from trainables.tasks.task import Source
 
 __all__ = ["DataError", "DataSource", "Loaded", "MissingDataError", "load", "missing", "open_data"]
@@ -30,18 +36,42 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 _OFFLINE = "Give a folder with the same layout (--data DIR) or use the built-in corpus (--data demo)"
 
 
-def open_data(name: str) -> DataSource:
-    """The data called `demo` or `hub`, or the mirror in a folder; raises MissingDataError when there is no such folder.
+RELEASES: Mapping[str, type[RawRelease]] = {release.option: release for release in (BuccFiles, CcgFiles, UdFiles)}
+"""Readers of official files, by the name of their setting in `data.raw`."""
 
-    The demo is written on first use; nothing else is read or downloaded here.
+
+def open_data(name: str, raw: Mapping[str, str] = MappingProxyType({})) -> DataSource:
+    """The data called `demo` or `hub`, or the mirror in a folder, and official releases beside it.
+
+    `raw` holds folders of official releases by the names of `RELEASES`; a mirror or the demo may hold others. The demo
+    is written on first use; nothing else is read or downloaded here. Raises MissingDataError for a folder that does not
+    exist, ValueError for an unknown release.
     """
     if name == HUB:
-        return HubData()
-    if name == DEMO:
-        return MirrorData(demo_folder(), kind=DEMO)
+        return _joined(HubData(), None, raw)
+    folder = demo_folder() if name == DEMO else _folder(name)
+    return _joined(MirrorData(folder, kind=DEMO if name == DEMO else "mirror"), folder, raw)
+
+
+def _joined(base: DataSource, folder: Path | None, raw: Mapping[str, str]) -> JoinedData:
+    """The base with its releases: those in the user's folders, else those in the folder of the base."""
+    releases: dict[str, DataSource] = {}
+    for option in raw:
+        if option not in RELEASES:
+            raise ValueError(unknown("release of data.raw", option, RELEASES))
+    for option, release in RELEASES.items():
+        given = Path(raw.get(option, "")).expanduser() if raw.get(option) else None
+        if given and not given.is_dir():
+            raise MissingDataError(f"data.raw.{option}: {given} is no folder; expected {release.where_from}")
+        inside = folder / release.repository if folder else None
+        releases[release.repository] = release(given or inside, given=bool(given))
+    return JoinedData(base, releases)
+
+
+def _folder(name: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return MirrorData(folder)
+        return folder
     siblings = [child.name for child in folder.parent.iterdir()] if folder.parent.is_dir() else []
     near = nearest(folder.name, [HUB, DEMO, *siblings])
     question = f" did you mean {near!r}?" if near else ""
@@ -73,6 +103,9 @@ class HubData(DataSource):
     kind = HUB
 
     def has(self, source: Source) -> bool:
+        return True
+
+    def is_whole(self, source: Source) -> bool:
         return True
 
     def table(self, source: Source) -> pa.Table:

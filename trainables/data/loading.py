@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from trainables.data.source import DataError, DataSource, label_names
+from trainables.data.labels import with_labels
+from trainables.data.quality import inspect
+from trainables.data.source import DataError, DataSource, kept_rows, label_names
+from trainables.data.statistics import drift
 from trainables.nearest import unknown
 from trainables.record import DataUse
 from trainables.tasks.examples import Example
-from trainables.tasks.task import Keep, Source, Split, Task
+from trainables.tasks.task import Source, Split, Task
 
 STOPPING_SEED = 20201001
 """Shuffles the STOPPING rows of tasks that join several corpora (protocol.md 3.1)."""
@@ -34,30 +36,49 @@ class Loaded:
 def load(task: Task, split: Split, language: str, data: DataSource, *, limit: int = 0, preference: str = "") -> Loaded:
     """Examples of one split of a task in one language.
 
-    Rows without a label, a word or an answer are dropped and counted. `limit` takes that many rows, spread
-    evenly and in their order; of STOPPING the first ones, after a seeded shuffle where the task asks for it
-    (protocol.md 2.5).
+    Rows without a label, a word or an answer are dropped and counted. `limit` takes that many rows by the task's rule
+    (`Task.cap`: spread evenly), in their order; of STOPPING the first ones, after a seeded shuffle where the task asks
+    for it (protocol.md 2.5). The notes say where whole data sets differ from what is published.
 
     Raises MissingDataError for a file that is not there; DataError for missing columns, for a row that breaks the
     schema (with file, row number and what is allowed), and for a file none of whose rows can be used; ValueError for a
     language, split or preference that the task does not have.
     """
+    task_sources(task, split, language, preference)
+    task = with_labels(task, data, preference)
     sources = task_sources(task, split, language, preference)
     parts = [read_examples(source, data) for source in sources]
     joined = [(number, example) for number, part in enumerate(parts) for example in part.examples]
+    whole = [example for _, example in joined]
     if split is Split.STOPPING and task.seed_stopping:
         random.Random(STOPPING_SEED).shuffle(joined)
-    numbers = range(limit or len(joined)) if split is Split.STOPPING else spread(len(joined), limit)
-    chosen = [joined[number] for number in numbers if number < len(joined)]
-    taken = np.bincount([number for number, _ in chosen], minlength=len(parts)).tolist()
+    chosen = [joined[place] for place in _places(task, split, whole, limit)]
+    taken: defaultdict[int, list[Example]] = defaultdict(list)
+    for number, example in chosen:
+        taken[number].append(example)
+    uses = [_use(source, part, taken[number]) for number, (source, part) in enumerate(zip(sources, parts, strict=True))]
+    is_whole = all(data.is_whole(source) for source in sources)
     return Loaded(
         examples=[example for _, example in chosen],
-        uses=tuple(
-            DataUse(
-                repository=source.repository, config=source.config, split=source.split, rows=rows, dropped=part.dropped
-            )
-            for source, part, rows in zip(sources, parts, taken, strict=True)
-        ),
+        uses=tuple(uses),
+        notes=drift(task, split, language, task.format.num_scored(whole)) if is_whole else (),
+    )
+
+
+def _places(task: Task, split: Split, examples: Sequence[Example], limit: int) -> Sequence[int]:
+    if not limit:
+        return range(len(examples))
+    return range(min(limit, len(examples))) if split is Split.STOPPING else task.cap(examples, limit)
+
+
+def _use(source: Source, part: Part, taken: Sequence[Example]) -> DataUse:
+    return DataUse(
+        repository=source.repository,
+        config=source.config,
+        split=source.split,
+        rows=len(taken),
+        dropped=part.dropped,
+        **asdict(inspect(taken)),
     )
 
 
@@ -98,7 +119,7 @@ def read_examples(source: Source, data: DataSource) -> Part:
     names = label_names(table)
     numbers: Any = np.arange(table.num_rows)
     if source.keep:
-        mask = _mask(table, source.keep)
+        mask = kept_rows(table.column(source.keep.column), source.keep)
         table, numbers = table.filter(mask), numbers[mask.to_numpy(zero_copy_only=False)]
     if not table.num_rows:
         which = f" with {source.keep.column} {source.keep.prefix!r}" if source.keep else ""
@@ -117,12 +138,6 @@ def read_examples(source: Source, data: DataSource) -> Part:
             " removed or emptied; take the original data set, or leave this language out"
         )
     return Part(examples=examples, dropped=table.num_rows - len(examples))
-
-
-def _mask(table: pa.Table, keep: Keep) -> pa.ChunkedArray:
-    column = table.column(keep.column)
-    mask = pc.equal(column, keep.prefix) if keep.whole else pc.starts_with(column, keep.prefix)
-    return pc.fill_null(mask, False)
 
 
 def _rows(table: pa.Table, names: Mapping[str, Sequence[str]], location: str, numbers: Any) -> Iterator[dict[str, Any]]:
@@ -151,17 +166,3 @@ def _named(values: list[Any], names: Sequence[str], column: str, location: str, 
                 f" ({', '.join(names)})"
             ) from error
     return found
-
-
-def spread(num_rows: int, limit: int) -> list[int]:
-    """Numbers of `limit` rows spread evenly: one of each of as many stretches of equal length, all if limit is 0.
-
-    Which one of a stretch is fixed but irregular: in XNLI and other data sets the labels follow each other in a
-    regular pattern, so that every third row would have the same one. It depends on the two numbers alone, so that
-    parallel languages keep the same rows.
-    """
-    if not limit or limit >= num_rows:
-        return list(range(num_rows))
-    irregular = random.Random(f"{num_rows} {limit}")
-    bounds = [number * num_rows // limit for number in range(limit + 1)]
-    return [irregular.randrange(first, last) for first, last in itertools.pairwise(bounds)]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trainables.data.digests import FileDigests
-from trainables.data.source import DataError, DataSource, MissingDataError, check_columns
+from trainables.data.source import DataError, DataSource, MissingDataError, check_columns, kept_rows
 from trainables.nearest import nearest
 from trainables.tasks.task import Source
 
@@ -48,6 +48,13 @@ class MirrorData(DataSource):
 
     def fingerprint(self, sources: Sequence[Source]) -> str:
         return self._digests.combined(self.root, [path for source in sources for path in self.files(source)])
+
+    def num_rows(self, source: Source) -> int:
+        files, keep = self.files(source), source.keep
+        if keep is None:
+            return sum(pq.read_metadata(path).num_rows for path in files)
+        columns = [pq.read_table(path, columns=[keep.column]).column(keep.column) for path in files]
+        return sum(pc.sum(kept_rows(column, keep)).as_py() or 0 for column in columns)
 
     def location(self, source: Source) -> str:
         found = self._find(source)

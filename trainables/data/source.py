@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trainables.nearest import nearest
-from trainables.tasks.task import Source
+from trainables.tasks.task import Keep, Source
 
 
 class DataError(ValueError):
@@ -20,8 +21,12 @@ class MissingDataError(DataError):
     """A file that is not there."""
 
 
+UNKNOWN = -1
+"""Rows of files that are not opened for a count."""
+
+
 class DataSource(ABC):
-    """The hub, a mirror folder or the demo.
+    """The hub, a mirror folder, the demo, or the official files of one data set.
 
     Contract: `table` returns exactly the columns of the source, in file order, and is not cached; `fingerprint` is
     equal for equal content and differs for different content.
@@ -46,9 +51,23 @@ class DataSource(ABC):
     def fingerprint(self, sources: Sequence[Source]) -> str:
         """Sixteen hexadecimal digits that stand for the content of these sources; raises MissingDataError."""
 
+    def num_rows(self, source: Source) -> int:
+        """Rows before any are dropped, UNKNOWN where only reading them would tell; raises MissingDataError."""
+        return UNKNOWN
+
+    def is_whole(self, source: Source) -> bool:
+        """Whether this ought to be all of the published rows, so that another number of them is worth a note."""
+        return False
+
     @abstractmethod
     def location(self, source: Source) -> str:
         """Where the rows are, for messages: a path, or repository, configuration and split."""
+
+
+def kept_rows(column: pa.ChunkedArray, keep: Keep) -> pa.ChunkedArray:
+    """bool[rows]: which rows of a file that mixes languages belong to a source, by their value in `keep.column`."""
+    mask = pc.equal(column, keep.prefix) if keep.whole else pc.starts_with(column, keep.prefix)
+    return pc.fill_null(mask, False)
 
 
 def check_columns(source: Source, present: Sequence[str], location: str) -> None:

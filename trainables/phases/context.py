@@ -16,7 +16,8 @@ import psutil
 import torch
 from transformers import PreTrainedModel
 
-from trainables.data.hub import DataSource, load, open_data
+from trainables.data.hub import DataSource, Loaded, load, open_data
+from trainables.data.labels import with_labels
 from trainables.model.encoder import load_encoder, load_encoder_folder
 from trainables.model.tokenizer import load_tokenizer
 from trainables.phases.options import Options
@@ -24,6 +25,7 @@ from trainables.record import DataUse, Record, Score
 from trainables.spec import RunSpec
 from trainables.store import Store
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.registry import task as registered
 from trainables.tasks.task import Split, Task
 
 ENCODER = "encoder"
@@ -56,7 +58,7 @@ class Context:
     @cached_property
     def data(self) -> DataSource:
         """The rows."""
-        return open_data(self.options.data)
+        return open_data(self.options.data, self.options.raw)
 
     @cached_property
     def tokenizer(self):  # type: ignore[no-untyped-def]
@@ -72,6 +74,10 @@ class Context:
         """The user's preferred source of a task; empty for the default."""
         return self.options.repositories.get(task, "")
 
+    def task(self, name: str) -> Task:
+        """The task of that name, with the labels of the data where it has none of its own."""
+        return with_labels(registered(name), self.data, self.preference(name))
+
     def encoder(self) -> PreTrainedModel:
         """The parent's encoder, or the pretrained one. A parent that is not finished is an error."""
         if self.spec.parent:
@@ -83,10 +89,17 @@ class Context:
         loaded = load(task, split, language, self.data, limit=limit, preference=self.preference(task.name))
         training = split is Split.TRAIN
         encoded = task.format.encode(loaded.examples, self.tokenizer, max_length, training=training)
-        self.uses.extend(loaded.uses)
+        self.took(loaded)
         if training and (encoded.skipped or encoded.repaired):
             self.notes.append(f"{task.name}: {encoded.repaired} answers re-located, {encoded.skipped} rows skipped")
+            [use] = loaded.uses
+            self.uses[-1] = dataclasses.replace(use, repaired=encoded.repaired, skipped=encoded.skipped)
         return encoded
+
+    def took(self, loaded: Loaded) -> None:
+        """Note what was read."""
+        self.uses.extend(loaded.uses)
+        self.notes.extend(note for note in loaded.notes if note not in self.notes)
 
     def languages(self, task: Task, split: Split) -> list[str]:
         """Languages to measure: those the task has in this split, the sweep asks for, and the data holds."""

@@ -114,8 +114,7 @@ def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
     mlm = context.spec.mlm
     assert mlm
     loaded = load_mlm(mlm, context.data, limit=context.spec.data.train_rows)
-    context.uses.extend(loaded.uses)
-    context.notes.extend(loaded.notes)
+    context.took(loaded)
     masking = Masking(
         probability=mlm.mask_probability,
         mask_id=context.tokenizer.mask_token_id,

@@ -9,12 +9,14 @@ from trainables.phases.context import ENCODER, Context
 from trainables.phases.fit import fit
 from trainables.phases.options import Progress
 from trainables.record import Record
-from trainables.tasks.registry import task
 
 
 def run_intermediate(context: Context) -> Generator[Progress, None, Record]:
     """Compute the run; its encoder is published before its record is returned."""
-    fitted = yield from fit(context, [task(name) for name in context.spec.tasks])
+    names = context.spec.tasks
+    if len(names) > 1:
+        context.notes.append(f"mixture of {', '.join(names)}")
+    fitted = yield from fit(context, [context.task(name) for name in names])
     with context.stage("save"):
         made = context.work / ENCODER
         save_encoder(fitted.network.encoder, made)

@@ -13,6 +13,7 @@ class Options:
     Attributes:
         data: `hub`, `demo`, or the absolute path of a mirror folder.
         encoder: where the pretrained encoder is loaded from: `bundled[:N]`, a hub id, or an absolute path.
+        raw: folders of official releases, by the names of `trainables.data.hub.RELEASES`; absolute.
         repositories: task name -> preferred source (`Task.sources`), where not the default.
         device: `cpu` or `cuda`.
         threads: CPU threads of the arithmetic; fixed, since another number may round differently.
@@ -29,6 +30,7 @@ class Options:
 
     data: str
     encoder: str
+    raw: Mapping[str, str] = field(default_factory=dict)
     repositories: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
     threads: int = 1

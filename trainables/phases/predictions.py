@@ -19,7 +19,11 @@ SCHEMA = pa.schema(
         "reference": pa.list_(pa.string()),
     }
 )
-"""A label or an answer is a list of one; tags are a list of one a word; references of QA are all accepted answers."""
+"""A label or an answer is a list of one; tags are a list of one a word; references of QA are all accepted answers.
+
+BUCC: a row is a foreign sentence, its prediction the ids of the English sentences it was paired with (at or above the
+threshold), its reference the ids of its translations; either may be empty, and rows in which both are are left out.
+"""
 
 
 class PredictionTable:

@@ -1,63 +1,98 @@
-"""Retrieval phase: embed both sides of a bitext and find each English sentence's translation; no training."""
+"""Retrieval phase: embed sentences and find their translations; no training (protocol.md 5.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
+
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from trainables.data.hub import load
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
 from trainables.phases.context import Context
+from trainables.phases.mining import Mining
 from trainables.phases.options import Progress
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.record import Record, Score
-from trainables.tasks.formats.sentence import encode_side
-from trainables.tasks.registry import task as task_named
+from trainables.tasks.examples import Example
+from trainables.tasks.formats.base import Encoded, Prediction
+from trainables.tasks.formats.mining import MiningFormat
+from trainables.tasks.formats.sentence import Side, encode_side
 from trainables.tasks.task import Split, Task
+
+Search = Callable[[Split, str, Sequence[Example]], Sequence[Prediction]]
+"""(split, language, examples) -> one prediction an example."""
 
 
 def run_retrieval(context: Context) -> Generator[Progress, None, Record]:
     """Compute the run for every language pair of its one task."""
     spec = context.spec
     assert spec.retrieval
-    measured = task_named(spec.tasks[0])
+    [measured] = [context.task(name) for name in spec.tasks]
     yield Progress(stage="load")
     with context.stage("load"):
         encoder = context.encoder()
         cut_to_layer(encoder, spec.retrieval.layer)
+    embedded = _embedder(context, encoder)
+    mining = Mining(context, measured, embedded) if isinstance(measured.format, MiningFormat) else None
+    search: Search = mining or _aligned(context, measured, embedded)
     scores: list[Score] = []
     table = PredictionTable()
     with context.stage("evaluate"):
         for split in (Split.DEV, Split.TEST):
             for language in context.languages(measured, split):
+                if mining and not mining.can_search(split, language):
+                    continue
                 yield Progress(stage=f"{measured.name} {split} {language}")
-                scores += _search(context, encoder, measured, split, language, table)
+                scores += _measure(context, measured, split, language, search, table)
     publish(context, measured.name, table)
+    if mining:
+        mining.publish()
     return context.record(scores)
 
 
-def _search(context: Context, encoder, measured: Task, split: Split, language: str, table: PredictionTable):  # type: ignore[no-untyped-def]
-    """Nearest foreign sentence of every English one (protocol.md 5.4, Tatoeba)."""
-    spec = context.spec
-    assert spec.retrieval
-    loaded = load(
-        measured, split, language, context.data, limit=spec.data.eval_rows, preference=context.preference(measured.name)
+def _embedder(context: Context, encoder: PreTrainedModel) -> Callable[[Encoded], Tensor]:
+    def embedded(encoded: Encoded) -> Tensor:
+        pad_id, max_tokens = context.tokenizer.pad_token_id, context.options.eval_tokens
+        return embed(encoder, encoded, pad_id=pad_id, max_tokens=max_tokens).to(context.device)
+
+    return embedded
+
+
+def _aligned(context: Context, measured: Task, embedded: Callable[[Encoded], Tensor]) -> Search:
+    """Tatoeba: the nearest foreign sentence of every English one."""
+    assert context.spec.retrieval
+    max_length = context.spec.retrieval.max_length
+
+    def search(split: Split, language: str, examples: Sequence[Example]) -> Sequence[Prediction]:
+        english = encode_side(examples, Side.ENGLISH, context.tokenizer, max_length)
+        foreign = encode_side(examples, Side.FOREIGN, context.tokenizer, max_length)
+        found = nearest(embedded(english), embedded(foreign), 1).indices[:, 0]
+        return measured.format.decode(english, list(found.numpy()))
+
+    return search
+
+
+def _measure(
+    context: Context, measured: Task, split: Split, language: str, search: Search, table: PredictionTable
+) -> list[Score]:
+    """Search one split of one language and score what was found. Rows without prediction and reference are not kept."""
+    preference = context.preference(measured.name)
+    loaded = load(measured, split, language, context.data, limit=context.spec.data.eval_rows, preference=preference)
+    context.took(loaded)
+    predictions = search(split, language, loaded.examples)
+    references = measured.format.references(loaded.examples)
+    kept = [row for row, (given, gold) in enumerate(zip(predictions, references, strict=True)) if given or gold]
+    table.add(
+        split,
+        language,
+        [loaded.examples[row].id for row in kept],
+        [predictions[row] for row in kept],
+        [references[row] for row in kept],
     )
-    context.uses.extend(loaded.uses)
-    sides = {
-        side: embed(
-            encoder,
-            encode_side(loaded.examples, side, context.tokenizer, spec.retrieval.max_length),
-            pad_id=context.tokenizer.pad_token_id,
-            max_tokens=context.options.eval_tokens,
-        )
-        for side in ("english", "foreign")
-    }
-    _, found = nearest(sides["english"], sides["foreign"], 1)
-    ids = [example.id for example in loaded.examples]
-    predictions = [ids[index] for index in found[:, 0].tolist()]
-    table.add(split, language, ids, predictions, ids)
+    rows = measured.format.num_scored(loaded.examples)
     return [
-        Score(task=measured.name, split=split, language=language, metric=metric, value=value, rows=len(ids))
-        for metric, value in measured.format.score(ids, predictions, language).items()
+        Score(task=measured.name, split=split, language=language, metric=metric, value=value, rows=rows)
+        for metric, value in measured.format.score(references, predictions, language).items()
     ]

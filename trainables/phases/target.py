@@ -11,13 +11,12 @@ from trainables.phases.fit import fit
 from trainables.phases.options import Progress
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.record import Record, Score
-from trainables.tasks.registry import task as task_named
 from trainables.tasks.task import Split, Task
 
 
 def run_target(context: Context) -> Generator[Progress, None, Record]:
     """Compute the run; targets that share the fine-tuning are measured with one network."""
-    tasks = [task_named(name) for name in context.spec.tasks]
+    tasks = [context.task(name) for name in context.spec.tasks]
     trained = tasks[0]
     fitted = yield from fit(context, [trained])
     scores = list(fitted.scores)

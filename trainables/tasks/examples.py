@@ -14,6 +14,11 @@ class PairExample:
     text_b: str
     label: int
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be blank."""
+        return self.text_a, self.text_b
+
 
 @dataclass(frozen=True, slots=True)
 class ChoiceExample:
@@ -24,6 +29,11 @@ class ChoiceExample:
     choices: tuple[str, ...]
     label: int
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be blank."""
+        return self.prompt, *self.choices
+
 
 @dataclass(frozen=True, slots=True)
 class TaggingExample:
@@ -32,6 +42,11 @@ class TaggingExample:
     id: str
     words: tuple[str, ...]
     tags: tuple[int, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be blank."""
+        return self.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,11 @@ class SpanExample:
     answers: tuple[str, ...]
     starts: tuple[int, ...]
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be blank."""
+        return self.question, self.context
+
 
 @dataclass(frozen=True, slots=True)
 class BitextExample:
@@ -52,6 +72,29 @@ class BitextExample:
     id: str
     foreign: str
     english: str
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be blank."""
+        return self.foreign, self.english
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusExample:
+    """A sentence of one of two comparable corpora, the foreign and the English one.
+
+    `translations` are the ids of its English translations: none for most sentences, and none for English ones.
+    """
+
+    id: str
+    text: str
+    language: str
+    translations: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be blank."""
+        return (self.text,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +105,10 @@ class TextExample:
     text: str
     language: str
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be blank."""
+        return (self.text,)
 
-Example = PairExample | ChoiceExample | TaggingExample | SpanExample | BitextExample | TextExample
+
+Example = PairExample | ChoiceExample | TaggingExample | SpanExample | BitextExample | CorpusExample | TextExample

@@ -14,6 +14,7 @@ _TASKS: tuple[Callable[[], Task], ...] = (
     paraphrase.qqp,
     span_qa.squad,
     multiple_choice.hellaswag,
+    tagging.ccg,
     multiple_choice.cosmosqa,
     multiple_choice.csqa,
     nli.xnli,
@@ -23,6 +24,7 @@ _TASKS: tuple[Callable[[], Task], ...] = (
     span_qa.xquad,
     span_qa.mlqa,
     span_qa.tydiqa,
+    retrieval.bucc,
     retrieval.tatoeba,
     language_modeling.mlm,
 )

@@ -10,6 +10,7 @@ from typing import Any
 from trainables.tasks.examples import Example
 from trainables.tasks.formats.base import Format
 from trainables.tasks.revisions import REVISIONS
+from trainables.tasks.sampling import Cap, spread_examples
 
 
 class Role(StrEnum):
@@ -47,7 +48,8 @@ class Source:
     """Rows of one file of a data repository.
 
     Attributes:
-        repository: hub id, for example `google/xtreme`.
+        repository: hub id, for example `google/xtreme`; or the name of an official release that the hub lacks, for
+            example `bucc2018` (trainables/data/raw.py).
         config: configuration of the repository.
         split: split of the configuration.
         columns: columns that must be there.
@@ -82,6 +84,19 @@ Sources = Callable[[str], tuple[Source, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpenLabels:
+    """A label inventory that comes with the data, because no licence allows to write it down here.
+
+    Attributes:
+        column: column of the training file whose declared label names (`ClassLabel`) are the inventory, in its order.
+        task: the task with these labels.
+    """
+
+    column: str
+    task: Callable[[tuple[str, ...]], Task]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """One task of the paper.
 
@@ -99,6 +114,8 @@ class Task:
         max_length: longest input in sub-words.
         num_train_rows: rows of the published training set (0 when it has none).
         seed_stopping: shuffle STOPPING once with a fixed seed before taking its first rows (protocol.md 2.5).
+        cap: which examples are kept where rows are capped.
+        open_labels: where the labels are if `format` has none yet; `trainables.data.labels.with_labels` finds them.
     """
 
     name: str
@@ -114,6 +131,8 @@ class Task:
     reasons: Mapping[str, str] = field(default_factory=dict)
     num_train_rows: int = 0
     seed_stopping: bool = False
+    cap: Cap = spread_examples
+    open_labels: OpenLabels | None = None
 
     @property
     def trains(self) -> bool:

@@ -91,7 +91,7 @@ class Encoded:
 
 
 Prediction = str | list[str]
-"""A label name, a list of tag names, an answer text, or the id of the sentence found."""
+"""A label name, a list of tag names, an answer text, the id of the sentence found, or ids of the sentences found."""
 
 
 class Format(ABC):
@@ -109,13 +109,17 @@ class Format(ABC):
         """One prediction for each of `encoded.examples`.
 
         `outputs` holds one array a row: float32[C] (classification; float32[G] for choice), int32[W] best tag indices
-        (tagging), float32[2, L] start and end logits (span).
+        (tagging), float32[2, L] start and end logits (span), positions of the examples found (embedding).
         """
 
     @abstractmethod
     def references(self, examples: Sequence[Example]) -> list[Any]:
-        """What predictions are compared with: label names, lists of tag names, or tuples of answer texts."""
+        """What predictions are compared with: label names, lists of tag names or of ids, tuples of answer texts."""
 
     @abstractmethod
     def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
         """Metric name -> percent, over all rows of one language."""
+
+    def num_scored(self, examples: Sequence[Example]) -> int:
+        """What a score over these examples counts, and what is published as the size of a test set: the examples."""
+        return len(examples)

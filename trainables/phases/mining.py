@@ -1,0 +1,144 @@
+"""Mining of translations among the sentences of two corpora (protocol.md 5.4, BUCC)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from torch import Tensor
+
+from trainables.evaluation.neighbours import Nearest, mutual_nearest
+from trainables.metrics.retrieval import (
+    Candidates,
+    Neighbours,
+    best_threshold,
+    drop_repeated,
+    mine,
+    representatives,
+)
+from trainables.phases.context import Context
+from trainables.tasks.examples import CorpusExample, Example
+from trainables.tasks.formats.base import Encoded, Prediction
+from trainables.tasks.formats.mining import corpus_examples
+from trainables.tasks.languages import ENGLISH
+from trainables.tasks.retrieval import OTHERS_PER_PAIR
+from trainables.tasks.task import Split, Task
+
+NUM_NEIGHBOURS = 4
+CANDIDATES = "candidates"
+
+SCHEMA = pa.schema(
+    {
+        "split": pa.string(),
+        "language": pa.string(),
+        "foreign": pa.string(),
+        "english": pa.string(),
+        "score": pa.float64(),
+    }
+)
+"""Candidate pairs of every split and language, best first; `score` is the margin. With the gold pairs, which are the
+references of the predictions, they give thresholds and scores again."""
+
+
+class Mining:
+    """Pairs mined from both corpora of a language; the threshold is tuned on DEV and used on DEV and TEST."""
+
+    def __init__(self, context: Context, measured: Task, embedded: Callable[[Encoded], Tensor]) -> None:
+        self._context = context
+        self._task = measured
+        self._embedded = embedded
+        self._thresholds: dict[str, float] = {}
+        self._mined: list[pa.Table] = []
+        if limit := context.spec.data.eval_rows:
+            context.notes.append(
+                f"{measured.name}: capped at {limit} gold pairs and {OTHERS_PER_PAIR} other sentences a pair and side; "
+                "among fewer sentences more is found"
+            )
+
+    def __call__(self, split: Split, language: str, examples: Sequence[Example]) -> Sequence[Prediction]:
+        """Ids of the English sentences that each sentence is paired with; DEV before TEST of a language."""
+        sentences = corpus_examples(examples)
+        foreign = [place for place, sentence in enumerate(sentences) if sentence.language != ENGLISH]
+        english = [place for place, sentence in enumerate(sentences) if sentence.language == ENGLISH]
+        mined = self._candidates(sentences, foreign, english)
+        pairs = [
+            (foreign[left], english[right])
+            for left, right in zip(mined.sources.tolist(), mined.targets.tolist(), strict=True)
+        ]
+        ids = [(sentences[left].id, sentences[right].id) for left, right in pairs]
+        self._keep(split, language, ids, mined)
+        threshold = self._threshold(split, language, sentences, ids, mined)
+        nothing = np.zeros(0, np.int64)
+        outputs = [nothing] * len(sentences)
+        for (left, right), score in zip(pairs, mined.scores.tolist(), strict=True):
+            if score >= threshold:
+                outputs[left] = np.array([right])
+        encoded = Encoded(examples=sentences, sequences=[], owners=np.arange(len(sentences), dtype=np.int32))
+        return self._task.format.decode(encoded, outputs)
+
+    def can_search(self, split: Split, language: str) -> bool:
+        """Whether there is a threshold or one can be tuned; says in the notes if not."""
+        if split is Split.DEV or language in self._thresholds:
+            return True
+        self._context.notes.append(
+            f"{self._task.name} {split} {language}: left out, there are no dev rows to tune the threshold on"
+        )
+        return False
+
+    def publish(self) -> None:
+        """Write `candidates/<task>.parquet` into the run's folder of the store, and the thresholds into the notes."""
+        tuned = ", ".join(f"{language} {threshold!r}" for language, threshold in self._thresholds.items())
+        self._context.notes.append(f"{self._task.name}: thresholds tuned on dev: {tuned or 'none'}")
+        made = self._context.work / f"{CANDIDATES}-{self._task.name}.parquet"
+        pq.write_table(pa.concat_tables([SCHEMA.empty_table(), *self._mined]), made, compression="zstd")
+        self._context.store.publish(self._context.spec.run_id, f"{CANDIDATES}/{self._task.name}.parquet", made)
+
+    def _candidates(
+        self, sentences: Sequence[CorpusExample], foreign: Sequence[int], english: Sequence[int]
+    ) -> Candidates:
+        """Pairs of positions in `foreign` and `english`, best first, of sentences that occur once in their file."""
+        sides = [[sentences[place].text for place in places] for places in (foreign, english)]
+        alone = [representatives(texts) for texts in sides]
+        embeddings = [
+            self._embed([sentences[places[number]] for number in numbers.tolist()])
+            for places, numbers in zip((foreign, english), alone, strict=True)
+        ]
+        forward, backward = mutual_nearest(embeddings[0], embeddings[1], NUM_NEIGHBOURS)
+        mined = mine(_as_arrays(forward), _as_arrays(backward))
+        return drop_repeated(
+            Candidates(sources=alone[0][mined.sources], targets=alone[1][mined.targets], scores=mined.scores), *sides
+        )
+
+    def _embed(self, sentences: Sequence[Example]) -> Tensor:
+        assert self._context.spec.retrieval
+        max_length = self._context.spec.retrieval.max_length
+        return self._embedded(self._task.format.encode(sentences, self._context.tokenizer, max_length, training=False))
+
+    def _threshold(
+        self,
+        split: Split,
+        language: str,
+        sentences: Sequence[CorpusExample],
+        pairs: Sequence[tuple[str, str]],
+        mined: Candidates,
+    ) -> float:
+        if split is Split.DEV:
+            gold = {(sentence.id, name) for sentence in sentences for name in sentence.translations}
+            self._thresholds[language] = best_threshold(pairs, mined.scores.tolist(), gold)
+        return self._thresholds[language]
+
+    def _keep(self, split: Split, language: str, pairs: Sequence[tuple[str, str]], mined: Candidates) -> None:
+        columns = {
+            "split": [str(split)] * len(pairs),
+            "language": [language] * len(pairs),
+            "foreign": [left for left, _ in pairs],
+            "english": [right for _, right in pairs],
+            "score": mined.scores,
+        }
+        self._mined.append(pa.table(columns, schema=SCHEMA))
+
+
+def _as_arrays(found: Nearest) -> Neighbours:
+    return Neighbours(indices=found.indices.numpy(), similarities=found.similarities.numpy())
