@@ -11,13 +11,18 @@ from transformers import PreTrainedModel
 
 from trainables.model.batches import Batch
 from trainables.model.heads import TaskHead
+from trainables.model.precision import autocast
+from trainables.spec import Precision
 
 
 class Network(nn.Module):
-    """Encoder and heads. `vocabulary` holds the kept rows while the word embedding is trimmed."""
+    """Encoder and heads. `trimmed_ids` maps ids to kept rows while the word embedding is trimmed."""
 
-    def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, TaskHead]) -> None:
+    def __init__(
+        self, encoder: PreTrainedModel, heads: Mapping[str, TaskHead], precision: Precision = Precision.FP32
+    ) -> None:
         super().__init__()
+        self.precision = precision
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
         self.trimmed_ids: Tensor | None = None
@@ -35,12 +40,14 @@ class Network(nn.Module):
 
     def loss_sum(self, task: str, batch: Batch) -> Tensor:
         """Loss of a batch summed over its terms, fp32 scalar."""
-        return self._head(task).loss_sum(self.hidden(batch), batch, self.word_embedding.weight)
+        with autocast(batch.ids_BL.device, self.precision):
+            return self._head(task).loss_sum(self.hidden(batch), batch, self.word_embedding.weight)
 
     @torch.inference_mode()
     def outputs(self, task: str, batch: Batch) -> list[np.ndarray]:
         """One array a row for `Format.decode`."""
-        return self._head(task).outputs(self.hidden(batch), batch)
+        with autocast(batch.ids_BL.device, self.precision):
+            return self._head(task).outputs(self.hidden(batch), batch)
 
     def _head(self, task: str) -> TaskHead:
         head = self.heads[task]

@@ -19,10 +19,11 @@ from transformers import PreTrainedModel
 from trainables.data.hub import DataSource, Loaded, load, open_data
 from trainables.data.labels import with_labels
 from trainables.model.encoder import load_encoder, load_encoder_folder
+from trainables.model.precision import attention, use
 from trainables.model.tokenizer import load_tokenizer
 from trainables.phases.options import Options
 from trainables.record import DataUse, Record, Score
-from trainables.spec import RunSpec
+from trainables.spec import Precision, RunSpec
 from trainables.store import Store
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.registry import task as registered
@@ -48,12 +49,18 @@ class Context:
     def __post_init__(self) -> None:
         torch.set_num_threads(self.options.threads)
         torch.manual_seed(self.spec.seed)
+        use(self.precision)
         _reset_peak(self.device)
 
     @cached_property
     def device(self) -> torch.device:
         """Where the arithmetic happens."""
         return torch.device(self.options.device)
+
+    @property
+    def precision(self) -> Precision:
+        """Arithmetic of this run; retrieval is fp32."""
+        return self.spec.optimisation.precision if self.spec.optimisation else Precision.FP32
 
     @cached_property
     def data(self) -> DataSource:
@@ -80,9 +87,12 @@ class Context:
 
     def encoder(self) -> PreTrainedModel:
         """The parent's encoder, or the pretrained one. A parent that is not finished is an error."""
+        kind = attention(self.device, self.precision)
         if self.spec.parent:
-            return load_encoder_folder(self.store.fetch(self.spec.parent, ENCODER)).to(self.device)
-        return load_encoder(self.options.encoder, self.spec.encoder.revision).to(self.device)
+            folder = self.store.fetch(self.spec.parent, ENCODER)
+            return load_encoder_folder(folder, attn_implementation=kind).to(self.device)
+        revision = self.spec.encoder.revision
+        return load_encoder(self.options.encoder, revision, attn_implementation=kind).to(self.device)
 
     def encode(self, task: Task, split: Split, language: str, max_length: int, *, limit: int) -> Encoded:
         """Load and tokenise one split of one language, and note what was read."""

@@ -143,7 +143,7 @@ def _network(context: Context, tasks: Sequence[Task]) -> Network:
         else:
             context.notes.append(f"{context.spec.encoder.name} has no language-model head; a new one was trained")
         heads[MLM] = head
-    return Network(encoder, heads).to(context.device)
+    return Network(encoder, heads, context.precision).to(context.device)
 
 
 def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimmed | None:

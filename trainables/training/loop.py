@@ -14,7 +14,7 @@ import torch
 from trainables.model.batches import collate, loss_units, micro_batches
 from trainables.model.network import Network
 from trainables.record import DevPoint
-from trainables.spec import MlmLength, Optimisation, Precision
+from trainables.spec import MlmLength, Optimisation
 from trainables.tasks.formats.base import Encoded
 from trainables.training import checkpoint
 from trainables.training.masking import Masking
@@ -141,8 +141,7 @@ class Training:
         optimiser.zero_grad(set_to_none=True)
         for part in micro_batches(encoded, rows, self.micro_batch, self.micro_tokens):
             batch = collate(encoded, part, self.pad_id).to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision is Precision.BF16):
-                loss = self.network.loss_sum(name, batch) / units
+            loss = self.network.loss_sum(name, batch) / units
             loss.backward()
             total += loss.detach()
             tokens += sum(batch.lengths)

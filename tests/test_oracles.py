@@ -1,0 +1,88 @@
+"""Metrics and neighbours against other libraries on random input; skipped where a library is not installed."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from trainables.evaluation.neighbours import mutual_nearest, nearest
+from trainables.metrics.accuracy import accuracy, f1_of_class
+from trainables.metrics.retrieval import pair_f1
+from trainables.metrics.tagging_f1 import chunk_f1, chunks, word_accuracy
+
+CASES = 1000
+ENTITY_TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+
+
+def draws():
+    for seed in range(CASES):
+        yield random.Random(seed)
+
+
+def test_accuracy_and_f1_equal_scikit_learns():
+    metrics = pytest.importorskip("sklearn.metrics")
+    for draw in draws():
+        labels = ["a", "b", "c"][: draw.randint(2, 3)]
+        size = draw.randint(1, 30)
+        gold, found = ([draw.choice(labels) for _ in range(size)] for _ in range(2))
+        assert accuracy(gold, found) == pytest.approx(100 * metrics.accuracy_score(gold, found))
+        f1 = metrics.f1_score(gold, found, labels=["a"], average="micro", zero_division=0.0)
+        assert f1_of_class(gold, found, "a") == pytest.approx(100 * f1)
+
+
+def test_f1_of_pairs_equals_scikit_learns_over_all_possible_pairs():
+    metrics = pytest.importorskip("sklearn.metrics")
+    for draw in draws():
+        possible = [(f"x{a}", f"y{b}") for a in range(4) for b in range(4)]
+        gold = draw.sample(possible, draw.randint(1, 10))
+        found = draw.sample(possible, draw.randint(0, 10))
+        named = [[pair in part for pair in possible] for part in (gold, found)]
+        assert pair_f1(gold, found) == pytest.approx(100 * metrics.f1_score(*named, zero_division=0.0))
+
+
+def test_chunk_f1_of_iob2_tags_equals_seqevals():
+    metrics = pytest.importorskip("seqeval.metrics")
+    for draw in draws():
+        lengths = [draw.randint(1, 12) for _ in range(draw.randint(1, 5))]
+        gold, found = ([[draw.choice(ENTITY_TAGS) for _ in range(size)] for size in lengths] for _ in range(2))
+        assert chunk_f1(gold, found) == pytest.approx(100 * metrics.f1_score(gold, found, zero_division=0))
+        assert word_accuracy(gold, found) == pytest.approx(100 * metrics.accuracy_score(gold, found))
+
+
+def test_chunks_of_iob2_tags_equal_seqevals():
+    labeling = pytest.importorskip("seqeval.metrics.sequence_labeling")
+    for draw in draws():
+        tags = [draw.choice(ENTITY_TAGS) for _ in range(draw.randint(1, 15))]
+        assert chunks(tags) == labeling.get_entities(tags)
+
+
+def unit_rows(generator, count, size):
+    rows = generator.normal(size=(count, size)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def search(faiss, queries, database, k):
+    index = faiss.IndexFlatIP(queries.shape[1])
+    index.add(database)
+    return index.search(queries, k)
+
+
+@pytest.mark.parametrize(
+    ("num_left", "num_right", "block"), [(1, 1, 4096), (7, 300, 64), (500, 333, 100), (64, 64, 64)]
+)
+def test_neighbours_equal_those_of_faiss(num_left, num_right, block):
+    faiss = pytest.importorskip("faiss")
+    faiss.omp_set_num_threads(1)
+    generator = np.random.default_rng(num_left)
+    left, right = unit_rows(generator, num_left, 16), unit_rows(generator, num_right, 16)
+    tensors = torch.from_numpy(left), torch.from_numpy(right)
+    forward, backward = mutual_nearest(*tensors, 4, block)
+    for found, queries, database in ((forward, left, right), (backward, right, left)):
+        similarities, indices = search(faiss, queries, database, min(4, len(database)))
+        assert found.indices.numpy().tolist() == indices.tolist()
+        assert found.similarities.numpy() == pytest.approx(similarities, abs=1e-6)
+    single = nearest(*tensors, 1, block)
+    assert single.indices[:, 0].tolist() == forward.indices[:, 0].tolist()
