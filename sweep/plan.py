@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -200,7 +201,7 @@ class _Planner:
             return f"{target} has none of the languages asked for ({', '.join(asked)}); it has {', '.join(known)}"
         absent = {split: self._absent(task, split) for split in EVALUATED}
         if not any(len(absent[split]) < len(self._asked(task, split)) for split in EVALUATED):
-            return f"{target} has no rows to evaluate in {_some(self._asked(task))}"
+            return f"{target} has no rows to evaluate in {_some(self._asked(task))}: {self._first_problem(task)}"
         for split in EVALUATED:
             if absent[split]:
                 self._note(f"{target}: no {split} rows for {_some(absent[split])}")
@@ -209,13 +210,13 @@ class _Planner:
     def _missing(self, name: str) -> list[str]:
         """Training and stopping files that are not there; a task cannot do without them."""
         task = registry.task(name)
-        return [
-            f"{name} has no {split} rows: {problem}"
-            for split in (Split.TRAIN, Split.STOPPING)
-            for language in task.languages.get(split, ())
-            for source in self._files(task, split, language)
-            if (problem := self._problem(source))
-        ]
+        splits: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for split in (Split.TRAIN, Split.STOPPING):
+            for language in task.languages.get(split, ()):
+                for source in self._files(task, split, language):
+                    if problem := self._problem(source):
+                        splits[problem][split] = None
+        return [f"{name} has no {' and '.join(of)} rows: {problem}" for problem, of in splits.items()]
 
     @cached_property
     def _mlm_text(self) -> Mapping[str, tuple[Source, ...]]:
@@ -237,6 +238,12 @@ class _Planner:
 
     def _absent(self, task: Task, split: Split) -> list[str]:
         return [code for code in self._asked(task, split) if any(map(self._problem, self._files(task, split, code)))]
+
+    def _first_problem(self, task: Task) -> str:
+        """Why the first of a task's files that is to be evaluated cannot be used."""
+        codes = ((split, code) for split in EVALUATED for code in self._asked(task, split))
+        files = (file for split, code in codes for file in self._files(task, split, code))
+        return next(filter(None, map(self._problem, files)), "")
 
     def _files(self, task: Task, split: Split, language: str) -> tuple[Source, ...]:
         return task.files(split, language, self.config.data.repositories.get(task.name, ""))

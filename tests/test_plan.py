@@ -1,7 +1,7 @@
 """The plan: the right runs, each once, with the right parents; what lacks rows is said, never skipped in silence."""
 
-import dataclasses
 import hashlib
+import itertools
 from collections import Counter
 
 import pytest
@@ -16,11 +16,11 @@ from sweep.description import describe
 from sweep.nodes import Share
 from sweep.plan import build_plan
 from sweep.plan_file import PlanFileError, load_plan, save_plan
+from trainables.data.hub import open_data
+from trainables.data.joined import JoinedData
 from trainables.data.source import DataSource
 from trainables.spec import MlmLength, Phase
 from trainables.store import LocalStore
-from trainables.tasks import registry
-from trainables.tasks.task import Role
 
 SMALL = ["encoder.name=bundled:6"]
 
@@ -58,20 +58,6 @@ def node(found, name):
     return it
 
 
-@pytest.fixture
-def whole_registry(monkeypatch):
-    """The registry with stand-ins for tasks of the paper that are not registered."""
-    known = dict(registry.tasks())
-    titles = {task.title for task in known.values()}
-    if "CCG" not in titles:
-        ccg = dataclasses.replace(known["udpos"], name="ccg", title="CCG", role=Role.INTERMEDIATE, fine_tuning="ccg")
-        known = {"ccg": ccg, **known}
-    if "BUCC" not in titles:
-        known["bucc"] = dataclasses.replace(known["tatoeba"], name="bucc", title="BUCC", fine_tuning="bucc")
-    monkeypatch.setattr(registry, "tasks", lambda: known)
-
-
-@pytest.mark.usefixtures("whole_registry")
 def test_the_paper_is_153_cells_in_16_intermediate_102_target_and_34_retrieval_runs():
     found = plan()
     assert len(found.cells) == 153
@@ -204,6 +190,52 @@ def test_the_mixture_leaves_out_members_without_rows_and_says_so():
     assert "hellaswag" not in node(found, "multitask #42").spec.tasks
     [note] = [note for note in found.notes if note.startswith("multitask: trained without hellaswag")]
     assert "has no train rows" in note
+
+
+def without_official_files(data):
+    """The data, with the releases as they are for a user of the hub who has none of them."""
+    return JoinedData(data, open_data("hub").releases)
+
+
+def test_what_needs_official_files_says_which_and_how_to_give_them():
+    found = plan("grid.intermediates=none,ccg,multitask", "grid.targets=xnli,bucc", "grid.mlm=off",
+                 data=without_official_files(FakeData()))  # fmt: skip
+    reasons = {(cell.intermediate, cell.target): why for cell, why in found.without_data.items()}
+    assert reasons.keys() == {("ccg", "xnli"), *((row, "bucc") for row in ("none", "ccg", "multitask"))}
+    assert reasons["ccg", "xnli"].startswith("ccg has no train and stopping rows: CCGbank (LDC2005T13, licensed by")
+    assert "--set data.raw.ccg=DIR" in reasons["ccg", "xnli"]
+    assert "BUCC 2018" in reasons["none", "bucc"]
+    assert "--set data.raw.bucc=DIR" in reasons["none", "bucc"]
+    assert node(found, "multitask #42").spec.tasks == ("anli", "qqp", "hellaswag", "cosmosqa", "csqa")
+    [note] = [note for note in found.notes if note.startswith("multitask: trained without ccg")]
+    assert "CCGbank" in note
+
+
+def test_the_mixture_holds_all_but_squad_each_with_its_own_batch():
+    found = node(plan("grid.intermediates=multitask", "grid.targets=xnli", "grid.mlm=off"), "multitask #42").spec
+    assert found.tasks == ("anli", "qqp", "hellaswag", "ccg", "cosmosqa", "csqa")
+    # Table 3
+    assert found.optimisation.batch_sizes == {
+        "anli": 24, "qqp": 24, "hellaswag": 24, "ccg": 24, "cosmosqa": 4, "csqa": 4,
+    }  # fmt: skip
+    assert found.optimisation.epochs == 3
+
+
+def test_where_official_files_lie_does_not_change_the_runs(tmp_path):
+    inside, given = tmp_path / "mirror", tmp_path / "elsewhere"
+    for folder in (inside / "bucc2018", given):
+        for split, side in itertools.product(("sample", "training"), ("de", "en", "gold")):
+            file = folder / "de-en" / f"de-en.{split}.{side}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("de-1\ten-1\n" if side == "gold" else f"{side}-1\ttext\n")
+    (tmp_path / "empty").mkdir()
+    sets = ["grid.intermediates=none", "grid.targets=bucc"]
+    first = build_plan(apply_sets(paper(), [*SMALL, *sets, f"data.source={inside}"]))
+    second = build_plan(
+        apply_sets(paper(), [*SMALL, *sets, f"data.source={tmp_path / 'empty'}", f"data.raw.bucc={given}"])
+    )
+    assert first.nodes.keys() == second.nodes.keys()
+    assert first.notes == ("bucc: no dev rows for fr, ru, zh", "bucc: no test rows for fr, ru, zh")
 
 
 def test_languages_restrict_targets_and_not_intermediate_runs():
