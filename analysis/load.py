@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.cells import BASELINE, MULTITASK, AnalysisError, CellKey, Variant
 from trainables.record import Record
 from trainables.spec import Phase
-from trainables.store import MissingRunError, Store
+from trainables.store import LocalStore, MissingRunError, Store
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+def open_store(path: Path) -> LocalStore:
+    """The store in a folder; raises AnalysisError unless it holds a finished run."""
+    if not path.is_dir():
+        raise AnalysisError(f"there is no store at {path}")
+    store = LocalStore(path)
+    if not store.run_ids():
+        raise AnalysisError(f"the store {path} has no finished run (no {path}/runs/*/record.json)")
+    return store
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from analysis import rendering, sections
 from analysis.cells import AnalysisError
-from analysis.load import load, score_table
+from analysis.load import load, open_store, score_table
 from analysis.results import CellsStatus, collect
 from analysis.selection import select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rich.console import Console
 
     try:
-        store = _open(given.store)
+        store = open_store(given.store)
         run_ids, status = read_plan(given.sweep) if given.sweep else (None, None)
         path, table = _write(store, given.out or given.store / "report", run_ids, status, given.where)
     except (AnalysisError, BrokenRecordError, StoreError, OSError) as error:
@@ -143,15 +143,6 @@ def noted_failures(store: Store, run_ids: Collection[str] | None) -> dict[str, s
     finished = set(store.run_ids())
     reasons = {run_id: store.failure(run_id) for run_id in run_ids or () if run_id not in finished}
     return {run_id: reason for run_id, reason in reasons.items() if reason}
-
-
-def _open(path: Path) -> LocalStore:
-    if not path.is_dir():
-        raise AnalysisError(f"there is no store at {path}")
-    store = LocalStore(path)
-    if not store.run_ids():
-        raise AnalysisError(f"the store {path} has no finished run (no {path}/runs/*/record.json)")
-    return store
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 from analysis import xtreme_layout
 from analysis.averages import Gap, TaskScore
 from analysis.cells import AnalysisError, CellKey, Variant, heading, variant_title
-from analysis.load import Run, load
+from analysis.load import Run, load, open_store
 from analysis.report import read_plan
 from analysis.results import CellsStatus, Results, collect
 from analysis.selection import Selection, select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
 from analysis.xtreme_layout import LayoutError, Row
 from trainables.record import BrokenRecordError
-from trainables.store import LocalStore, Store, StoreError
+from trainables.store import Store, StoreError
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
 
@@ -305,7 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     folder = given.out or given.store / "submission"
     try:
-        store = _open(given.store)
+        store = open_store(given.store)
         run_ids, status = read_plan(given.sweep) if given.sweep else (None, None)
         submission = write_submission(
             store,
@@ -324,15 +324,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     written = f"Submission: {folder}" if submission.models else "Nothing was written."
     console.print(written, markup=False)
     return 1 if submission.missing else 0
-
-
-def _open(path: Path) -> LocalStore:
-    if not path.is_dir():
-        raise AnalysisError(f"there is no store at {path}")
-    store = LocalStore(path)
-    if not store.run_ids():
-        raise AnalysisError(f"the store {path} has no finished run (no {path}/runs/*/record.json)")
-    return store
 
 
 def _open_data(name: str) -> DataSource:

@@ -229,8 +229,6 @@ class ClusterFields(Section):
         max_concurrent: runs at the same time; 0 is as many as fit.
         threads: CPU threads of one run's arithmetic.
         checkpoint_seconds: time between two checkpoints of a run.
-        micro_batch: rows in one forward pass; 0 is the whole effective batch.
-        eval_tokens: sub-words in one evaluation batch.
         results: Ray Tune's own folder; empty means `ray` inside the store.
     """
 
@@ -240,9 +238,23 @@ class ClusterFields(Section):
     max_concurrent: CountOrNone = 0
     threads: Count = 1
     checkpoint_seconds: Positive = 120.0
+    results: str = ""
+
+
+class EngineFields(Section):
+    """How a run computes. Each is a shorter way to the same result; the plain way is one setting away.
+
+    Attributes:
+        trim_vocabulary: train only the embedding rows in use and put the whole table back (runs without MLM).
+        micro_tokens: most sub-words in one forward pass of training on a CPU, rows sorted by length; 0 is no limit.
+        micro_batch: most rows in one forward pass of training; 0 is no limit.
+        eval_tokens: sub-words in one evaluation batch.
+    """
+
+    trim_vocabulary: Switch = True
+    micro_tokens: CountOrNone = 256
     micro_batch: CountOrNone = 0
     eval_tokens: Count = 8192
-    results: str = ""
 
 
 class SweepConfig(Section):
@@ -258,3 +270,4 @@ class SweepConfig(Section):
     mlm: MlmFields = MlmFields()
     retrieval: RetrievalFields = RetrievalFields()
     cluster: ClusterFields = ClusterFields()
+    engine: EngineFields = EngineFields()

@@ -81,7 +81,8 @@ SETS = {"pairs": pairs, "choices": choices, "tags": tags, "spans": spans}
 
 
 def training(
-    net: Network, names: list[str], path: Path, *, micro_batch: int = 0, micro_tokens: int = 0, patience: int = 30, epochs: float = 2,
+    net: Network, names: list[str], path: Path, *, micro_batch: int = 0, micro_tokens: int = 0, patience: int = 30,
+    epochs: float = 2,
     checkpoint_seconds: float = 1e9, seed: int = 42, learning_rate: float = 1e-2, evaluations: int = 4,
 ) -> Training:  # fmt: skip
     """A run over some of the made-up sets whose dev figure is minus the mean of a parameter (no data needed)."""

@@ -30,7 +30,7 @@ SMALL = ["--encoder", "bundled:6", "--intermediates", "none,qqp", "--targets", "
 def elsewhere(tmp_path, monkeypatch):
     """Run in an empty folder, on data that needs no disk."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sweep.plan.open_data", lambda name: FakeData())
+    monkeypatch.setattr("sweep.plan.open_data", lambda name, raw: FakeData())
 
 
 def record_of(node, scores=True):
@@ -124,7 +124,7 @@ def test_the_store_is_named_after_the_sweep(runs, tmp_path):
 
 
 def test_options_of_the_run_reach_the_workers(runs):
-    sets = ["--set", "cluster.threads=3", "--set", "cluster.micro_batch=2", "--set", "cluster.max_concurrent=5"]
+    sets = ["--set", "cluster.threads=3", "--set", "engine.micro_batch=2", "--set", "cluster.max_concurrent=5"]
     assert main(["run", "--data", "demo", *SMALL, *sets, "--address", "auto", "--set", "cluster.gpus.target=0"]) == 0
     _, options, given = runs.calls[0]
     assert (options.threads, options.micro_batch, options.encoder) == (3, 2, "bundled:6")
@@ -142,7 +142,7 @@ def test_a_failed_run_exits_with_1_and_says_why(runs, capsys):
 
 
 def test_cells_without_data_do_not_spoil_the_exit_code(runs, monkeypatch, capsys):
-    monkeypatch.setattr("sweep.plan.open_data", lambda name: FakeData("glue/qqp"))
+    monkeypatch.setattr("sweep.plan.open_data", lambda name, raw: FakeData("glue/qqp"))
     assert main(["run", "--data", "demo", *SMALL]) == 0
     assert "no data for 4 cells of rows qqp, qqp+mlm: qqp has no train rows" in capsys.readouterr().out
 
@@ -273,7 +273,7 @@ def test_a_second_run_with_everything_done_needs_no_ray(tmp_path, runs, monkeypa
     config = yaml.safe_load((tmp_path / "results" / "sweep" / "config.yaml").read_text())
     assert config["grid"]["targets"] == ["xnli", "tatoeba"]
     program = (
-        "import sweep.plan\nfrom tests.test_plan import FakeData\nsweep.plan.open_data = lambda name: FakeData()\n"
+        "import sweep.plan\nfrom tests.test_plan import FakeData\nsweep.plan.open_data = lambda name, raw: FakeData()\n"
         "from sweep.grid import main\nassert main(sys.argv[1:]) == 0"
     )
     store = str(tmp_path / "results" / "sweep")

@@ -262,8 +262,8 @@ def test_a_target_with_none_of_the_languages_goes_without():
 def test_what_cannot_change_a_result_does_not_change_the_runs():
     base = plan("grid.targets=xnli")
     same = plan(
-        "grid.targets=xnli", "name=other", "store=/x", "cluster.threads=4", "cluster.micro_batch=2",
-        "cluster.cpus=2", "cluster.eval_tokens=99",
+        "grid.targets=xnli", "name=other", "store=/x", "cluster.threads=4", "engine.micro_batch=2",
+        "cluster.cpus=2", "engine.eval_tokens=99",
     )  # fmt: skip
     assert base.nodes.keys() == same.nodes.keys()
 
