@@ -11,6 +11,7 @@ import torch
 from trainables.evaluation.neighbours import mutual_nearest, nearest
 from trainables.metrics.accuracy import accuracy, f1_of_class
 from trainables.metrics.retrieval import pair_f1
+from trainables.metrics.span_qa import mlqa_scores, squad_scores
 from trainables.metrics.tagging_f1 import chunk_f1, chunks, word_accuracy
 
 CASES = 1000
@@ -57,6 +58,40 @@ def test_chunks_of_iob2_tags_equal_seqevals():
     for draw in draws():
         tags = [draw.choice(ENTITY_TAGS) for _ in range(draw.randint(1, 15))]
         assert chunks(tags) == labeling.get_entities(tags)
+
+
+def plain_tokens(text):
+    """SQuAD's rules for ASCII text, word by word: after punctuation is gone, articles are whole words."""
+    kept = "".join(character for character in text.lower() if character.isalnum() or character == " ")
+    return [word for word in kept.split() if word not in ("a", "an", "the")]
+
+
+def plain_f1(gold, found):
+    left, common = list(gold), 0
+    for token in found:
+        if token in left:
+            left.remove(token)
+            common += 1
+    if not common:
+        return 0.0
+    precision, recall = common / len(found), common / len(gold)
+    return 2 * precision * recall / (precision + recall)
+
+
+def test_answers_score_as_by_the_rules_word_by_word():
+    pieces = ["a", "The", "an", "red", "Red", "car", "1998", "can't", "co-op", ".", ",", " ", "  ", "(x)", "theatre"]
+    for draw in draws():
+        answers = [tuple(" ".join(draw.choices(pieces, k=draw.randint(0, 5))) for _ in range(draw.randint(1, 3)))
+                   for _ in range(draw.randint(1, 4))]  # fmt: skip
+        found = [" ".join(draw.choices(pieces, k=draw.randint(0, 5))) for _ in answers]
+        tokens = [
+            ([plain_tokens(text) for text in of], plain_tokens(given)) for of, given in zip(answers, found, strict=True)
+        ]
+        best = [max(plain_f1(gold, given) for gold in of) for of, given in tokens]
+        exact = [given in of for of, given in tokens]
+        expected = {"f1": 100 * np.mean(best), "exact_match": 100 * np.mean(exact)}
+        assert squad_scores(answers, found) == pytest.approx(expected)
+        assert mlqa_scores(answers, found, "en") == pytest.approx(expected)
 
 
 def unit_rows(generator, count, size):
