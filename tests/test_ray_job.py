@@ -76,7 +76,7 @@ def code(tmp_path: Path) -> Path:
 def test_submitted_job_runs_on_the_cluster_it_was_sent_to(head: dict[str, str], code: Path, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     job = submit(head, code, store.root, "empty")
-    assert job.wait(timeout=60) == 0
+    assert job.wait(timeout=150) == 0
     plan = graphs.fan(["a"], ["x"])
     assert set(store.run_ids()) == set(plan.nodes)
     notes = [json.loads(store.record(run_id).notes[0]) for run_id in plan.nodes]
@@ -87,7 +87,7 @@ def test_driver_from_elsewhere_brings_its_code_along(head: dict[str, str], code:
     """Not a job: a driver on the same disk, started in another folder, joins the cluster at its address."""
     store = LocalStore(tmp_path / "store")
     command = [sys.executable, str(code / "driver.py"), str(store.root), "empty", head["GCS"]]
-    subprocess.run(command, check=True, cwd=tmp_path, env=head, timeout=60)
+    subprocess.run(command, check=True, cwd=tmp_path, env=head, timeout=150)
     assert len(store.run_ids()) == 2
 
 
@@ -100,7 +100,7 @@ def test_stopped_job_leaves_the_store_ready_for_the_next(head: dict[str, str], c
         assert time.monotonic() < deadline, "the job did not start"
         time.sleep(0.1)
     subprocess.run(jobs(head, "stop", "endless-job"), env=head, check=True, stdout=subprocess.DEVNULL)
-    job.wait(timeout=20)
+    job.wait(timeout=60)
     status = subprocess.run(jobs(head, "status", "endless-job"), env=head, check=True, capture_output=True, text=True)
     assert "stopped" in status.stdout + status.stderr
     with store.driver_lock(), store.run_lock(run_id, seconds=10):
@@ -126,7 +126,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for_port(port: int, seconds: float = 40) -> None:
+def wait_for_port(port: int, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while True:
         with socket.socket() as probe:
