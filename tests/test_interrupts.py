@@ -55,7 +55,7 @@ def workers(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
     found = []
     for process in psutil.Process(driver.pid).children(recursive=True):
         try:
-            if "ray::RunTrainable" in " ".join(process.cmdline()):
+            if "Trainable" in " ".join(process.cmdline()):
                 found.append(process)
         except psutil.NoSuchProcess:
             continue
