@@ -34,22 +34,6 @@ def start(store: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*COMMAND, "--store", str(store)], stdout=log, stderr=log, start_new_session=True)
 
 
-def wait_for_training(driver: subprocess.Popen[bytes], store: Path, seconds: float = 120) -> bool:
-    """Wait until a run that is not finished writes a checkpoint; False when the driver ended before."""
-    began = time.time()
-    while time.time() - began < seconds:
-        for checkpoint in store.glob("runs/*/.work/checkpoint.safetensors"):
-            try:
-                if checkpoint.stat().st_mtime > began:
-                    return True
-            except FileNotFoundError:
-                continue
-        if driver.poll() is not None:
-            return False
-        time.sleep(0.05)
-    raise AssertionError(f"no checkpoint in {seconds} s; see {store}.log")
-
-
 def workers(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The processes of this driver that compute runs."""
     found = []
@@ -60,6 +44,28 @@ def workers(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def wait_for_training(driver: subprocess.Popen[bytes], store: Path, seconds: float = 120) -> bool:
+    """Wait until a worker of this driver has left a checkpoint; False when the driver ended before.
+
+    Workers of a killed driver live on for moments and may still write, so the driver's own worker is waited for first.
+    """
+    deadline = time.time() + seconds
+    while not workers(driver) and driver.poll() is None and time.time() < deadline:
+        time.sleep(0.1)
+    began = time.time()
+    while time.time() < deadline:
+        for checkpoint in store.glob("runs/*/.work/checkpoint.safetensors"):
+            try:
+                if checkpoint.stat().st_mtime > began:
+                    return True
+            except FileNotFoundError:
+                continue
+        if driver.poll() is not None:
+            return False
+        time.sleep(0.05)
+    raise AssertionError(f"no checkpoint in {seconds} s; see {store}.log")
 
 
 def results(store: Path) -> dict[str, object]:
