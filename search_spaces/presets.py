@@ -46,8 +46,8 @@ def demo() -> SweepConfig:
     return SweepConfig(
         name="demo",
         grid=GridFields(intermediates=(NONE, *intermediate_names()), targets=target_names()),
-        encoder=EncoderFields(name="bundled:4"),
-        data=DataFields(source="demo", train_rows=240, eval_rows=12, languages=DEMO_LANGUAGES),
+        encoder=EncoderFields(name="bundled:3"),
+        data=DataFields(source="demo", train_rows=160, eval_rows=12, languages=DEMO_LANGUAGES),
         intermediate=IntermediateFields(
             learning_rate=2e-4, learning_rate_with_mlm=2e-4, epochs=1, batch_size=16, max_length=128, dev_rows=24,
             evaluations=3, precision=Precision.BF16,
@@ -56,7 +56,7 @@ def demo() -> SweepConfig:
             learning_rate=3e-4, epochs=2, batch_size=16, max_length=128, dev_rows=24, evaluations=3,
             precision=Precision.BF16, tasks=dict.fromkeys(("xquad", "mlqa", "tydiqa"), TrainingFields(epochs=1)),
         ),
-        mlm=MlmFields(sentences=240, batch_size=16, languages=DEMO_LANGUAGES),
+        mlm=MlmFields(sentences=160, batch_size=16, languages=DEMO_LANGUAGES),
         retrieval=RetrievalFields(max_length=128),
         cluster=ClusterFields(gpus=GpuFields(intermediate=0, target=0, retrieval=0)),
     )  # fmt: skip

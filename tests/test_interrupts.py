@@ -52,7 +52,7 @@ def wait_for_training(driver: subprocess.Popen[bytes], store: Path, seconds: flo
     Workers of a killed driver live on for moments and may still write, so the driver's own worker is waited for first.
     """
     deadline = time.time() + seconds
-    while not workers(driver) and driver.poll() is None and time.time() < deadline:
+    while driver.poll() is None and not workers(driver) and time.time() < deadline:
         time.sleep(0.1)
     began = time.time()
     while time.time() < deadline:
