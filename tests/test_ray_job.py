@@ -51,6 +51,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         environment["GCS"] = f"127.0.0.1:{ports[0]}"
         environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{ports[1]}"
         wait_for_port(int(ports[1]))
+        wait_for_agent(environment)
         yield environment
     finally:
         family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
@@ -95,7 +96,7 @@ def test_stopped_job_leaves_the_store_ready_for_the_next(head: dict[str, str], c
     store = LocalStore(tmp_path / "store")
     run_id = next(iter(graphs.fan(["a"], ["x"]).nodes))
     job = submit(head, code, store.root, "endless", "--submission-id", "endless-job")
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while not (store.root / "runs" / run_id / ".lock").exists():
         assert time.monotonic() < deadline, "the job did not start"
         time.sleep(0.1)
@@ -124,6 +125,14 @@ def free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+def wait_for_agent(head: dict[str, str], seconds: float = 150) -> None:
+    """The dashboard answers before it can take jobs."""
+    deadline = time.monotonic() + seconds
+    while subprocess.run(jobs(head, "submit", "--", "true"), env=head, capture_output=True, check=False).returncode:
+        assert time.monotonic() < deadline, "the head takes no jobs"
+        time.sleep(0.5)
 
 
 def wait_for_port(port: int, seconds: float = 120) -> None:

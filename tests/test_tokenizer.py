@@ -202,11 +202,12 @@ class TestNormalisation:
     @settings(max_examples=25, deadline=None)
     @given(
         st.dictionaries(
-            st.text(st.characters(min_codepoint=0x21, exclude_categories=["Cs"]), min_size=1, max_size=4),
+            st.text(st.characters(min_codepoint=0x100, exclude_categories=["Cs"]), min_size=1, max_size=4),
             st.text(st.characters(min_codepoint=0x21, exclude_categories=["Cs"]), max_size=4),
             min_size=1,
             max_size=20,
-        )
+        ).filter(lambda rules: all(source != target for source, target in rules.items()))
     )
     def test_decoding_inverts_compiling(self, rules: dict[str, str]) -> None:
+        """Sources beyond ASCII only: the trainer's throw-away sentence is ASCII and must stay as it is."""
         assert decode_charsmap(compile_charsmap(rules)) == rules

@@ -1,0 +1,6 @@
+"""Settings of all tests: hypothesis draws the same examples every time and has no clock, so that a busy machine passes."""
+
+from hypothesis import settings
+
+settings.register_profile("project", derandomize=True, deadline=None)
+settings.load_profile("project")
