@@ -1,4 +1,4 @@
-"""Settings of all tests: hypothesis draws the same examples every time and has no clock, so that a busy machine passes."""
+"""Settings of all tests: hypothesis draws the same examples every time and has no clock; busy machines pass."""
 
 from hypothesis import settings
 
