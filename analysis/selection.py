@@ -69,6 +69,14 @@ class Selection:
         return None if isinstance(self.choice, Gap) else self.choice.best.variant
 
 
+def _state_of_none(candidates: Sequence[Candidate]) -> State:
+    """Why no candidate can ever have a score: no data, if that is so of all of them."""
+    states = {gap.state for candidate in candidates for gap in candidate.gaps.values()}
+    if not states:
+        return State.PENDING
+    return State.NO_DATA if states == {State.NO_DATA} else State.FAILED
+
+
 def choose(candidates: Sequence[Candidate]) -> Choice | Gap:
     """The candidate with the highest mean over its seeds; ties go to no MLM, then to the order of Table 2.
 
@@ -82,7 +90,7 @@ def choose(candidates: Sequence[Candidate]) -> Choice | Gap:
     }
     racing = [candidate for candidate in candidates if candidate.variant not in left_out]
     if not racing:
-        return Gap(reason="no candidate has a score", state=State.FAILED if left_out else State.PENDING)
+        return Gap(reason="no candidate has a score", state=_state_of_none(candidates))
     open_ones = [candidate for candidate in racing if any(not gap.state.absent for gap in candidate.gaps.values())]
     if open_ones:
         names = ", ".join(variant_title(candidate.variant) for candidate in open_ones)

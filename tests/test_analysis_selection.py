@@ -136,3 +136,9 @@ def test_a_target_without_data_in_any_row_leaves_the_average_and_a_row_without_d
     assert results.targets == ("xnli", "pawsx", "tydiqa")
     assert results.averaged_targets == ("xnli", "pawsx")
     assert results.dev_average(Variant("none", False)) == pytest.approx(65.0)
+
+
+def test_a_target_without_data_in_any_row_has_no_data_rather_than_failures():
+    no_data = Gap(reason="no rows", state=State.NO_DATA)
+    assert choose([candidate("none", no_data), candidate("squad", no_data)]).state is State.NO_DATA
+    assert choose([candidate("none", no_data), candidate("squad", FAILED)]).state is State.FAILED
