@@ -246,12 +246,20 @@ class EngineFields(Section):
 
     Attributes:
         trim_vocabulary: train only the embedding rows in use and put the whole table back (runs without MLM).
+        keep_table_gradient: on a CPU, one gradient buffer for the whole table (runs with MLM).
+        token_cache: tokenise once and keep the tokens on disk.
+        unpadded: on a GPU, run the encoder on batches without padding.
+        compile: on a GPU, compile the encoder.
         micro_tokens: most sub-words in one forward pass of training on a CPU, rows sorted by length; 0 is no limit.
         micro_batch: most rows in one forward pass of training; 0 is no limit.
         eval_tokens: sub-words in one evaluation batch.
     """
 
     trim_vocabulary: Switch = True
+    keep_table_gradient: Switch = True
+    token_cache: Switch = True
+    unpadded: Switch = True
+    compile: Switch = False
     micro_tokens: CountOrNone = 256
     micro_batch: CountOrNone = 0
     eval_tokens: Count = 8192

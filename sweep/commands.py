@@ -122,10 +122,7 @@ def run_options(config: SweepConfig, plan: Plan) -> Options:
         repositories=dict(config.data.repositories),
         device="cuda" if any(node.share.gpus for node in plan.nodes.values()) else "cpu",
         threads=config.cluster.threads,
-        micro_batch=config.engine.micro_batch,
-        micro_tokens=config.engine.micro_tokens,
-        eval_tokens=config.engine.eval_tokens,
-        trim_vocabulary=config.engine.trim_vocabulary,
+        **config.engine.model_dump(),
         checkpoint_seconds=config.cluster.checkpoint_seconds,
         commit=code_commit(),
     )

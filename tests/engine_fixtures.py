@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from trainables.model.heads import SequenceHead, SpanHead, TaggingHead
+from trainables.model.heads import MlmHead, SequenceHead, SpanHead, TaggingHead
 from trainables.model.network import Network
 from trainables.spec import MlmLength, Optimisation
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.ragged import Ragged
 from trainables.training.loop import Training, TrainingSet
+from trainables.training.masking import Masking
 
 PAD = 1
 VOCABULARY = 200
@@ -36,7 +38,7 @@ def sequences(count: int, seed: int, highest: int = 60) -> list[np.ndarray]:
 def pairs(rows: int = 30, seed: int = 1) -> Encoded:
     generator = np.random.default_rng(seed)
     return Encoded(
-        examples=[], sequences=sequences(rows, seed), owners=np.arange(rows, dtype=np.int32),
+        examples=[], sequences=Ragged.of(sequences(rows, seed)), owners=np.arange(rows, dtype=np.int32),
         labels=generator.integers(0, 3, rows),
     )  # fmt: skip
 
@@ -44,7 +46,7 @@ def pairs(rows: int = 30, seed: int = 1) -> Encoded:
 def choices(rows: int = 12, seed: int = 2) -> Encoded:
     generator = np.random.default_rng(seed)
     return Encoded(
-        examples=[], sequences=sequences(rows * 4, seed), owners=np.arange(rows, dtype=np.int32), group=4,
+        examples=[], sequences=Ragged.of(sequences(rows * 4, seed)), owners=np.arange(rows, dtype=np.int32), group=4,
         labels=generator.integers(0, 4, rows),
     )  # fmt: skip
 
@@ -54,8 +56,9 @@ def tags(rows: int = 30, seed: int = 3) -> Encoded:
     texts = sequences(rows, seed)
     positions = [np.sort(generator.permutation(len(t))[: max(1, len(t) // 2)]).astype(np.int32) for t in texts]
     return Encoded(
-        examples=[], sequences=texts, owners=np.arange(rows, dtype=np.int32), word_positions=positions,
-        tags=[generator.integers(0, 5, len(p)).astype(np.int32) for p in positions],
+        examples=[], sequences=Ragged.of(texts), owners=np.arange(rows, dtype=np.int32),
+        word_positions=Ragged.of(positions),
+        tags=Ragged.of(generator.integers(0, 5, len(p)) for p in positions),
     )  # fmt: skip
 
 
@@ -63,7 +66,7 @@ def spans(rows: int = 30, seed: int = 4) -> Encoded:
     generator = np.random.default_rng(seed)
     texts = sequences(rows, seed)
     ends = np.array([np.sort(generator.integers(0, len(t), 2)) for t in texts])
-    return Encoded(examples=[], sequences=texts, owners=np.arange(rows, dtype=np.int32), spans=ends)
+    return Encoded(examples=[], sequences=Ragged.of(texts), owners=np.arange(rows, dtype=np.int32), spans=ends)
 
 
 def network(encoder: XLMRobertaModel, dropout: float = 0.0) -> Network:
@@ -73,11 +76,13 @@ def network(encoder: XLMRobertaModel, dropout: float = 0.0) -> Network:
         "choices": SequenceHead(16, 4, dropout, choice=True),
         "tags": TaggingHead(16, 5, dropout),
         "spans": SpanHead(16),
+        "mlm": MlmHead(16, VOCABULARY, 1e-5),
     }
     return Network(encoder, heads)
 
 
 SETS = {"pairs": pairs, "choices": choices, "tags": tags, "spans": spans}
+MASKING = Masking(probability=0.3, mask_id=3, vocabulary=VOCABULARY, special_ids=frozenset({0, 1, 2, 3}))
 
 
 def training(
@@ -94,7 +99,12 @@ def training(
 
     return Training(
         network=net,
-        sets=[TrainingSet(name=name, encoded=SETS[name]()) for name in names],
+        sets=[
+            TrainingSet(name=name, encoded=tags(seed=9), masking=MASKING)
+            if name == "mlm"
+            else TrainingSet(name=name, encoded=SETS[name]())
+            for name in names
+        ],
         settings=Optimisation(
             learning_rate=learning_rate, epochs=epochs, batch_sizes=dict.fromkeys(names, 8), max_length=64,
             patience=patience, evaluations=evaluations,

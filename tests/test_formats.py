@@ -21,7 +21,7 @@ from trainables.tasks.examples import (
 )
 from trainables.tasks.formats.choice import ChoiceFormat
 from trainables.tasks.formats.pair import PairFormat
-from trainables.tasks.formats.sentence import SentenceFormat, encode_side, encode_texts
+from trainables.tasks.formats.sentence import SentenceFormat, encode_texts
 from trainables.tasks.formats.span import Rule, SpanFormat, locate_answer
 from trainables.tasks.formats.tagging import TaggingFormat
 from trainables.tasks.formats.tokens import cut_pair
@@ -183,7 +183,7 @@ def slow_decode(example, encoded, outputs):
     candidates = []
     for row, logits in enumerate(outputs):
         window = encoded.windows[row]
-        end_position = window.position + len(window.offsets)
+        end_position = window.position + len(window.begins)
         starts = sorted(range(logits.shape[1]), key=lambda place: -logits[0, place])[:20]
         ends = sorted(range(logits.shape[1]), key=lambda place: -logits[1, place])[:20]
         for start in starts:
@@ -195,7 +195,7 @@ def slow_decode(example, encoded, outputs):
         return ""
     best = max(candidates, key=lambda item: item[0])
     window = encoded.windows[best[1]]
-    begin, end = window.offsets[best[2] - window.position, 0], window.offsets[best[3] - window.position, 1]
+    begin, end = window.begins[best[2] - window.position], window.ends[best[3] - window.position]
     return example.context[begin : max(begin, end)]
 
 
@@ -338,9 +338,11 @@ class TestSpan:
 class TestSentence:
     def test_sides_are_encoded_apart(self):
         pairs = [BitextExample(id="1", foreign="Guten Tag", english="Good day")]
-        for side, text in (("english", "Good day"), ("foreign", "Guten Tag")):
-            [sequence] = encode_side(pairs, side, tokenizer(), 16).sequences
-            assert sequence.tolist() == tokenizer()(text)["input_ids"]
+        encoded = SentenceFormat().encode(pairs, tokenizer(), 16, training=False)
+        assert (encoded.num_rows, encoded.group) == (1, 2)
+        assert [sequence.tolist() for sequence in encoded.sequences] == tokenizer()(["Good day", "Guten Tag"])[
+            "input_ids"
+        ]
 
     def test_sentences_are_cut_at_the_end(self):
         encoded = encode_texts([TextExample(id="1", text="one " * 50, language="en")], tokenizer(), 16)

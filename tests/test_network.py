@@ -13,13 +13,15 @@ from tests.engine_fixtures import SETS, choices, network, pairs, sequences, span
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
 from trainables.evaluation.predict import predict, token_budget_batches
+from trainables.model import unpadded
 from trainables.model.batches import collate, row_lengths
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.ragged import Ragged
 
 
 def test_collate_pads_with_the_padding_id_and_masks_it():
     batch = collate(pairs(), np.array([0, 1, 2]), pad_id=1)
-    texts = pairs().sequences[:3]
+    texts = [pairs().sequences[row] for row in range(3)]
     for row, text in enumerate(texts):
         assert batch.ids_BL[row, : len(text)].tolist() == text.tolist()
         assert (batch.ids_BL[row, len(text) :] == 1).all()
@@ -85,7 +87,9 @@ def test_batched_predictions_equal_one_row_at_a_time(name, max_tokens):
 @given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=40), max_tokens=st.integers(1, 300))
 def test_token_budget_batches_hold_every_row_once_and_keep_the_budget(lengths, max_tokens):
     encoded = Encoded(
-        examples=[], sequences=[np.zeros(n, np.int32) for n in lengths], owners=np.arange(len(lengths), dtype=np.int32)
+        examples=[],
+        sequences=Ragged.of(np.zeros(n, np.int32) for n in lengths),
+        owners=np.arange(len(lengths), dtype=np.int32),
     )
     batches = list(token_budget_batches(encoded, max_tokens))
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
@@ -95,7 +99,7 @@ def test_token_budget_batches_hold_every_row_once_and_keep_the_budget(lengths, m
 
 def test_embeddings_are_the_normalised_mean_of_the_hidden_state():
     encoder = tiny_encoder(layers=4).eval()
-    texts = Encoded(examples=[], sequences=sequences(9, 3), owners=np.arange(9, dtype=np.int32))
+    texts = Encoded(examples=[], sequences=Ragged.of(sequences(9, 3)), owners=np.arange(9, dtype=np.int32))
     expected = []
     for text in texts.sequences:
         with torch.no_grad():
@@ -125,3 +129,40 @@ def test_blocked_neighbours_equal_a_full_sort(n, m, k, block, seed):
     expected, where = whole.sort(dim=1, descending=True)
     assert torch.allclose(found.similarities.double(), expected[:, :k], atol=1e-5)
     assert torch.equal(found.indices, where[:, :k])
+
+
+class TestUnpadded:
+    @pytest.mark.parametrize("name", list(SETS))
+    def test_losses_gradients_and_outputs_equal_those_of_padded_batches(self, name):
+        """fp64: the sums differ by rounding only."""
+        encoded, rows = SETS[name](), np.arange(8)
+        found = []
+        for kind in ("sdpa", unpadded.NAME):
+            unpadded.register()
+            net = network(tiny_encoder()).double()
+            net.encoder.set_attn_implementation(kind)
+            batch = collate(encoded, rows, 1)
+            net.loss_sum(name, batch).backward()
+            gradient = torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
+            found.append((gradient, net.eval().outputs(name, batch)))
+        (gradient, outputs), (other_gradient, other_outputs) = found
+        assert gradient.abs().max() > 0
+        assert torch.allclose(gradient, other_gradient, rtol=1e-10, atol=1e-12)
+        for output, other in zip(outputs, other_outputs, strict=True):
+            assert np.allclose(output, other, rtol=1e-10, atol=1e-12)
+
+    def test_a_sequence_does_not_see_its_neighbours(self):
+        net = network(tiny_encoder()).double().eval()
+        unpadded.register()
+        net.encoder.set_attn_implementation(unpadded.NAME)
+        together = net.hidden(collate(pairs(), np.arange(6), 1))
+        for row in range(6):
+            alone = net.hidden(collate(pairs(), np.array([row]), 1))[0]
+            assert torch.allclose(together[row, : len(alone)], alone, atol=1e-12)
+            assert not together[row, len(alone) :].any()
+
+    @pytest.mark.parametrize(("model_type", "known"), [("xlm-roberta", True), ("bert", True), ("deberta-v2", False)])
+    def test_encoders_with_relative_positions_stay_padded(self, model_type, known):
+        config = tiny_encoder().config
+        config.model_type = model_type
+        assert unpadded.supports(config) is known

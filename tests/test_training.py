@@ -14,6 +14,7 @@ from trainables.model.vocabulary import restore, trim, used_ids
 from trainables.record import DevPoint
 from trainables.spec import MlmLength
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.ragged import Ragged
 from trainables.training import checkpoint
 from trainables.training.loop import DivergedError
 from trainables.training.masking import Masking
@@ -174,7 +175,7 @@ def test_training_with_a_trimmed_vocabulary_equals_full_training(tmp_path, name)
 
     small = network(tiny_encoder()).double()
     run = training(small, [name], tmp_path / "small.safetensors")
-    kept = used_ids(SETS[name]().sequences, 1)
+    kept = used_ids([SETS[name]().sequences], VOCABULARY, 1)
     assert len(kept) < VOCABULARY / 2
     trimmed = trim(small, kept)
     outcome = finish(run)
@@ -188,15 +189,70 @@ def test_training_with_a_trimmed_vocabulary_equals_full_training(tmp_path, name)
     assert not torch.equal(small.word_embedding.weight[never_seen], before[never_seen])
 
 
+def test_too_little_memory_halves_the_micro_batch_and_changes_no_update(tmp_path, monkeypatch):
+    """fp64, dropout off: the sums differ by rounding only."""
+    plain = network(tiny_encoder()).double()
+    expected = finish(training(plain, ["pairs"], tmp_path / "plain.safetensors"))
+
+    small = network(tiny_encoder()).double()
+    whole = small.loss_sum
+    monkeypatch.setattr(small, "loss_sum", lambda task, batch: whole(task, _fits(batch)))
+    run = training(small, ["pairs"], tmp_path / "small.safetensors")
+    outcome = finish(run)
+
+    assert run.micro_batch == 2
+    assert run.notes == [f"out of memory: at most {rows} rows at once from there on" for rows in (4, 2)]
+    assert outcome.tokens == expected.tokens
+    for (label, parameter), other in zip(plain.named_parameters(), small.named_parameters(), strict=True):
+        assert torch.allclose(parameter, other[1], rtol=1e-9, atol=1e-9), label
+
+
+def _fits(batch):
+    if len(batch.lengths) > 3:
+        raise torch.OutOfMemoryError("made up")
+    return batch
+
+
+def test_too_little_memory_for_one_row_is_an_error(tmp_path, monkeypatch):
+    net = network(tiny_encoder())
+
+    def never(task, batch):
+        raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(net, "loss_sum", never)
+    with pytest.raises(torch.OutOfMemoryError, match="made up"):
+        finish(training(net, ["pairs"], tmp_path / "c.safetensors"))
+
+
+@pytest.mark.parametrize("micro_tokens", [0, 40])
+def test_a_kept_table_gradient_equals_autograds_own(tmp_path, micro_tokens):
+    """fp64, MLM and a task in turn; the gradient's terms are added in another order: 1e-9 after all updates."""
+    names = ["pairs", "mlm"]
+    plain = network(tiny_encoder()).double()
+    expected = finish(training(plain, names, tmp_path / "plain.safetensors", micro_tokens=micro_tokens))
+
+    kept = network(tiny_encoder()).double()
+    weight = kept.word_embedding.weight
+    kept.keep_table_gradient()
+    assert kept.word_embedding.weight is weight
+    outcome = finish(training(kept, names, tmp_path / "kept.safetensors", micro_tokens=micro_tokens))
+    kept.release_table_gradient()
+
+    assert outcome.best_step == expected.best_step
+    for (label, parameter), other in zip(plain.named_parameters(), kept.parameters(), strict=True):
+        assert torch.allclose(parameter, other, rtol=1e-9, atol=1e-9), label
+    assert not torch.equal(kept.word_embedding.weight[5], tiny_encoder().embeddings.word_embeddings.weight[5].double())
+
+
 def test_masking_selects_fifteen_percent_and_replaces_eighty_ten_ten():
     generator = np.random.default_rng(0)
     ids = [np.concatenate([[0], generator.integers(4, 90, 200), [2]]).astype(np.int32) for _ in range(300)]
-    encoded = Encoded(examples=[], sequences=ids, owners=np.arange(300, dtype=np.int32))
+    encoded = Encoded(examples=[], sequences=Ragged.of(ids), owners=np.arange(300, dtype=np.int32))
     masking = Masking(probability=0.15, mask_id=99, vocabulary=100, special_ids=frozenset({0, 1, 2, 3, 99}))
     masked = masking.apply(encoded, np.arange(300), np.random.default_rng(1))
-    positions = np.concatenate(masked.word_positions)
+    positions = masked.word_positions.used
     new = np.concatenate([s[p] for s, p in zip(masked.sequences, masked.word_positions, strict=True)])
-    old = np.concatenate(masked.tags)
+    old = masked.tags.used
     assert len(positions) / (300 * 200) == pytest.approx(0.15, abs=0.005)
     assert positions.min() >= 1
     assert positions.max() <= 200

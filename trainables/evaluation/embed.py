@@ -24,7 +24,10 @@ def cut_to_layer(encoder: nn.Module, layer: int) -> None:
 
 @torch.inference_mode()
 def embed(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int) -> Tensor:
-    """L2-normalised embeddings, float32[N, H] on the CPU, of an encoder cut to the wanted layer."""
+    """L2-normalised embeddings, float32[N, H] on the CPU, of an encoder cut to the wanted layer.
+
+    N counts sequences; those of one row follow one another.
+    """
     encoder.eval()
     device = next(encoder.parameters()).device
     found: Tensor | None = None
@@ -35,8 +38,8 @@ def embed(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int)
         mean_BH = (hidden_BLH * mask_BL1).sum(1) / mask_BL1.sum(1)
         unit_BH = nn.functional.normalize(mean_BH, dim=-1).cpu()
         if found is None:
-            found = torch.empty(encoded.num_rows, unit_BH.shape[1])
-        found[torch.from_numpy(rows)] = unit_BH
+            found = torch.empty(encoded.num_rows, encoded.group, unit_BH.shape[1])
+        found[torch.from_numpy(rows)] = unit_BH.view(len(rows), encoded.group, -1)
     if found is None:
         raise ValueError("no sentences to embed")
-    return found
+    return found.flatten(0, 1)

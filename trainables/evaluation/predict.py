@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
-import torch
 
 from trainables.model.batches import collate, row_lengths
 from trainables.model.network import Network
-from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.base import Encoded, joined
 
 
 def token_budget_batches(encoded: Encoded, max_tokens: int) -> Iterator[np.ndarray]:
@@ -25,12 +25,32 @@ def token_budget_batches(encoded: Encoded, max_tokens: int) -> Iterator[np.ndarr
 
 def predict(network: Network, task: str, encoded: Encoded, *, pad_id: int, max_tokens: int) -> list[np.ndarray]:
     """One output array for each row of `encoded`, in its order. Leaves the network in evaluation mode."""
+    running = predict_all(network, task, [encoded], pad_id=pad_id, max_tokens=max_tokens)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            [outputs] = end.value
+            return list(outputs)
+
+
+def predict_all(
+    network: Network, task: str, parts: Sequence[Encoded], *, pad_id: int, max_tokens: int
+) -> Generator[float, None, list[list[np.ndarray]]]:
+    """Outputs of several encodings of one format, in one pass over all their rows.
+
+    Yields the share of the rows that is done. Leaves the network in evaluation mode.
+    """
+    encoded = parts[0] if len(parts) == 1 else joined(parts)
     network.eval()
     device = network.word_embedding.weight.device
     outputs: list[np.ndarray] = [np.zeros(0, np.float32)] * encoded.num_rows
-    with torch.inference_mode():
-        for rows in token_budget_batches(encoded, max_tokens):
-            batch = collate(encoded, rows, pad_id).to(device)
-            for row, output in zip(rows, network.outputs(task, batch), strict=True):
-                outputs[row] = output
-    return outputs
+    done = 0
+    for rows in token_budget_batches(encoded, max_tokens):
+        batch = collate(encoded, rows, pad_id).to(device)
+        for row, output in zip(rows, network.outputs(task, batch), strict=True):
+            outputs[row] = output
+        done += len(rows)
+        yield done / encoded.num_rows
+    ends = np.cumsum([part.num_rows for part in parts]).tolist()
+    return [outputs[start:end] for start, end in itertools.pairwise([0, *ends])]

@@ -1,11 +1,10 @@
 """Batches: rows of token ids -> the tensors an encoder takes.
 
-Shapes: B sequences (rows x choices), L longest sequence, P labelled positions of all sequences together.
+Shapes: B sequences (rows x choices), L longest sequence, T sub-words and P labelled positions of all together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -22,6 +21,9 @@ class Batch:
     Attributes:
         ids_BL: int64 token ids, padded.
         mask_BL: int64, 1 for tokens and 0 for padding.
+        places_T: int64, where each sub-word is in the flattened `ids_BL`.
+        offsets_T: int64, where each sub-word is in its sequence.
+        starts: int32[B + 1], where each sequence begins among the T sub-words.
         labels_R: int64 class or choice index a row.
         sequence_P, position_P: which sequence and where in it each labelled position is (tagging, MLM).
         targets_P: int64 tag or vocabulary index.
@@ -33,6 +35,9 @@ class Batch:
 
     ids_BL: Tensor
     mask_BL: Tensor
+    places_T: Tensor
+    offsets_T: Tensor
+    starts: Tensor
     labels_R: Tensor
     sequence_P: Tensor
     position_P: Tensor
@@ -52,38 +57,37 @@ class Batch:
 
 def loss_units(encoded: Encoded, rows: np.ndarray) -> int:
     """Terms of the loss over some rows: labelled positions where a format has them, rows elsewhere."""
-    if encoded.word_positions:
-        return sum(len(encoded.word_positions[row]) for row in rows)
+    if len(encoded.word_positions):
+        return int(encoded.word_positions.lengths[rows].sum())
     return len(rows)
 
 
 def collate(encoded: Encoded, rows: np.ndarray, pad_id: int) -> Batch:
     """Pad the sequences of `rows` to the longest of them."""
     group = encoded.group
-    sequences = [encoded.sequences[row * group + choice] for row in rows for choice in range(group)]
-    lengths = np.array([len(sequence) for sequence in sequences])
-    ids = np.full((len(sequences), lengths.max()), pad_id, np.int64)
+    sequences = encoded.sequences.take((np.asarray(rows)[:, None] * group + np.arange(group)).ravel())
+    lengths = sequences.lengths
+    ids = np.full((len(lengths), lengths.max()), pad_id, np.int64)
     filled = np.arange(lengths.max()) < lengths[:, None]
-    ids[filled] = np.concatenate(sequences)
-    positions = [encoded.word_positions[row] for row in rows] if encoded.word_positions else []
-    counts = [len(item) for item in positions]
+    ids[filled] = sequences.values
+    positions = encoded.word_positions.take(rows) if len(encoded.word_positions) else encoded.word_positions
     return Batch(
         ids_BL=torch.from_numpy(ids),
         mask_BL=torch.from_numpy(filled.astype(np.int64)),
+        places_T=torch.from_numpy(np.flatnonzero(filled)),
+        offsets_T=torch.from_numpy(np.arange(sequences.offsets[-1]) - np.repeat(sequences.offsets[:-1], lengths)),
+        starts=torch.from_numpy(sequences.offsets.astype(np.int32)),
         labels_R=torch.from_numpy(encoded.labels[rows] if len(encoded.labels) else np.zeros(0, np.int64)),
-        sequence_P=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
-        position_P=_joined(positions),
-        targets_P=_joined([encoded.tags[row] for row in rows] if encoded.tags else []),
+        sequence_P=torch.from_numpy(np.repeat(np.arange(len(positions)), positions.lengths)),
+        position_P=torch.from_numpy(positions.values.astype(np.int64)),
+        targets_P=torch.from_numpy(
+            (encoded.tags.take(rows) if len(encoded.tags) else encoded.tags).values.astype(np.int64)
+        ),
         spans_R2=torch.from_numpy(encoded.spans[rows] if len(encoded.spans) else np.zeros((0, 2), np.int64)),
-        lengths=tuple(int(length) for length in lengths),
-        positions=tuple(counts),
+        lengths=tuple(lengths.tolist()),
+        positions=tuple(positions.lengths.tolist()),
         group=group,
     )
-
-
-def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
-    joined = np.concatenate(arrays) if arrays else np.zeros(0)
-    return torch.from_numpy(joined.astype(np.int64))
 
 
 def micro_batches(encoded: Encoded, rows: np.ndarray, max_rows: int, max_tokens: int) -> list[np.ndarray]:
@@ -107,5 +111,5 @@ def micro_batches(encoded: Encoded, rows: np.ndarray, max_rows: int, max_tokens:
 
 def row_lengths(encoded: Encoded) -> np.ndarray:
     """Longest sequence of each row, int64[R]."""
-    lengths = np.fromiter((len(sequence) for sequence in encoded.sequences), np.int64, len(encoded.sequences))
+    lengths = encoded.sequences.lengths
     return lengths.reshape(-1, encoded.group).max(axis=1) if len(lengths) else lengths

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.model.batches import Batch
+from trainables.model.table import TableEmbedding
 from trainables.tasks.formats.base import Format, Head
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -25,8 +26,8 @@ class TaskHead(nn.Module, ABC):
     """One task on top of the encoder."""
 
     @abstractmethod
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
-        """Cross-entropy summed over the batch's terms, fp32 scalar. `table_VH` is the word embedding (MLM only)."""
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
+        """Cross-entropy summed over the batch's terms, fp32 scalar. `embedding` is the word embedding (MLM only)."""
 
     @abstractmethod
     def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
@@ -49,7 +50,7 @@ class SequenceHead(TaskHead):
         logits_BC = _full(self.out(self.dropout(torch.tanh(self.dense(first_BH)))))
         return logits_BC.view(-1, batch.group) if self.choice else logits_BC
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
         return functional.cross_entropy(self.logits(hidden_BLH, batch), batch.labels_R, reduction="sum")
 
     def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
@@ -68,7 +69,7 @@ class TaggingHead(TaskHead):
         """fp32[P, C]."""
         return _full(self.out(self.dropout(hidden_BLH[batch.sequence_P, batch.position_P])))
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
         return functional.cross_entropy(self.logits(hidden_BLH, batch), batch.targets_P, reduction="sum")
 
     def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
@@ -88,7 +89,7 @@ class SpanHead(TaskHead):
         logits_B2L = _full(self.out(hidden_BLH)).transpose(1, 2)
         return logits_B2L.masked_fill(batch.mask_BL[:, None] == 0, float("-inf"))
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
         logits_B2L = self.logits(hidden_BLH, batch)
         return functional.cross_entropy(logits_B2L.flatten(0, 1), batch.spans_R2.flatten(), reduction="sum") / 2
 
@@ -106,10 +107,13 @@ class MlmHead(TaskHead):
         self.layer_norm = nn.LayerNorm(hidden, eps=epsilon)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, table_VH: Tensor) -> Tensor:
+    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
         hidden_PH = hidden_BLH[batch.sequence_P, batch.position_P]
         shaped_PH = self.layer_norm(functional.gelu(self.dense(hidden_PH)))
-        logits_PV = _full(functional.linear(shaped_PH, table_VH, self.bias))
+        if isinstance(embedding, TableEmbedding):
+            logits_PV = embedding.project(shaped_PH, self.bias)
+        else:
+            logits_PV = _full(functional.linear(shaped_PH, embedding.weight, self.bias))
         return functional.cross_entropy(logits_PV, batch.targets_P, reduction="sum")
 
     def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from trainables.model import unpadded
 from trainables.model.batches import Batch
 from trainables.model.heads import TaskHead
 from trainables.model.precision import autocast
+from trainables.model.table import TableEmbedding
 from trainables.spec import Precision
 
 
@@ -33,15 +35,36 @@ class Network(nn.Module):
         embedding: nn.Embedding = self.encoder.get_input_embeddings()
         return embedding
 
+    def keep_table_gradient(self) -> None:
+        """Keep one gradient buffer for the whole word embedding (model/table.py); its parameter stays the same."""
+        whole = self.word_embedding
+        assert isinstance(whole.weight, nn.Parameter)
+        self.encoder.set_input_embeddings(TableEmbedding(whole.weight, whole.padding_idx))
+
+    def release_table_gradient(self) -> None:
+        """Have an ordinary word embedding again; frees the buffer."""
+        table = self.word_embedding
+        plain = nn.Embedding(len(table.weight), table.embedding_dim, table.padding_idx, _weight=table.weight.detach())
+        self.encoder.set_input_embeddings(plain)
+
+    def clear_gradients(self) -> None:
+        """Begin an update."""
+        for parameter in self.parameters():
+            parameter.grad = None
+        if isinstance(self.word_embedding, TableEmbedding):
+            self.word_embedding.clear()
+
     def hidden(self, batch: Batch) -> Tensor:
         """Last hidden state, [B, L, H]."""
         ids_BL = batch.ids_BL if self.trimmed_ids is None else self.trimmed_ids[batch.ids_BL]
+        if self.encoder.config._attn_implementation == unpadded.NAME:
+            return unpadded.hidden(self.encoder, ids_BL, batch)
         return self.encoder(input_ids=ids_BL, attention_mask=batch.mask_BL).last_hidden_state
 
     def loss_sum(self, task: str, batch: Batch) -> Tensor:
         """Loss of a batch summed over its terms, fp32 scalar."""
         with autocast(batch.ids_BL.device, self.precision):
-            return self._head(task).loss_sum(self.hidden(batch), batch, self.word_embedding.weight)
+            return self._head(task).loss_sum(self.hidden(batch), batch, self.word_embedding)
 
     @torch.inference_mode()
     def outputs(self, task: str, batch: Batch) -> list[np.ndarray]:

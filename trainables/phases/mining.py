@@ -19,7 +19,7 @@ from trainables.metrics.retrieval import (
     representatives,
 )
 from trainables.phases.context import Context
-from trainables.tasks.examples import CorpusExample, Example
+from trainables.tasks.examples import CorpusExample
 from trainables.tasks.formats.base import Encoded, Prediction
 from trainables.tasks.formats.mining import corpus_examples
 from trainables.tasks.languages import ENGLISH
@@ -57,12 +57,12 @@ class Mining:
                 "among fewer sentences more is found"
             )
 
-    def __call__(self, split: Split, language: str, examples: Sequence[Example]) -> Sequence[Prediction]:
+    def __call__(self, split: Split, language: str, encoded: Encoded, /) -> Sequence[Prediction]:
         """Ids of the English sentences that each sentence is paired with; DEV before TEST of a language."""
-        sentences = corpus_examples(examples)
+        sentences = corpus_examples(encoded.examples)
         foreign = [place for place, sentence in enumerate(sentences) if sentence.language != ENGLISH]
         english = [place for place, sentence in enumerate(sentences) if sentence.language == ENGLISH]
-        mined = self._candidates(sentences, foreign, english)
+        mined = self._candidates(encoded, sentences, foreign, english)
         pairs = [
             (foreign[left], english[right])
             for left, right in zip(mined.sources.tolist(), mined.targets.tolist(), strict=True)
@@ -75,7 +75,6 @@ class Mining:
         for (left, right), score in zip(pairs, mined.scores.tolist(), strict=True):
             if score >= threshold:
                 outputs[left] = np.array([right])
-        encoded = Encoded(examples=sentences, sequences=[], owners=np.arange(len(sentences), dtype=np.int32))
         return self._task.format.decode(encoded, outputs)
 
     def can_search(self, split: Split, language: str) -> bool:
@@ -96,13 +95,13 @@ class Mining:
         self._context.store.publish(self._context.spec.run_id, f"{CANDIDATES}/{self._task.name}.parquet", made)
 
     def _candidates(
-        self, sentences: Sequence[CorpusExample], foreign: Sequence[int], english: Sequence[int]
+        self, encoded: Encoded, sentences: Sequence[CorpusExample], foreign: Sequence[int], english: Sequence[int]
     ) -> Candidates:
         """Pairs of positions in `foreign` and `english`, best first, of sentences that occur once in their file."""
         sides = [[sentences[place].text for place in places] for places in (foreign, english)]
         alone = [representatives(texts) for texts in sides]
         embeddings = [
-            self._embed([sentences[places[number]] for number in numbers.tolist()])
+            self._embedded(_rows(encoded, np.array(places)[numbers]))
             for places, numbers in zip((foreign, english), alone, strict=True)
         ]
         forward, backward = mutual_nearest(embeddings[0], embeddings[1], NUM_NEIGHBOURS)
@@ -110,11 +109,6 @@ class Mining:
         return drop_repeated(
             Candidates(sources=alone[0][mined.sources], targets=alone[1][mined.targets], scores=mined.scores), *sides
         )
-
-    def _embed(self, sentences: Sequence[Example]) -> Tensor:
-        assert self._context.spec.retrieval
-        max_length = self._context.spec.retrieval.max_length
-        return self._embedded(self._task.format.encode(sentences, self._context.tokenizer, max_length, training=False))
 
     def _threshold(
         self,
@@ -138,6 +132,12 @@ class Mining:
             "score": mined.scores,
         }
         self._mined.append(pa.table(columns, schema=SCHEMA))
+
+
+def _rows(encoded: Encoded, places: np.ndarray) -> Encoded:
+    """Some of the sentences."""
+    sequences = encoded.sequences.take(places)
+    return Encoded(examples=[], sequences=sequences, owners=np.arange(len(places), dtype=np.int32))
 
 
 def _as_arrays(found: Nearest) -> Neighbours:

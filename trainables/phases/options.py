@@ -24,6 +24,11 @@ class Options:
         eval_tokens: sub-words (padding included) in one evaluation batch.
         checkpoint_seconds: time between two checkpoints of a training run.
         commit: of the code, for the record.
+        token_cache: keep tokenised rows on disk for other runs (data/cache.py).
+        keep_table_gradient: on a CPU, keep one gradient buffer for the whole embedding of a run with MLM
+            (model/table.py).
+        unpadded: on a GPU in bf16, run the encoder on sequences without padding (model/unpadded.py).
+        compile: on a GPU, compile the encoder.
         trim_vocabulary: train only the embedding rows in use and put the full table back, which changes nothing
             (model/vocabulary.py).
     """
@@ -39,7 +44,11 @@ class Options:
     eval_tokens: int = 8192
     checkpoint_seconds: float = 120.0
     commit: str = ""
+    token_cache: bool = True
+    keep_table_gradient: bool = True
     trim_vocabulary: bool = True
+    unpadded: bool = True
+    compile: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

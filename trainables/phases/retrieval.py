@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Sequence
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainables.data.hub import load
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
 from trainables.phases.context import Context
@@ -15,14 +14,12 @@ from trainables.phases.mining import Mining
 from trainables.phases.options import Progress
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.record import Record, Score
-from trainables.tasks.examples import Example
 from trainables.tasks.formats.base import Encoded, Prediction
 from trainables.tasks.formats.mining import MiningFormat
-from trainables.tasks.formats.sentence import Side, encode_side
 from trainables.tasks.task import Split, Task
 
-Search = Callable[[Split, str, Sequence[Example]], Sequence[Prediction]]
-"""(split, language, examples) -> one prediction an example."""
+Search = Callable[[Split, str, Encoded], Sequence[Prediction]]
+"""(split, language, sentences) -> one prediction an example."""
 
 
 def run_retrieval(context: Context) -> Generator[Progress, None, Record]:
@@ -62,14 +59,11 @@ def _embedder(context: Context, encoder: PreTrainedModel) -> Callable[[Encoded],
 
 def _aligned(context: Context, measured: Task, embedded: Callable[[Encoded], Tensor]) -> Search:
     """Tatoeba: the nearest foreign sentence of every English one."""
-    assert context.spec.retrieval
-    max_length = context.spec.retrieval.max_length
 
-    def search(split: Split, language: str, examples: Sequence[Example]) -> Sequence[Prediction]:
-        english = encode_side(examples, Side.ENGLISH, context.tokenizer, max_length)
-        foreign = encode_side(examples, Side.FOREIGN, context.tokenizer, max_length)
-        found = nearest(embedded(english), embedded(foreign), 1).indices[:, 0]
-        return measured.format.decode(english, list(found.numpy()))
+    def search(split: Split, language: str, encoded: Encoded) -> Sequence[Prediction]:
+        english_NH, foreign_NH = embedded(encoded).unflatten(0, (-1, 2)).unbind(1)
+        found = nearest(english_NH.contiguous(), foreign_NH.contiguous(), 1).indices[:, 0]
+        return measured.format.decode(encoded, list(found.numpy()))
 
     return search
 
@@ -78,20 +72,21 @@ def _measure(
     context: Context, measured: Task, split: Split, language: str, search: Search, table: PredictionTable
 ) -> list[Score]:
     """Search one split of one language and score what was found. Rows without prediction and reference are not kept."""
-    preference = context.preference(measured.name)
-    loaded = load(measured, split, language, context.data, limit=context.spec.data.eval_rows, preference=preference)
-    context.took(loaded)
-    predictions = search(split, language, loaded.examples)
-    references = measured.format.references(loaded.examples)
+    assert context.spec.retrieval
+    max_length, limit = context.spec.retrieval.max_length, context.spec.data.eval_rows
+    encoded = context.encode(measured, split, language, max_length, limit=limit)
+    examples = encoded.examples
+    predictions = search(split, language, encoded)
+    references = measured.format.references(examples)
     kept = [row for row, (given, gold) in enumerate(zip(predictions, references, strict=True)) if given or gold]
     table.add(
         split,
         language,
-        [loaded.examples[row].id for row in kept],
+        [examples[row].id for row in kept],
         [predictions[row] for row in kept],
         [references[row] for row in kept],
     )
-    rows = measured.format.num_scored(loaded.examples)
+    rows = measured.format.num_scored(examples)
     return [
         Score(task=measured.name, split=split, language=language, metric=metric, value=value, rows=rows)
         for metric, value in measured.format.score(references, predictions, language).items()

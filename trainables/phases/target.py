@@ -2,57 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
-from trainables.evaluation.predict import predict
+import numpy as np
+
+from trainables.evaluation.predict import predict_all
 from trainables.model.network import Network
 from trainables.phases.context import Context
 from trainables.phases.fit import fit
 from trainables.phases.options import Progress
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.record import Record, Score
+from trainables.tasks.formats.base import Encoded
 from trainables.tasks.task import Split, Task
 
 
 def run_target(context: Context) -> Generator[Progress, None, Record]:
-    """Compute the run; targets that share the fine-tuning are measured with one network."""
+    """Compute the run; targets that share the fine-tuning are measured with one network, in one pass."""
     tasks = [context.task(name) for name in context.spec.tasks]
-    trained = tasks[0]
-    fitted = yield from fit(context, [trained])
+    fitted = yield from fit(context, [tasks[0]])
     scores = list(fitted.scores)
-    steps = fitted.outcome.steps
+    tables = {task.name: PredictionTable() for task in tasks}
+    with context.stage("load"):
+        parts = [_part(context, task, split, code) for task in tasks for split, code in _measured(context, task)]
     with context.stage("evaluate"):
-        for measured in tasks:
-            table = PredictionTable()
-            for split in (Split.DEV, Split.TEST):
-                for language in context.languages(measured, split):
-                    yield Progress(stage=f"{measured.name} {split} {language}", step=steps, planned_steps=steps)
-                    scores += _measure(context, fitted.network, trained, measured, split, language, table)
-            publish(context, measured.name, table)
+        outputs = yield from _predicted(context, fitted.network, tasks[0].name, parts, fitted.outcome.steps)
+        for part, found in zip(parts, outputs, strict=True):
+            scores += part.score(found, tables[part.task.name])
+        for name, table in tables.items():
+            publish(context, name, table)
     return context.record(scores, **fitted.record_fields)
 
 
-def _measure(
-    context: Context,
-    network: Network,
-    trained: Task,
-    measured: Task,
-    split: Split,
-    language: str,
-    table: PredictionTable,
-) -> list[Score]:
-    """Predict one split of one language with the head of `trained` and score it as `measured` is scored."""
-    assert context.spec.optimisation
-    encoded = context.encode(
-        measured, split, language, context.spec.optimisation.max_length, limit=context.spec.data.eval_rows
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """One split of a task in one language."""
+
+    task: Task
+    split: Split
+    language: str
+    encoded: Encoded
+
+    def score(self, outputs: Sequence[np.ndarray], table: PredictionTable) -> list[Score]:
+        """Scores of the outputs; the predictions go into the table."""
+        form, examples = self.task.format, self.encoded.examples
+        predictions = form.decode(self.encoded, outputs)
+        references = form.references(examples)
+        table.add(self.split, self.language, [example.id for example in examples], predictions, references)
+        return [
+            Score(
+                task=self.task.name,
+                split=self.split,
+                language=self.language,
+                metric=metric,
+                value=value,
+                rows=len(predictions),
+            )
+            for metric, value in form.score(references, predictions, self.language).items()
+        ]
+
+
+def _measured(context: Context, task: Task) -> list[tuple[Split, str]]:
+    return [(split, code) for split in (Split.DEV, Split.TEST) for code in context.languages(task, split)]
+
+
+def _part(context: Context, task: Task, split: Split, language: str) -> _Part:
+    settings = context.spec.optimisation
+    assert settings
+    encoded = context.encode(task, split, language, settings.max_length, limit=context.spec.data.eval_rows)
+    return _Part(task=task, split=split, language=language, encoded=encoded)
+
+
+def _predicted(
+    context: Context, network: Network, head: str, parts: Sequence[_Part], steps: int
+) -> Generator[Progress, None, list[list[np.ndarray]]]:
+    """Outputs of every part, with the head of the task that was trained."""
+    running = predict_all(
+        network,
+        head,
+        [part.encoded for part in parts],
+        pad_id=context.tokenizer.pad_token_id,
+        max_tokens=context.options.eval_tokens,
     )
-    outputs = predict(
-        network, trained.name, encoded, pad_id=context.tokenizer.pad_token_id, max_tokens=context.options.eval_tokens
-    )
-    predictions = measured.format.decode(encoded, outputs)
-    references = measured.format.references(encoded.examples)
-    table.add(split, language, [example.id for example in encoded.examples], predictions, references)
-    return [
-        Score(task=measured.name, split=split, language=language, metric=metric, value=value, rows=len(predictions))
-        for metric, value in measured.format.score(references, predictions, language).items()
-    ]
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            outputs: list[list[np.ndarray]] = end.value
+            return outputs
+        yield Progress(stage="evaluate", step=steps, planned_steps=steps)

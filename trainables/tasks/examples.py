@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +113,6 @@ class TextExample:
 
 
 Example = PairExample | ChoiceExample | TaggingExample | SpanExample | BitextExample | CorpusExample | TextExample
+
+TYPES: dict[str, type[Example]] = {kind.__name__: kind for kind in get_args(Example)}
+"""Every kind of example by its name."""

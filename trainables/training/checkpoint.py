@@ -33,9 +33,13 @@ class TrainingState:
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
 
-def snapshot(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of all parameters, on the CPU."""
-    return {name: parameter.detach().to("cpu", copy=True) for name, parameter in module.named_parameters()}
+def snapshot(module: nn.Module, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """Copies of all parameters, on the CPU; in the memory of an earlier snapshot, which is then this one."""
+    if not into:
+        return {name: parameter.detach().to("cpu", copy=True) for name, parameter in module.named_parameters()}
+    for name, parameter in module.named_parameters():
+        into[name].copy_(parameter.detach())
+    return into
 
 
 def load_snapshot(module: nn.Module, tensors: dict[str, Tensor]) -> None:

@@ -62,9 +62,10 @@ class Training:
         evaluate: dev metrics of the network now, by `task.metric`, and the selection figure.
         path: checkpoint file.
         pad_id: padding id.
-        micro_batch: most rows in one forward pass; 0 is no limit.
+        micro_batch: most rows in one forward pass; 0 is no limit. Halved when the memory of the GPU is too small.
         micro_tokens: most sub-words in one forward pass; 0 is no limit.
         checkpoint_seconds: time between two checkpoints.
+        notes: what the record should say.
     """
 
     network: Network
@@ -78,6 +79,7 @@ class Training:
     micro_batch: int
     micro_tokens: int
     checkpoint_seconds: float
+    notes: list[str] = dataclasses.field(default_factory=list)
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
 
     @property
@@ -127,28 +129,47 @@ class Training:
 
     def _update(self, optimiser: torch.optim.Optimizer, name: str, rows: np.ndarray, step: int) -> int:
         """One optimiser update on exactly the rows of one effective batch; returns its sub-words."""
-        torch.manual_seed(_step_seed(self.seed, step))
         source = next(item for item in self.sets if item.name == name)
         encoded = source.encoded
         if source.masking:
             encoded = source.masking.apply(encoded, rows, np.random.default_rng((self.seed, 3, step)))
             rows = np.arange(len(rows))
-        device = self.network.word_embedding.weight.device
-        units = max(1, loss_units(encoded, rows))
-        tokens = 0
-        total = torch.zeros((), device=device)
         self.network.train()
-        optimiser.zero_grad(set_to_none=True)
-        for part in micro_batches(encoded, rows, self.micro_batch, self.micro_tokens):
-            batch = collate(encoded, part, self.pad_id).to(device)
-            loss = self.network.loss_sum(name, batch) / units
-            loss.backward()
-            total += loss.detach()
-            tokens += sum(batch.lengths)
+        while (done := self._accumulate(name, encoded, rows, step)) is None:
+            self._halve(len(rows))
+        total, tokens = done
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         optimiser.step()
         self._losses.append(total)
         return tokens
+
+    def _accumulate(self, name: str, encoded: Encoded, rows: np.ndarray, step: int) -> tuple[torch.Tensor, int] | None:
+        """Gradients of the loss over the rows; the loss and the sub-words, or None when the memory was too small."""
+        torch.manual_seed(_step_seed(self.seed, step))
+        device = self.network.word_embedding.weight.device
+        units = max(1, loss_units(encoded, rows))
+        tokens = 0
+        total = torch.zeros((), device=device)
+        self.network.clear_gradients()
+        try:
+            for part in micro_batches(encoded, rows, self.micro_batch, self.micro_tokens):
+                batch = collate(encoded, part, self.pad_id).to(device)
+                loss = self.network.loss_sum(name, batch) / units
+                loss.backward()
+                total += loss.detach()
+                tokens += sum(batch.lengths)
+        except torch.OutOfMemoryError:
+            if self.micro_batch == 1 or len(rows) == 1:
+                raise
+            return None
+        return total, tokens
+
+    def _halve(self, num_rows: int) -> None:
+        """Take half as many rows at once from now on; the effective batch stays."""
+        self.micro_batch = max(1, min(self.micro_batch or num_rows, num_rows) // 2)
+        self.notes.append(f"out of memory: at most {self.micro_batch} rows at once from there on")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _evaluate(self, state: checkpoint.TrainingState) -> None:
         losses = torch.stack(self._losses)
@@ -161,7 +182,7 @@ class Training:
         point = DevPoint(step=state.step, selection=selection, metrics=dict(metrics))
         state.curve.append(point)
         if best_point(state.curve) is point:
-            state.best = checkpoint.snapshot(self.network)
+            state.best = checkpoint.snapshot(self.network, state.best)
 
 
 def _step_seed(seed: int, step: int) -> int:

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.ragged import Ragged
 
 MASKED_SHARE = 0.8
 RANDOM_SHARE = 0.1
@@ -36,6 +37,9 @@ class Masking:
             ids[chosen] = np.where((fate >= MASKED_SHARE) & (fate < MASKED_SHARE + RANDOM_SHARE), random_ids, replaced)
             sequences.append(ids)
         return dataclasses.replace(
-            encoded, sequences=sequences, owners=np.arange(len(rows), dtype=np.int32), word_positions=positions,
-            tags=targets,
-        )  # fmt: skip
+            encoded,
+            sequences=Ragged.of(sequences),
+            owners=np.arange(len(rows), dtype=np.int32),
+            word_positions=Ragged.of(positions),
+            tags=Ragged.of(targets),
+        )

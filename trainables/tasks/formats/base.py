@@ -4,7 +4,8 @@ A format knows tokenizers and numpy, never torch. The engine pads `Encoded.seque
 named by `head`, and hands the outputs back to `decode`.
 
 Shapes: R rows (what an effective batch counts: a pair, a question with its choices, a sentence piece, a window),
-G sequences a row (the choices; 1 elsewhere), L sub-words of one sequence, C labels, W words of one piece.
+G sequences a row (the choices, both sides of a bitext; 1 elsewhere), L sub-words of one sequence, C labels, W words of
+one piece.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.tasks.examples import Example
+from trainables.tasks.formats.ragged import Ragged
+from trainables.tasks.formats.windows import Windows
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float32]
@@ -60,27 +63,27 @@ class Encoded:
 
     Attributes:
         examples: what was encoded, in order.
-        sequences: R * group arrays of token ids, special tokens included, unpadded.
+        sequences: R * group arrays int32 of token ids, special tokens included, unpadded.
         group: G, sequences a row.
         owners: int32[R], index into `examples` of each row.
         labels: int64[R] for classification and choice; empty elsewhere.
         word_positions: tagging: R arrays int32[W], position of each word's first sub-word.
         tags: tagging: R arrays int32[W].
         spans: span: int64[R, 2], start and end position inclusive; (0, 0) when the window lacks the answer.
-        windows: span: R format-private descriptions used by `decode`.
+        windows: span: what `decode` needs of the R windows.
         skipped: examples left out because their answer cannot be found (training only).
         repaired: answers whose offset was wrong and was found nearby.
     """
 
     examples: Sequence[Example]
-    sequences: list[IntArray]
+    sequences: Ragged
     owners: IntArray
     group: int = 1
     labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    word_positions: list[IntArray] = field(default_factory=list)
-    tags: list[IntArray] = field(default_factory=list)
+    word_positions: Ragged = field(default_factory=Ragged.empty)
+    tags: Ragged = field(default_factory=Ragged.empty)
     spans: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
-    windows: list[Any] = field(default_factory=list)
+    windows: Windows = field(default_factory=Windows.empty)
     skipped: int = 0
     repaired: int = 0
 
@@ -88,6 +91,17 @@ class Encoded:
     def num_rows(self) -> int:
         """R."""
         return len(self.owners)
+
+
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """The rows of several encodings of one format, one after another, as far as a model needs them to predict."""
+    return Encoded(
+        examples=[],
+        sequences=Ragged.joined([part.sequences for part in parts]),
+        owners=np.zeros(sum(part.num_rows for part in parts), np.int32),
+        group=parts[0].group,
+        word_positions=Ragged.joined([part.word_positions for part in parts]),
+    )
 
 
 Prediction = str | list[str]

@@ -11,6 +11,7 @@ import numpy as np
 from trainables.metrics.accuracy import accuracy
 from trainables.tasks.examples import ChoiceExample, Example
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
+from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_pairs
 
 
@@ -30,7 +31,7 @@ class ChoiceFormat(Format):
         pairs = [(question.prompt, choice) for question in questions for choice in question.choices]
         return Encoded(
             examples=questions,
-            sequences=encode_pairs(tokenizer, pairs, max_length),
+            sequences=Ragged.of(encode_pairs(tokenizer, pairs, max_length)),
             owners=np.arange(len(questions), dtype=np.int32),
             group=len(self.labels),
             labels=np.array([question.label for question in questions], dtype=np.int64),

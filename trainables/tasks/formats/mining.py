@@ -11,6 +11,7 @@ import numpy as np
 from trainables.metrics.accuracy import check_aligned
 from trainables.tasks.examples import CorpusExample, Example
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
+from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_singles
 
 
@@ -29,7 +30,7 @@ class MiningFormat(Format):
         sentences = corpus_examples(examples)
         return Encoded(
             examples=sentences,
-            sequences=encode_singles(tokenizer, [sentence.text for sentence in sentences], max_length),
+            sequences=Ragged.of(encode_singles(tokenizer, [sentence.text for sentence in sentences], max_length)),
             owners=np.arange(len(sentences), dtype=np.int32),
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 from trainables.metrics.accuracy import accuracy, f1_of_class
 from trainables.tasks.examples import Example, PairExample
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
+from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_pairs
 
 
@@ -34,7 +35,7 @@ class PairFormat(Format):
         pairs = pair_examples(examples)
         return Encoded(
             examples=pairs,
-            sequences=encode_pairs(tokenizer, [(pair.text_a, pair.text_b) for pair in pairs], max_length),
+            sequences=Ragged.of(encode_pairs(tokenizer, [(pair.text_a, pair.text_b) for pair in pairs], max_length)),
             owners=np.arange(len(pairs), dtype=np.int32),
             labels=np.array([pair.label for pair in pairs], dtype=np.int64),
         )

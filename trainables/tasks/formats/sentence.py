@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,8 @@ import numpy as np
 from trainables.metrics.accuracy import accuracy
 from trainables.tasks.examples import BitextExample, Example, TextExample
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
+from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_singles
-
-
-class Side(StrEnum):
-    """One language of a bitext."""
-
-    ENGLISH = "english"
-    """The queries."""
-    FOREIGN = "foreign"
-    """The sentences that are searched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +25,11 @@ class SentenceFormat(Format):
     head: Head = field(default=Head.EMBEDDING, init=False)
 
     def encode(self, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int, *, training: bool) -> Encoded:
-        """The English side; `encode_side` names the side."""
-        return encode_side(examples, Side.ENGLISH, tokenizer, max_length)
+        """Two sequences for each example: `<s> English </s>` and `<s> foreign </s>`, cut at the end."""
+        assert all(isinstance(example, BitextExample) for example in examples)
+        pairs = [example for example in examples if isinstance(example, BitextExample)]
+        texts = [text for pair in pairs for text in (pair.english, pair.foreign)]
+        return _encoded(pairs, texts, tokenizer, max_length, group=2)
 
     def decode(self, encoded: Encoded, outputs: Sequence[np.ndarray]) -> list[Prediction]:
         """Ids of the sentences found; `outputs` holds the index of the nearest foreign sentence for each example."""
@@ -80,18 +74,12 @@ def encode_texts(examples: Sequence[Example], tokenizer: Tokenizer, max_length: 
     return _encoded(examples, texts, tokenizer, max_length)
 
 
-def encode_side(examples: Sequence[Example], side: Side | str, tokenizer: Tokenizer, max_length: int) -> Encoded:
-    """`<s> sentence </s>` for one side of every bitext example, in order."""
-    chosen = Side(side)
-    assert all(isinstance(example, BitextExample) for example in examples)
-    pairs = [example for example in examples if isinstance(example, BitextExample)]
-    texts = [pair.english if chosen is Side.ENGLISH else pair.foreign for pair in pairs]
-    return _encoded(pairs, texts, tokenizer, max_length)
-
-
-def _encoded(examples: Sequence[Example], texts: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Encoded:
+def _encoded(
+    examples: Sequence[Example], texts: Sequence[str], tokenizer: Tokenizer, max_length: int, group: int = 1
+) -> Encoded:
     return Encoded(
         examples=examples,
-        sequences=encode_singles(tokenizer, texts, max_length),
+        sequences=Ragged.of(encode_singles(tokenizer, texts, max_length)),
         owners=np.arange(len(examples), dtype=np.int32),
+        group=group,
     )

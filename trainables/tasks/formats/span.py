@@ -15,8 +15,9 @@ import numpy as np
 from trainables.metrics.span_qa import mlqa_scores, squad_scores
 from trainables.tasks.examples import Example, SpanExample
 from trainables.tasks.formats.base import Encoded, Format, Head, IntArray, Prediction, Tokenizer
+from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import Layout, token_ids, token_offsets
-from trainables.tasks.formats.windows import LONGEST_ANSWER, Window, best_contexts, window_ranges
+from trainables.tasks.formats.windows import LONGEST_ANSWER, Window, Windows, best_contexts, window_ranges
 
 LONGEST_QUESTION = 64
 """Sub-words of a question; the rest is cut off."""
@@ -59,10 +60,10 @@ class SpanFormat(Format):
         found = set(owners)
         return Encoded(
             examples=questions,
-            sequences=[row.sequence for row in kept],
+            sequences=Ragged.of(row.sequence for row in kept),
             owners=np.array(owners, dtype=np.int32),
             spans=np.array([row.span for row in kept], dtype=np.int64).reshape(-1, 2),
-            windows=[row.window for row in kept],
+            windows=Windows.of([row.window for row in kept]),
             skipped=len(questions) - len(found),
             repaired=sum(moved for number, (_, _, moved) in enumerate(answers) if number in found),
         )
@@ -177,7 +178,8 @@ class _Builder:
                 span=(answer[0] + shift, answer[1] + shift) if inside else (0, 0),
                 window=Window(
                     position=position,
-                    offsets=np.stack([context.begins[first:last], context.trimmed[first:last]], axis=1),
+                    begins=context.begins[first:last],
+                    ends=context.trimmed[first:last],
                     best_context=best_context,
                 ),
             )
@@ -213,7 +215,7 @@ def _best_spans(outputs: Sequence[np.ndarray], windows: Sequence[Window]) -> lis
     context_BL = np.zeros((len(outputs), max(lengths)), dtype=bool)
     best_context_BL = np.zeros_like(context_BL)
     for row, (logits, window) in enumerate(zip(outputs, windows, strict=True)):
-        end = window.position + len(window.offsets)
+        end = window.position + len(window.begins)
         logits_BPL[row, :, : lengths[row]] = logits
         context_BL[row, window.position : end] = True
         best_context_BL[row, window.position : end] = window.best_context
@@ -234,7 +236,7 @@ def _best_spans(outputs: Sequence[np.ndarray], windows: Sequence[Window]) -> lis
         if score == -np.inf:
             found.append((score, 0, 0))
             continue
-        begin = int(window.offsets[starts_BK[row, start_B[row]] - window.position, 0])
-        end = int(window.offsets[ends_BK[row, end_B[row]] - window.position, 1])
+        begin = int(window.begins[starts_BK[row, start_B[row]] - window.position])
+        end = int(window.ends[ends_BK[row, end_B[row]] - window.position])
         found.append((score, begin, max(begin, end)))
     return found

@@ -11,6 +11,7 @@ import numpy as np
 from trainables.metrics.tagging_f1 import chunk_f1, word_accuracy
 from trainables.tasks.examples import Example, TaggingExample
 from trainables.tasks.formats.base import Encoded, Format, Head, IntArray, Prediction, Tokenizer
+from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import Layout, token_ids
 
 LONGEST_WORD = 125
@@ -49,10 +50,10 @@ class TaggingFormat(Format):
                 tags.append(np.array(sentence.tags[first:last], dtype=np.int32))
         return Encoded(
             examples=sentences,
-            sequences=sequences,
+            sequences=Ragged.of(sequences),
             owners=np.array(owners, dtype=np.int32),
-            word_positions=positions,
-            tags=tags,
+            word_positions=Ragged.of(positions),
+            tags=Ragged.of(tags),
         )
 
     def decode(self, encoded: Encoded, outputs: Sequence[np.ndarray]) -> list[Prediction]:

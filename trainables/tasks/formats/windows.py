@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.tasks.formats.base import IntArray
+from trainables.tasks.formats.ragged import Ragged
 
 DOCUMENT_STEP = 128
 """Sub-words between the starts of two windows; their overlap is what is left of a window."""
@@ -26,13 +26,46 @@ class Window:
 
     Attributes:
         position: where the stretch begins in the sequence.
-        offsets: int32[n, 2], characters of each of its sub-words in the context: begin, and end after trimming.
+        begins, ends: int32[n], characters of each of its sub-words in the context; ends are those after trimming.
         best_context: bool[n], whether this window shows the sub-word with more context than the others do.
     """
 
     position: int
-    offsets: IntArray
+    begins: NDArray[np.int32]
+    ends: NDArray[np.int32]
     best_context: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Windows:
+    """Many windows, attribute by attribute."""
+
+    positions: NDArray[np.int32]
+    begins: Ragged
+    ends: Ragged
+    best_contexts: Ragged
+
+    @classmethod
+    def of(cls, windows: Sequence[Window]) -> Windows:
+        """Copies of the windows, joined."""
+        return cls(
+            np.array([window.position for window in windows], np.int32),
+            Ragged.of(window.begins for window in windows),
+            Ragged.of(window.ends for window in windows),
+            Ragged.of((window.best_context for window in windows), np.bool_),
+        )
+
+    @classmethod
+    def empty(cls) -> Windows:
+        """No windows."""
+        return cls.of(())
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, place: int) -> Window:
+        """Window `place`; raises IndexError when there is none."""
+        return Window(int(self.positions[place]), self.begins[place], self.ends[place], self.best_contexts[place])
 
 
 def window_ranges(num_tokens: int, room: int) -> list[tuple[int, int]]:

@@ -1,0 +1,147 @@
+"""Steps a second, sub-words a second and peak memory of training: this engine against transformers' Trainer.
+
+Same encoder, rows, effective batch, precision and optimiser; every measurement is a process of its own, the contenders
+take turns. Rows are real ones where a mirror is at hand.
+
+    python -m benchmarks.training [--data ../shared/data/mirror] [--encoder bundled] [--precision fp32] [--json FILE]
+    python -m benchmarks.training --device cuda --encoder large --precision bf16      # geometry of XLM-R Large
+
+`--tokens FOLDER` keeps the tokens there; on a machine without the data and the tokenizer it is all that is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import in_a_process, machine, peak_bytes, summary, write
+from benchmarks.training_rows import DEFAULT, SETTINGS, rows
+
+ENGINE = "engine"
+NAMES = (ENGINE, "Trainer", "Trainer, length grouping")
+
+
+def one(task: str, contender: str, settings: dict[str, Any]) -> dict[str, float]:
+    """One measurement, in this process."""
+    import torch
+
+    from benchmarks.training_contenders import CONTENDERS, rate, tokens
+
+    torch.set_num_threads(settings["threads"])
+    folder = Path(settings["tokens"]) if settings["tokens"] else None
+    encoded = rows(task, settings["data"], settings["rows_for"], folder)
+    marks = CONTENDERS[contender](task, encoded, settings["steps"], settings)
+    steps_a_second = rate(marks, settings["steps"])
+    batch = settings["batch"] or SETTINGS[task].batch
+    return {
+        "steps_a_second": steps_a_second,
+        "tokens_a_second": steps_a_second * batch * tokens(encoded),
+        "peak_bytes": peak_bytes(),
+    }
+
+
+def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """All measurements: task -> contender -> figure -> values."""
+    found: dict[str, Any] = {}
+    for task in options.tasks:
+        found[task] = defaultdict(lambda: defaultdict(list))
+        for repetition in range(options.repetitions):
+            for contender in options.contenders:
+                settings = {
+                    name: getattr(options, name)
+                    for name in (
+                        "data", "tokens", "encoder", "device", "precision", "threads", "steps", "batch", "unpadded",
+                        "compile",
+                    )
+                }  # fmt: skip
+                settings["rows_for"] = options.steps * max(1, options.batch // SETTINGS[task].batch)
+                figures = in_a_process("benchmarks.training", task=task, contender=contender, settings=settings)
+                for name, value in figures.items():
+                    found[task][contender][name].append(value)
+                console.print(
+                    f"{task}, {contender}, {repetition + 1} of {options.repetitions}: "
+                    f"{figures['steps_a_second']:.2f} steps a second",
+                    style="dim",
+                )
+    return found
+
+
+def table(found: dict[str, Any], batch: int) -> Table:
+    """Medians, their spread, and the ratio of the medians against the better Trainer."""
+    drawn = Table(title="Training: medians (lowest to highest)", title_justify="left")
+    for column in ("task", "batch", "contender", "steps/s", "sub-words/s", "peak GB", "speed", "memory"):
+        drawn.add_column(column, justify="left" if column in ("task", "contender") else "right")
+    for task, contenders in found.items():
+        for name, figures in contenders.items():
+            speed, memory = ratios(contenders) if name == ENGINE and len(contenders) > 1 else (0.0, 0.0)
+            drawn.add_row(
+                task,
+                str(batch or SETTINGS[task].batch),
+                name,
+                summary(figures["steps_a_second"]),
+                f"{statistics.median(figures['tokens_a_second']):,.0f}",
+                f"{statistics.median(figures['peak_bytes']) / 2**30:.2f}",
+                f"{speed:.2f}x" if speed else "",
+                f"{memory:.2f}x" if memory else "",
+            )
+    return drawn
+
+
+def ratios(contenders: dict[str, Any]) -> tuple[float, float]:
+    """Speed and memory of the engine over those of the faster, and of the smaller, Trainer; 0 without one."""
+    others = [figures for name, figures in contenders.items() if name != ENGINE]
+    if ENGINE not in contenders or not others:
+        return 0.0, 0.0
+    own = {name: statistics.median(values) for name, values in contenders[ENGINE].items()}
+    fastest = max(statistics.median(figures["steps_a_second"]) for figures in others)
+    smallest = min(statistics.median(figures["peak_bytes"]) for figures in others)
+    return own["steps_a_second"] / fastest, own["peak_bytes"] / smallest
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print, and write JSON when asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=list(SETTINGS), default=list(DEFAULT), metavar="TASK")
+    parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), metavar="NAME")
+    mirror = Path("../shared/data/mirror")
+    parser.add_argument("--data", default=str(mirror.resolve()) if mirror.is_dir() else "demo")
+    parser.add_argument("--tokens", default="", metavar="FOLDER")
+    parser.add_argument("--encoder", default="bundled", help="an encoder name, or `large` with random weights")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=0, help="another effective batch than the published one")
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--unpadded", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        sys.stdout.write(json.dumps(one(**json.loads(options.one))) + "\n")
+        return
+    console = Console()
+    found = measure(options, console)
+    console.print(table(found, options.batch))
+    speeds, memories = zip(*(ratios(contenders) for contenders in found.values()), strict=True)
+    if all(speeds):
+        console.print(
+            f"median over {len(found)} tasks: {statistics.median(speeds):.2f} times the steps a second, "
+            f"{statistics.median(memories):.2f} times the peak memory of the better Trainer"
+        )
+    console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    settings = {name: getattr(options, name) for name in ("data", "encoder", "device", "precision", "threads", "steps")}
+    write(options.json, {"settings": settings, "tasks": found})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Contenders of the training benchmark: this project's loop, and transformers' Trainer as a competent user sets it up.
+
+Both take the same rows, start from the same encoder, make the same number of updates at the same effective batch and
+precision, clip at the same norm and use fused AdamW. Each tells when its updates were done; the first third is left
+out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaModel
+
+from benchmarks.training_rows import SETTINGS
+from trainables.model import unpadded
+from trainables.model.encoder import load_encoder
+from trainables.model.heads import MlmHead, SequenceHead, SpanHead, TaggingHead, TaskHead
+from trainables.model.network import Network
+from trainables.model.precision import attention, use
+from trainables.model.vocabulary import trim, used_ids
+from trainables.spec import MlmLength, Optimisation, Precision
+from trainables.tasks.formats.base import Encoded
+from trainables.training.loop import Training, TrainingSet
+from trainables.training.masking import Masking
+
+PAD, MASK = 1, 250_001
+RATE, SEED = 1e-5, 42
+LARGE = XLMRobertaConfig(
+    vocab_size=250_002, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096,
+    max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=PAD,
+)  # fmt: skip
+"""Geometry of XLM-R Large; with random weights."""
+
+
+def encoder(name: str, kind: str) -> PreTrainedModel:
+    """The encoder `large`, or one that is loaded by its name."""
+    if name != "large":
+        return load_encoder(name, attn_implementation=kind)
+    torch.manual_seed(SEED)
+    model = XLMRobertaModel(LARGE, add_pooling_layer=False)
+    model.set_attn_implementation(kind)
+    return model
+
+
+def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any]) -> list[float]:
+    """This project's loop; the time after every third of the updates."""
+    device, precision = torch.device(settings["device"]), Precision(settings["precision"])
+    use(precision)
+    model = encoder(settings["encoder"], attention(device, precision)).to(device)
+    if device.type == "cuda" and precision is Precision.BF16 and settings["unpadded"]:
+        unpadded.register()
+        model.set_attn_implementation(unpadded.NAME)
+    if settings["compile"]:
+        model.compile(dynamic=True)
+    network = Network(model, {task: _head(task, encoded, model.config)}, precision).to(device)
+    if task == "mlm":
+        if device.type == "cpu":
+            network.keep_table_gradient()
+    else:
+        trim(network, used_ids([encoded.sequences], len(network.word_embedding.weight), PAD))
+    on_cpu = device.type == "cpu"
+    marks: list[float] = []
+
+    def evaluate() -> tuple[float, dict[str, float]]:
+        marks.append(_now(device))
+        return 0.0, {}
+
+    masking = Masking(probability=0.15, mask_id=MASK, vocabulary=250_002, special_ids=frozenset({0, 1, 2, 3, MASK}))
+    batch = _batch(task, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(
+            network=network,
+            sets=[TrainingSet(name=task, encoded=encoded, masking=masking if task == "mlm" else None)],
+            settings=Optimisation(
+                learning_rate=RATE,
+                epochs=steps * batch / encoded.num_rows,
+                batch_sizes={task: batch},
+                max_length=512,
+                evaluations=3,
+                precision=precision,
+            ),
+            mlm_length=MlmLength.TASK_EPOCHS,
+            seed=SEED,
+            evaluate=evaluate,
+            path=Path(folder) / "checkpoint",
+            pad_id=PAD,
+            micro_batch=0,
+            micro_tokens=256 if on_cpu and task != "mlm" else 0,
+            checkpoint_seconds=1e9,
+        )
+        for _ in training.run():
+            pass
+    return marks
+
+
+def trainer(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any]) -> list[float]:
+    """Transformers' Trainer with dynamic padding; `length_grouping` chooses its sampler."""
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+
+    device, bf16 = torch.device(settings["device"]), settings["precision"] == "bf16"
+    model = _model(task, encoded, encoder(settings["encoder"], "sdpa"))
+    marks: list[float] = []
+    third = -(-steps // 3)
+
+    class Marks(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step % third == 0 or state.global_step == steps:
+                marks.append(_now(device))
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            output_dir=folder,
+            max_steps=steps,
+            per_device_train_batch_size=_batch(task, settings),
+            learning_rate=RATE,
+            warmup_steps=steps // 10,
+            weight_decay=0.01,
+            max_grad_norm=1.0,
+            optim="adamw_torch_fused",
+            bf16=bf16,
+            use_cpu=device.type == "cpu",
+            train_sampling_strategy="group_by_length" if settings["length_grouping"] else "random",
+            remove_unused_columns=False,
+            save_strategy="no",
+            logging_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            seed=SEED,
+        )
+        Trainer(
+            model=model,
+            args=arguments,
+            train_dataset=_Rows(task, encoded),
+            data_collator=_collate,
+            callbacks=[Marks()],
+        ).train()
+    return marks
+
+
+class _Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """The rows as Trainer takes them."""
+
+    def __init__(self, task: str, encoded: Encoded) -> None:
+        self.task, self.encoded = task, encoded
+
+    def __len__(self) -> int:
+        return self.encoded.num_rows
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        encoded, group = self.encoded, self.encoded.group
+        texts = [encoded.sequences[row * group + choice].tolist() for choice in range(group)]
+        found: dict[str, Any] = {"input_ids": texts[0] if group == 1 else texts}
+        if self.task == "mlm":
+            return found
+        if len(encoded.word_positions):
+            labels = np.full(len(texts[0]), -100)
+            labels[encoded.word_positions[row]] = encoded.tags[row]
+            return found | {"labels": labels.tolist()}
+        if len(encoded.spans):
+            start, end = encoded.spans[row].tolist()
+            return found | {"start_positions": start, "end_positions": end}
+        return found | {"labels": int(encoded.labels[row])}
+
+
+def _collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Pad to the longest of the batch, as transformers' own collators do."""
+    choices = isinstance(rows[0]["input_ids"][0], list)
+    texts = [text for row in rows for text in (row["input_ids"] if choices else [row["input_ids"]])]
+    longest = max(map(len, texts))
+    ids = torch.tensor([text + [PAD] * (longest - len(text)) for text in texts])
+    mask = (ids != PAD).long()
+    if choices:
+        ids, mask = ids.view(len(rows), -1, longest), mask.view(len(rows), -1, longest)
+    batch = {"input_ids": ids, "attention_mask": mask}
+    for name in ("labels", "start_positions", "end_positions"):
+        if name in rows[0]:
+            values = [row[name] for row in rows]
+            if isinstance(values[0], list):
+                values = [value + [-100] * (longest - len(value)) for value in values]
+            batch[name] = torch.tensor(values)
+    if not batch.keys() - {"input_ids", "attention_mask"}:
+        chosen = (torch.rand(ids.shape) < 0.15) & (ids > 3)
+        batch |= {"labels": ids.masked_fill(~chosen, -100), "input_ids": ids.masked_fill(chosen, MASK)}
+    return batch
+
+
+def _model(task: str, encoded: Encoded, base: PreTrainedModel) -> PreTrainedModel:
+    """The architecture of transformers for the task, around the encoder."""
+    from transformers.models.xlm_roberta import modeling_xlm_roberta as models
+
+    config = base.config
+    if task == "mlm":
+        kind = models.XLMRobertaForMaskedLM
+    elif encoded.group > 1:
+        kind = models.XLMRobertaForMultipleChoice
+    elif len(encoded.tags):
+        kind, config.num_labels = models.XLMRobertaForTokenClassification, int(encoded.tags.used.max()) + 1
+    elif len(encoded.spans):
+        kind = models.XLMRobertaForQuestionAnswering
+    else:
+        kind, config.num_labels = models.XLMRobertaForSequenceClassification, int(encoded.labels.max()) + 1
+    model: PreTrainedModel = kind(config)
+    # multiple choice brings a pooling layer of its own
+    model.roberta.load_state_dict(base.state_dict(), strict=False)
+    return model
+
+
+def _head(task: str, encoded: Encoded, config: Any) -> TaskHead:
+    hidden, dropout = config.hidden_size, config.hidden_dropout_prob
+    if task == "mlm":
+        return MlmHead(hidden, config.vocab_size, config.layer_norm_eps)
+    if len(encoded.tags):
+        return TaggingHead(hidden, int(encoded.tags.used.max()) + 1, dropout)
+    if len(encoded.spans):
+        return SpanHead(hidden)
+    return SequenceHead(hidden, int(encoded.labels.max()) + 1, dropout, choice=encoded.group > 1)
+
+
+def _batch(task: str, settings: Mapping[str, Any]) -> int:
+    return settings["batch"] or SETTINGS[task].batch
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def rate(marks: list[float], steps: int) -> float:
+    """Steps a second after the first third."""
+    third = -(-steps // 3)
+    return (steps - third) / (marks[-1] - marks[0])
+
+
+def tokens(encoded: Encoded) -> float:
+    """Sub-words of a row, padding not counted, on average."""
+    return float(encoded.sequences.lengths.sum()) / encoded.num_rows
+
+
+CONTENDERS = {
+    "engine": engine,
+    "Trainer": lambda *given: trainer(*given[:3], {**given[3], "length_grouping": False}),
+    "Trainer, length grouping": lambda *given: trainer(*given[:3], {**given[3], "length_grouping": True}),
+}
