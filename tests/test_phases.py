@@ -133,7 +133,7 @@ def test_trimming_the_vocabulary_changes_nothing_but_rounding(tmp_path, store):
     """fp32, dropout on: relative 1e-3 of the largest update is far above rounding and far below any effect."""
     wanted = spec(Phase.INTERMEDIATE, "qqp")
     run_to_end(wanted, "name", store, OPTIONS)
-    plain = LocalStore(tmp_path).prepare()
+    plain = LocalStore(tmp_path / "plain").prepare()
     run_to_end(wanted, "name", plain, dataclasses.replace(OPTIONS, trim_vocabulary=False, micro_tokens=0))
     trimmed = LocalStore(tmp_path / "trimmed").prepare()
     run_to_end(wanted, "name", trimmed, dataclasses.replace(OPTIONS, micro_tokens=0))
@@ -141,6 +141,26 @@ def test_trimming_the_vocabulary_changes_nothing_but_rounding(tmp_path, store):
     for name in one:
         assert np.allclose(one[name], two[name], rtol=1e-4, atol=1e-6), name
     assert any("embedding rows" in note for note in trimmed.record(wanted.run_id).notes)
+
+
+def test_a_target_is_measured_alike_with_the_whole_table_and_with_the_rows_in_use(tmp_path, store, parent):
+    wanted = spec(Phase.TARGET, "xnli", parent=parent.run_id)
+    options = dataclasses.replace(OPTIONS, micro_tokens=0)
+    records = []
+    for trims in (True, False):
+        other = LocalStore(tmp_path / str(trims)).prepare()
+        (other.root / "runs" / parent.run_id).symlink_to(store.root / "runs" / parent.run_id)
+        records.append(run_to_end(wanted, "name", other, dataclasses.replace(options, trim_vocabulary=trims)))
+    assert records[0].scores == records[1].scores
+    assert len(records[0].scores) > 5
+
+
+def test_a_parents_encoder_is_read_in_place_and_stays_as_it_is(store, parent):
+    file = store.fetch(parent.run_id, "encoder") / "model.safetensors"
+    before = file.read_bytes()
+    run_to_end(spec(Phase.TARGET, "pawsx", parent=parent.run_id), "name", store, OPTIONS)
+    run_to_end(spec(Phase.TARGET, "pawsx", parent=parent.run_id, epochs=2.0), "name", store, OPTIONS)
+    assert file.read_bytes() == before
 
 
 def test_rows_are_counted_in_the_record(parent):

@@ -244,6 +244,25 @@ def test_a_kept_table_gradient_equals_autograds_own(tmp_path, micro_tokens):
     assert not torch.equal(kept.word_embedding.weight[5], tiny_encoder().embeddings.word_embeddings.weight[5].double())
 
 
+def test_rows_that_are_put_back_are_those_of_the_whole_table(tmp_path):
+    net = network(tiny_encoder()).double()
+    before = net.word_embedding.weight.detach().clone()
+    trimmed = trim(net, used_ids([SETS["pairs"]().sequences], VOCABULARY, 1))
+    finish(training(net, ["pairs"], tmp_path / "c.safetensors"))
+    trained = checkpoint.snapshot(net)
+    rows = np.array([0, 1, 5, 6, 70, 199])
+    restore(net, trimmed, 0.9, rows)
+    some = net.word_embedding.weight.detach().clone()
+    looked_up = net.word_embedding(net.trimmed_ids[torch.from_numpy(rows)])
+    assert torch.equal(looked_up, some)
+    net.word_embedding.weight.data = trained["encoder.embeddings.word_embeddings.weight"]
+    restore(net, trimmed, 0.9)
+    assert net.trimmed_ids is None
+    assert torch.equal(net.word_embedding.weight[rows], some)
+    assert torch.equal(some[-2:], before[rows[-2:]] * 0.9)
+    assert torch.equal(trimmed.full_VH, before)
+
+
 def test_masking_selects_fifteen_percent_and_replaces_eighty_ten_ten():
     generator = np.random.default_rng(0)
     ids = [np.concatenate([[0], generator.integers(4, 90, 200), [2]]).astype(np.int32) for _ in range(300)]

@@ -58,8 +58,11 @@ class RunTrainable(tune.Trainable):
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Drop everything of the last run and take the next; always possible."""
-        self.cleanup()
+        """Drop everything of the last run and take the next; always possible.
+
+        Before a run with MLM, which needs gigabytes at once, the process keeps what the last run has freed.
+        """
+        self._leave(keep_memory=bool(new_config["spec"].get("mlm")))
         self._begin(new_config)
         return True
 
@@ -84,12 +87,16 @@ class RunTrainable(tune.Trainable):
 
     def cleanup(self) -> None:
         """Leave the run: close its generator, which gives up its lock, and free memory here and on the GPU."""
+        self._leave(keep_memory=False)
+
+    def _leave(self, *, keep_memory: bool) -> None:
         if self._items:
             self._items.close()
         self._items = None
         self._error = None
         gc.collect()
-        return_freed_memory()
+        if not keep_memory:
+            return_freed_memory()
         torch = sys.modules.get("torch")
         if torch and torch.cuda.is_initialized():
             torch.cuda.empty_cache()

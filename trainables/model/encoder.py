@@ -1,7 +1,8 @@
 """Encoders: loaded by name, loaded from a run's folder, saved into one.
 
 Every loader gives float32 weights that belong to the caller alone (transformers by itself leaves parameters in the
-memory map of the file), no pooling layer, evaluation mode, and leaves the random state as it was.
+memory map of the file), no pooling layer, evaluation mode, and leaves the random state as it was. With `mapped`, the
+word embedding of a folder of ours stays in the memory map of its file: rows can be read, nobody may write to it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ _HEAD = "lm_head."
 _INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 
 
-def load_encoder(name: str, revision: str | None = None, *, attn_implementation: str = "sdpa") -> PreTrainedModel:
+def load_encoder(
+    name: str, revision: str | None = None, *, attn_implementation: str = "sdpa", mapped: bool = False
+) -> PreTrainedModel:
     """The pretrained encoder `name`.
 
     Raises ValueError for a name that is not allowed, EncoderUnavailableError when the hub or the folder does not give
@@ -51,16 +54,16 @@ def load_encoder(name: str, revision: str | None = None, *, attn_implementation:
     encoder = parse_encoder(name)
     check_revision(encoder, revision)
     if encoder.kind is EncoderKind.BUNDLED:
-        return _load_folder(bundled_folder(), attn_implementation, num_layers=encoder.num_layers)
+        return _load_folder(bundled_folder(), attn_implementation, num_layers=encoder.num_layers, mapped=mapped)
     return _load_checkpoint(encoder, revision, attn_implementation)
 
 
-def load_encoder_folder(path: Path, *, attn_implementation: str = "sdpa") -> PreTrainedModel:
+def load_encoder_folder(path: Path, *, attn_implementation: str = "sdpa", mapped: bool = False) -> PreTrainedModel:
     """An encoder that `save_encoder` wrote. Raises EncoderUnavailableError unless the weights fit the config."""
     missing = [file for file in (CONFIG_FILE, WEIGHTS_FILE) if not (path / file).is_file()]
     if missing:
         raise EncoderUnavailableError(f"no encoder in {str(path)!r}: {', '.join(missing)} missing")
-    return _load_folder(path, attn_implementation)
+    return _load_folder(path, attn_implementation, mapped=mapped)
 
 
 def save_encoder(model: PreTrainedModel, path: Path) -> None:
@@ -120,7 +123,9 @@ def load_mlm_head(name: str, config: PretrainedConfig, revision: str | None = No
     return {key: found[key] for key in expected}
 
 
-def _load_folder(folder: Path, attn_implementation: str, num_layers: int | None = None) -> PreTrainedModel:
+def _load_folder(
+    folder: Path, attn_implementation: str, num_layers: int | None = None, mapped: bool = False
+) -> PreTrainedModel:
     """Weights named as in the model, copied straight from the memory-mapped file; the first `num_layers` layers."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if num_layers is not None:
@@ -132,9 +137,10 @@ def _load_folder(folder: Path, attn_implementation: str, num_layers: int | None 
     try:
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
             wanted = [name for name in file.keys() if num_layers is None or _layer_of(name) < num_layers]  # noqa: SIM118
-            model.load_state_dict({name: file.get_tensor(name) for name in wanted}, strict=True)
+            model.load_state_dict({name: file.get_tensor(name) for name in wanted}, strict=True, assign=True)
     except (SafetensorError, RuntimeError) as error:
         raise EncoderUnavailableError(f"the weights in {str(folder)!r} do not fit its config: {error}") from error
+    _own_weights(model, but=model.get_input_embeddings().weight if mapped else None)
     return model.eval()
 
 
@@ -164,10 +170,11 @@ def _load_checkpoint(encoder: EncoderName, revision: str | None, attn_implementa
     return model.eval()
 
 
-def _own_weights(model: PreTrainedModel) -> None:
-    """Give every parameter and buffer memory of its own; tied weights are one parameter and stay tied."""
+def _own_weights(model: PreTrainedModel, but: torch.Tensor | None = None) -> None:
+    """Give every parameter and buffer but one memory of its own; tied weights are one parameter and stay tied."""
     for tensor in (*model.parameters(), *model.buffers()):
-        tensor.data = tensor.data.clone()
+        if tensor is not but:
+            tensor.data = tensor.data.clone()
 
 
 def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:

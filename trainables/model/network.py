@@ -27,7 +27,8 @@ class Network(nn.Module):
         self.precision = precision
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
-        self.trimmed_ids: Tensor | None = None
+        self.trimmed_ids: Tensor | None
+        self.register_buffer("trimmed_ids", None, persistent=False)
 
     @property
     def word_embedding(self) -> nn.Embedding:

@@ -1,4 +1,4 @@
-"""Exact vocabulary trimming: train only the embedding rows that the text uses, then put the full table back.
+"""Exact vocabulary trimming: train only the embedding rows that the text uses, then put the others back.
 
 A row that is never looked up has zero gradient. AdamW leaves its moments at zero, so the row changes by weight decay
 alone: the product of (1 - learning rate x weight decay) over the steps. `restore` applies that product.
@@ -30,30 +30,45 @@ def used_ids(texts: Iterable[Ragged], vocabulary: int, pad_id: int) -> np.ndarra
 
 @dataclass(frozen=True)
 class Trimmed:
-    """What `restore` needs: the table as it was and the kept rows."""
+    """What `restore` needs: the table as it was, in the memory of the CPU or of its file, and the kept rows."""
 
     full_VH: Tensor
     kept_T: np.ndarray
 
 
 def trim(network: Network, kept_T: np.ndarray) -> Trimmed:
-    """Cut the word embedding to the rows `kept_T`."""
+    """Cut the word embedding to the rows `kept_T`; the table is only read."""
     whole = network.word_embedding
-    full_VH = whole.weight.detach()
-    kept = torch.from_numpy(kept_T).to(full_VH.device)
-    small = nn.Embedding(len(kept), whole.embedding_dim, padding_idx=whole.padding_idx, _weight=full_VH[kept])
-    network.encoder.set_input_embeddings(small)
-    lookup = torch.zeros(len(full_VH), dtype=torch.int64, device=full_VH.device)
-    lookup[kept] = torch.arange(len(kept), device=full_VH.device)
-    network.trimmed_ids = lookup
+    full_VH = whole.weight.detach().cpu()
+    _use(network, full_VH[torch.from_numpy(kept_T)].to(whole.weight.device), kept_T, len(full_VH))
     return Trimmed(full_VH, kept_T)
 
 
-def restore(network: Network, trimmed: Trimmed, decay: float) -> None:
-    """Put the full table back: trained rows where kept, every other row shrunk by `decay`."""
-    small = network.word_embedding
-    table_VH = trimmed.full_VH * decay
-    table_VH[torch.from_numpy(trimmed.kept_T).to(table_VH.device)] = small.weight.detach()
-    whole = nn.Embedding(len(table_VH), small.embedding_dim, padding_idx=small.padding_idx, _weight=table_VH)
-    network.encoder.set_input_embeddings(whole)
+def restore(network: Network, trimmed: Trimmed, decay: float, rows: np.ndarray | None = None) -> None:
+    """Put rows back: those trained where kept, every other one shrunk by `decay`.
+
+    `rows`, sorted, are those that will be looked up from now on, padding among them; without it the whole table comes
+    back, as saving an encoder needs it.
+    """
+    full_VH, device = trimmed.full_VH, network.word_embedding.weight.device
+    wanted = np.arange(len(full_VH)) if rows is None else rows
+    table_TH = (full_VH if rows is None else full_VH[torch.from_numpy(rows)]) * decay
+    places = np.minimum(np.searchsorted(trimmed.kept_T, wanted), len(trimmed.kept_T) - 1)
+    trained = trimmed.kept_T[places] == wanted
+    small_TH = network.word_embedding.weight.detach().cpu()
+    table_TH[torch.from_numpy(trained)] = small_TH[torch.from_numpy(places[trained])]
+    _use(network, table_TH.to(device), wanted, len(full_VH))
+
+
+def _use(network: Network, table_TH: Tensor, kept_T: np.ndarray, vocabulary: int) -> None:
+    """Look ids up in a table that holds the rows `kept_T` of the vocabulary."""
+    old = network.word_embedding
+    network.encoder.set_input_embeddings(
+        nn.Embedding(len(table_TH), table_TH.shape[1], old.padding_idx, _weight=table_TH)
+    )
     network.trimmed_ids = None
+    if len(kept_T) < vocabulary:
+        lookup = torch.zeros(vocabulary, dtype=torch.int64, device=table_TH.device)
+        kept = torch.from_numpy(kept_T).to(table_TH.device)
+        lookup[kept] = torch.arange(len(kept), device=table_TH.device)
+        network.trimmed_ids = lookup

@@ -88,14 +88,17 @@ class Context:
         """The task of that name, with the labels of the data where it has none of its own."""
         return with_labels(registered(name), self.data, self.preference(name))
 
-    def encoder(self) -> PreTrainedModel:
-        """The parent's encoder, or the pretrained one. A parent that is not finished is an error."""
+    def encoder(self, *, mapped: bool) -> PreTrainedModel:
+        """The parent's encoder, or the pretrained one, on the CPU. A parent that is not finished is an error.
+
+        `mapped` leaves the word embedding in its file, where one may read it.
+        """
         kind = attention(self.device, self.precision)
         if self.spec.parent:
             folder = self.store.fetch(self.spec.parent, ENCODER)
-            return load_encoder_folder(folder, attn_implementation=kind).to(self.device)
+            return load_encoder_folder(folder, attn_implementation=kind, mapped=mapped)
         revision = self.spec.encoder.revision
-        return load_encoder(self.options.encoder, revision, attn_implementation=kind).to(self.device)
+        return load_encoder(self.options.encoder, revision, attn_implementation=kind, mapped=mapped)
 
     def encode(self, task: Task, split: Split, language: str, max_length: int, *, limit: int) -> Encoded:
         """One split of one language as tokens; notes what was read."""

@@ -34,6 +34,17 @@ class Fitted:
     network: Network
     outcome: Outcome
     scores: list[Score]
+    trimmed: Trimmed | None
+    decay: float
+
+    def restore(self, texts: Sequence[Encoded] | None = None, pad_id: int = 0) -> None:
+        """Have the embedding rows again that were not trained: those of the texts, or all of them."""
+        if not self.trimmed:
+            return
+        rows = None
+        if texts is not None:
+            rows = used_ids([encoded.sequences for encoded in texts], len(self.trimmed.full_VH), pad_id)
+        restore(self.network, self.trimmed, self.decay, rows)
 
     @property
     def record_fields(self) -> dict[str, object]:
@@ -58,8 +69,11 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
         stopping = {task.name: _stopping_set(context, task, settings) for task in tasks}
         if context.spec.mlm:
             sets.append(_mlm_set(context, settings))
-        network = _network(context, tasks)
-        trimmed = _trim(context, network, [*(item.encoded for item in sets), *stopping.values()])
+        trims = context.options.trim_vocabulary and not context.spec.mlm
+        network = _network(context, tasks, mapped=trims)
+        used = [item.encoded for item in sets] + list(stopping.values())
+        trimmed = _trim(context, network, used) if trims else None
+        network.to(context.device)
         kept = bool(context.spec.mlm) and context.options.keep_table_gradient and context.device.type == "cpu"
         if kept:
             network.keep_table_gradient()
@@ -81,10 +95,14 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
     context.notes.extend(training.notes)
     if kept:
         network.release_table_gradient()
-    if trimmed:
-        restore(network, trimmed, decay_factor(outcome.best_step, outcome.planned_steps, settings))
     rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
-    return Fitted(network=network, outcome=outcome, scores=_stopping_scores(outcome, rows))
+    return Fitted(
+        network=network,
+        outcome=outcome,
+        scores=_stopping_scores(outcome, rows),
+        trimmed=trimmed,
+        decay=decay_factor(outcome.best_step, outcome.planned_steps, settings),
+    )
 
 
 def _reported(training: Training) -> Generator[Progress, None, Outcome]:
@@ -128,8 +146,9 @@ def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
     return TrainingSet(name=MLM, encoded=encoded, masking=masking)
 
 
-def _network(context: Context, tasks: Sequence[Task]) -> Network:
-    encoder = context.encoder()
+def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Network:
+    """The network on the CPU; `mapped` leaves its word embedding in the file."""
+    encoder = context.encoder(mapped=mapped)
     config = encoder.config
     on_gpu = context.device.type == "cuda"
     if on_gpu and context.options.unpadded and context.precision is Precision.BF16 and unpadded.supports(config):
@@ -152,13 +171,11 @@ def _network(context: Context, tasks: Sequence[Task]) -> Network:
         else:
             context.notes.append(f"{context.spec.encoder.name} has no language-model head; a new one was trained")
         heads[MLM] = head
-    return Network(encoder, heads, context.precision).to(context.device)
+    return Network(encoder, heads, context.precision)
 
 
-def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimmed | None:
+def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimmed:
     """Keep the embedding rows that training and dev text use; MLM scores the whole vocabulary, so it keeps all."""
-    if not context.options.trim_vocabulary or context.spec.mlm:
-        return None
     vocabulary = len(network.word_embedding.weight)
     ids = used_ids([encoded.sequences for encoded in used], vocabulary, context.tokenizer.pad_token_id)
     trimmed = trim(network, ids)

@@ -18,6 +18,7 @@ def run_intermediate(context: Context) -> Generator[Progress, None, Record]:
         context.notes.append(f"mixture of {', '.join(names)}")
     fitted = yield from fit(context, [context.task(name) for name in names])
     with context.stage("save"):
+        fitted.restore()
         made = context.work / ENCODER
         save_encoder(fitted.network.encoder, made)
         context.store.publish(context.spec.run_id, ENCODER, made)

@@ -29,8 +29,9 @@ def run_retrieval(context: Context) -> Generator[Progress, None, Record]:
     [measured] = [context.task(name) for name in spec.tasks]
     yield Progress(stage="load")
     with context.stage("load"):
-        encoder = context.encoder()
+        encoder = context.encoder(mapped=True)
         cut_to_layer(encoder, spec.retrieval.layer)
+        encoder.to(context.device)
     embedded = _embedder(context, encoder)
     mining = Mining(context, measured, embedded) if isinstance(measured.format, MiningFormat) else None
     search: Search = mining or _aligned(context, measured, embedded)

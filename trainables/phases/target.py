@@ -26,6 +26,7 @@ def run_target(context: Context) -> Generator[Progress, None, Record]:
     tables = {task.name: PredictionTable() for task in tasks}
     with context.stage("load"):
         parts = [_part(context, task, split, code) for task in tasks for split, code in _measured(context, task)]
+        fitted.restore([part.encoded for part in parts], context.tokenizer.pad_token_id)
     with context.stage("evaluate"):
         outputs = yield from _predicted(context, fitted.network, tasks[0].name, parts, fitted.outcome.steps)
         for part, found in zip(parts, outputs, strict=True):
