@@ -59,12 +59,11 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
     if settings["compile"]:
         model.compile(dynamic=True)
     network = Network(model, {task: _head(task, encoded, model.config)}, precision).to(device)
-    if task == "mlm":
-        if device.type == "cpu":
-            network.keep_table_gradient()
-    else:
+    if settings["trim"] and task != "mlm":
         trim(network, used_ids([encoded.sequences], len(network.word_embedding.weight), PAD))
     on_cpu = device.type == "cpu"
+    if on_cpu and network.trimmed_ids is None:
+        network.keep_table_gradient()
     marks: list[float] = []
 
     def evaluate() -> tuple[float, dict[str, float]]:
@@ -91,7 +90,7 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
             path=Path(folder) / "checkpoint",
             pad_id=PAD,
             micro_batch=0,
-            micro_tokens=256 if on_cpu and task != "mlm" else 0,
+            micro_tokens=256 if on_cpu else 0,
             checkpoint_seconds=1e9,
         )
         for _ in training.run():
@@ -244,7 +243,8 @@ def tokens(encoded: Encoded) -> float:
 
 
 CONTENDERS = {
-    "engine": engine,
+    "engine": lambda *given: engine(*given[:3], {**given[3], "trim": True}),
+    "engine, whole table": lambda *given: engine(*given[:3], {**given[3], "trim": False}),
     "Trainer": lambda *given: trainer(*given[:3], {**given[3], "length_grouping": False}),
     "Trainer, length grouping": lambda *given: trainer(*given[:3], {**given[3], "length_grouping": True}),
 }

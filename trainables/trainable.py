@@ -28,8 +28,6 @@ REPORT_SECONDS = 1.0
 """Reports without a new stage or dev evaluation are at least this far apart."""
 LOCK_SECONDS = 120.0
 """How long to wait for an attempt that a killed driver left behind."""
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-"""Parameters of glibc's mallopt."""
 TRANSIENT = ("ConnectionError", "TimeoutError", "AcceleratorError")
 """Names of errors, or of their base classes, that a fresh process may not meet again."""
 
@@ -54,15 +52,11 @@ class RunTrainable(tune.Trainable):
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         if config["options"]["device"] == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-            reuse_freed_memory()
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Drop everything of the last run and take the next; always possible.
-
-        Before a run with MLM, which needs gigabytes at once, the process keeps what the last run has freed.
-        """
-        self._leave(keep_memory=bool(new_config["spec"].get("mlm")))
+        """Drop everything of the last run and take the next; always possible."""
+        self.cleanup()
         self._begin(new_config)
         return True
 
@@ -87,16 +81,12 @@ class RunTrainable(tune.Trainable):
 
     def cleanup(self) -> None:
         """Leave the run: close its generator, which gives up its lock, and free memory here and on the GPU."""
-        self._leave(keep_memory=False)
-
-    def _leave(self, *, keep_memory: bool) -> None:
         if self._items:
             self._items.close()
         self._items = None
         self._error = None
         gc.collect()
-        if not keep_memory:
-            return_freed_memory()
+        return_freed_memory()
         torch = sys.modules.get("torch")
         if torch and torch.cuda.is_initialized():
             torch.cuda.empty_cache()
@@ -155,21 +145,8 @@ def reseed(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def reuse_freed_memory() -> None:
-    """Let glibc keep what is freed instead of giving it back and faulting it in again, page by page.
-
-    The gradient of a whole embedding is hundreds of megabytes that are freed and taken anew in every step. Other C
-    libraries are left as they are.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(_M_TOP_PAD, 2**28)
-
-
 def return_freed_memory() -> None:
-    """Give back to the system what glibc has kept."""
+    """Give back to the system what glibc has kept; other C libraries are left as they are."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 

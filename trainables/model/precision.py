@@ -1,7 +1,8 @@
 """Precision of the arithmetic. Weights, gradients, optimiser and losses are fp32 in any case.
 
-BF16 on a GPU is autocast. On a CPU it rounds the operands of matrix products to bf16 inside the product and sums in
-fp32, which processors with bf16 matrix units do several times faster; others compute in fp32.
+BF16 is autocast, on a GPU and on processors with bf16 instructions; other processors compute in fp32, since they would
+only pretend. The products with the whole vocabulary that MLM needs on a CPU stay outside autocast, which would make a
+bf16 copy of the table in every pass: there the operands are rounded inside the product.
 """
 
 from __future__ import annotations
@@ -27,4 +28,5 @@ def attention(device: torch.device, precision: Precision) -> str:
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """The context of a forward pass."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and precision is Precision.BF16)
+    able = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=able and precision is Precision.BF16)

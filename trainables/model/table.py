@@ -34,8 +34,9 @@ class TableEmbedding(nn.Embedding):
 
     def project(self, hidden_PH: Tensor, bias_V: Tensor) -> Tensor:
         """[P, V], inner products with all rows; the gradient of the rows is added to the buffer."""
-        logits_PV: Tensor = _Project.apply(self.weight, hidden_PH, self)
-        return logits_PV + bias_V
+        with torch.autocast(hidden_PH.device.type, enabled=False):
+            logits_PV: Tensor = _Project.apply(self.weight, hidden_PH.to(self.weight.dtype), self)
+            return logits_PV + bias_V
 
     def clear(self) -> None:
         """Begin a step: an all-zero gradient, in the same memory."""
@@ -54,7 +55,7 @@ class TableEmbedding(nn.Embedding):
         if self.padding_idx is not None:
             kept = ids_N != self.padding_idx
             ids_N, gradient_NH = ids_N[kept], gradient_NH[kept]
-        self._buffer_VH.index_add_(0, ids_N, gradient_NH)
+        self._buffer_VH.index_add_(0, ids_N, gradient_NH.to(self._buffer_VH.dtype))
         self._touched.append(ids_N)
 
     def add_product(self, gradient_PV: Tensor, hidden_PH: Tensor) -> None:

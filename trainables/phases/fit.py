@@ -74,7 +74,8 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
         used = [item.encoded for item in sets] + list(stopping.values())
         trimmed = _trim(context, network, used) if trims else None
         network.to(context.device)
-        kept = bool(context.spec.mlm) and context.options.keep_table_gradient and context.device.type == "cpu"
+        on_cpu = context.device.type == "cpu"
+        kept = bool(context.spec.mlm) and context.options.keep_table_gradient and on_cpu
         if kept:
             network.keep_table_gradient()
     training = Training(
@@ -87,7 +88,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
         path=context.work / CHECKPOINT,
         pad_id=context.tokenizer.pad_token_id,
         micro_batch=context.options.micro_batch,
-        micro_tokens=context.options.micro_tokens if trimmed and context.device.type == "cpu" else 0,
+        micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept) else 0,
         checkpoint_seconds=context.options.checkpoint_seconds,
     )
     outcome = yield from _reported(training)

@@ -19,8 +19,8 @@ class Options:
         threads: CPU threads of the arithmetic; fixed, since another number may round differently.
         micro_batch: most rows in one forward pass of training; 0 is no limit.
         micro_tokens: most sub-words, padding included, in one forward pass of training on a CPU, which is fastest when
-            a pass fits into its cache; 0 is no limit. Used with a trimmed vocabulary only: every pass over a whole
-            embedding costs a gradient of its size.
+            a pass fits into its cache; 0 is no limit. Not used for MLM and wherever every pass would make a gradient
+            of the whole embedding's size.
         eval_tokens: sub-words (padding included) in one evaluation batch.
         checkpoint_seconds: time between two checkpoints of a training run.
         commit: of the code, for the record.

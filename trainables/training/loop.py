@@ -63,7 +63,8 @@ class Training:
         path: checkpoint file.
         pad_id: padding id.
         micro_batch: most rows in one forward pass; 0 is no limit. Halved when the memory of the GPU is too small.
-        micro_tokens: most sub-words in one forward pass; 0 is no limit.
+        micro_tokens: most sub-words in one forward pass of a task; 0 is no limit. MLM has none, since each of its
+            passes goes through the whole vocabulary.
         checkpoint_seconds: time between two checkpoints.
         notes: what the record should say.
     """
@@ -135,7 +136,8 @@ class Training:
             encoded = source.masking.apply(encoded, rows, np.random.default_rng((self.seed, 3, step)))
             rows = np.arange(len(rows))
         self.network.train()
-        while (done := self._accumulate(name, encoded, rows, step)) is None:
+        micro_tokens = 0 if source.masking else self.micro_tokens
+        while (done := self._accumulate(name, encoded, rows, step, micro_tokens)) is None:
             self._halve(len(rows))
         total, tokens = done
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
@@ -143,7 +145,9 @@ class Training:
         self._losses.append(total)
         return tokens
 
-    def _accumulate(self, name: str, encoded: Encoded, rows: np.ndarray, step: int) -> tuple[torch.Tensor, int] | None:
+    def _accumulate(
+        self, name: str, encoded: Encoded, rows: np.ndarray, step: int, micro_tokens: int
+    ) -> tuple[torch.Tensor, int] | None:
         """Gradients of the loss over the rows; the loss and the sub-words, or None when the memory was too small."""
         torch.manual_seed(_step_seed(self.seed, step))
         device = self.network.word_embedding.weight.device
@@ -152,7 +156,7 @@ class Training:
         total = torch.zeros((), device=device)
         self.network.clear_gradients()
         try:
-            for part in micro_batches(encoded, rows, self.micro_batch, self.micro_tokens):
+            for part in micro_batches(encoded, rows, self.micro_batch, micro_tokens):
                 batch = collate(encoded, part, self.pad_id).to(device)
                 loss = self.network.loss_sum(name, batch) / units
                 loss.backward()
