@@ -4,15 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RESULTS ?= results/demo
+GPU_PYTHON ?= python3
+GPU := --device cuda --encoder large --precision bf16 --steps 90 --tokens benchmarks/tokens
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-tokens bench-gpu clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   the whole grid on the built-in corpus; ends with the table and the report"
 	@echo "make test   the tests"
 	@echo "make lint   ruff, mypy, import-linter"
-	@echo "make bench  the benchmarks that a CPU can run"
+	@echo "make bench  the benchmarks that a CPU can run; make bench-tokens, make bench-gpu for a GPU"
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,7 +34,23 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/orchestration.py
+	$(BIN)/python -m benchmarks.orchestration
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.mining
+
+# GPU: torch, transformers, accelerate (for Trainer), pyarrow and safetensors are enough, and the tokens that
+# `make bench-tokens` makes on a machine with the data
+bench-tokens: $(STAMP)
+	$(BIN)/python -m benchmarks.training --prepare --tasks all --tokens benchmarks/tokens
+
+bench-gpu:
+	$(GPU_PYTHON) -m benchmarks.training $(GPU) --tasks all --contenders engine "engine, whole table" Trainer "Trainer, length grouping" --json benchmarks/results/gpu-training.json
+	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --compile --json benchmarks/results/gpu-training-compiled.json
+	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --no-unpadded --json benchmarks/results/gpu-training-padded.json
+	$(GPU_PYTHON) -m benchmarks.training $(GPU) --tasks qqp --batch 512 --steps 30 --json benchmarks/results/gpu-training-large-batch.json
+	$(GPU_PYTHON) -m benchmarks.mining --device cuda --width 1024 --json benchmarks/results/gpu-mining.json --contenders engine
+	$(GPU_PYTHON) -m benchmarks.grid_cost benchmarks/results/gpu-training.json
 
 clean:
 	rm -rf $(VENV) results build *.egg-info

@@ -7,6 +7,7 @@ take turns. Rows are real ones where a mirror is at hand.
     python -m benchmarks.training --device cuda --encoder large --precision bf16      # geometry of XLM-R Large
 
 `--tokens FOLDER` keeps the tokens there; on a machine without the data and the tokenizer it is all that is read.
+`--prepare` makes them and measures nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rich.table import Table
 
 from benchmarks.measure import in_a_process, machine, peak_bytes, summary, write
 from benchmarks.training_rows import DEFAULT, SETTINGS, rows
+from trainables.data.cache_folder import cache_folder
 
 ENGINE = "engine"
 NAMES = (ENGINE, "engine, whole table", "Trainer", "Trainer, length grouping")
@@ -34,18 +36,20 @@ def one(task: str, contender: str, settings: dict[str, Any]) -> dict[str, float]
     """One measurement, in this process."""
     import torch
 
-    from benchmarks.training_contenders import CONTENDERS, rate, tokens
+    from benchmarks.training_contenders import CONTENDERS, flops_of_a_token, rate, tokens
 
     torch.set_num_threads(settings["threads"])
-    folder = Path(settings["tokens"]) if settings["tokens"] else None
-    encoded = rows(task, settings["data"], settings["rows_for"], folder)
-    marks = CONTENDERS[contender](task, encoded, settings["steps"], settings)
-    steps_a_second = rate(marks, settings["steps"])
     batch = settings["batch"] or SETTINGS[task].batch
+    encoded = rows(task, settings["data"], settings["steps"] * batch, Path(settings["tokens"]))
+    marks = CONTENDERS[contender](task, encoded, settings["steps"], settings)
+    peak = peak_bytes()
+    steps_a_second = rate(marks, settings["steps"])
+    tokens_a_second = steps_a_second * batch * tokens(encoded)
     return {
         "steps_a_second": steps_a_second,
-        "tokens_a_second": steps_a_second * batch * tokens(encoded),
-        "peak_bytes": peak_bytes(),
+        "tokens_a_second": tokens_a_second,
+        "flops": tokens_a_second * flops_of_a_token(encoded, settings["encoder"]),
+        "peak_bytes": peak,
     }
 
 
@@ -63,7 +67,6 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
                         "compile",
                     )
                 }  # fmt: skip
-                settings["rows_for"] = options.steps * max(1, options.batch // SETTINGS[task].batch)
                 figures = in_a_process("benchmarks.training", task=task, contender=contender, settings=settings)
                 for name, value in figures.items():
                     found[task][contender][name].append(value)
@@ -78,7 +81,7 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def table(found: dict[str, Any], batch: int) -> Table:
     """Medians, their spread, and the ratio of the medians against the better Trainer."""
     drawn = Table(title="Training: medians (lowest to highest)", title_justify="left")
-    for column in ("task", "batch", "contender", "steps/s", "sub-words/s", "peak GB", "speed", "memory"):
+    for column in ("task", "batch", "contender", "steps/s", "sub-words/s", "TFLOP/s", "peak GB", "speed", "memory"):
         drawn.add_column(column, justify="left" if column in ("task", "contender") else "right")
     for task, contenders in found.items():
         for name, figures in contenders.items():
@@ -89,6 +92,7 @@ def table(found: dict[str, Any], batch: int) -> Table:
                 name,
                 summary(figures["steps_a_second"]),
                 f"{statistics.median(figures['tokens_a_second']):,.0f}",
+                f"{statistics.median(figures['flops']) / 1e12:.2f}",
                 f"{statistics.median(figures['peak_bytes']) / 2**30:.2f}",
                 f"{speed:.2f}x" if speed else "",
                 f"{memory:.2f}x" if memory else "",
@@ -114,7 +118,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(USUAL), metavar="NAME")
     mirror = Path("../shared/data/mirror")
     parser.add_argument("--data", default=str(mirror.resolve()) if mirror.is_dir() else "demo")
-    parser.add_argument("--tokens", default="", metavar="FOLDER")
+    parser.add_argument("--tokens", default=str(cache_folder() / "benchmarks"), metavar="FOLDER")
+    parser.add_argument("--prepare", action="store_true", help="only make the tokens")
     parser.add_argument("--encoder", default="bundled", help="an encoder name, or `large` with random weights")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
@@ -132,6 +137,10 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if "all" in options.tasks:
         options.tasks = list(SETTINGS)
+    if options.prepare:
+        for task in options.tasks:
+            rows(task, options.data, 1, Path(options.tokens))
+        return
     console = Console()
     found = measure(options, console)
     console.print(table(found, options.batch))

@@ -242,6 +242,16 @@ def tokens(encoded: Encoded) -> float:
     return float(encoded.sequences.lengths.sum()) / encoded.num_rows
 
 
+def flops_of_a_token(encoded: Encoded, name: str) -> float:
+    """Operations of the layers, forward and backward, for a sub-word: 6 a weight, and attention over its sequence."""
+    config = LARGE if name == "large" else encoder(name, "sdpa").config
+    width, layers = config.hidden_size, config.num_hidden_layers
+    weights = layers * (4 * width**2 + 2 * width * config.intermediate_size)
+    lengths = encoded.sequences.lengths
+    seen = float((lengths**2).sum() / lengths.sum())
+    return 6.0 * weights + 12.0 * layers * width * seen
+
+
 CONTENDERS = {
     "engine": lambda *given: engine(*given[:3], {**given[3], "trim": True}),
     "engine, whole table": lambda *given: engine(*given[:3], {**given[3], "trim": False}),

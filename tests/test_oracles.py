@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -58,6 +59,28 @@ def test_chunks_of_iob2_tags_equal_seqevals():
     for draw in draws():
         tags = [draw.choice(ENTITY_TAGS) for _ in range(draw.randint(1, 15))]
         assert chunks(tags) == labeling.get_entities(tags)
+
+
+def plain_chunks(tags):
+    """Chunks of tags without prefix as seqeval 0.0.12 sees them: runs of a tag, but every word of a tag in S alone."""
+    found, place = [], 0
+    for tag, run in itertools.groupby(tags):
+        size = len(list(run))
+        alone = tag.startswith("S")
+        found += [(tag, place + n, place + n) for n in range(size)] if alone else [(tag, place, place + size - 1)]
+        place += size
+    return found
+
+
+def test_chunk_f1_of_part_of_speech_tags_equals_counting_runs():
+    tags = ("NOUN", "VERB", "SCONJ", "SYM", "CCONJ", "X", "INTJ")
+    for draw in draws():
+        lengths = [draw.randint(1, 12) for _ in range(draw.randint(1, 5))]
+        gold, found = ([draw.choices(tags, k=size) for size in lengths] for _ in range(2))
+        pairs = [(set(plain_chunks(a)), set(plain_chunks(b))) for a, b in zip(gold, found, strict=True)]
+        right = sum(len(a & b) for a, b in pairs)
+        whole = sum(len(a) + len(b) for a, b in pairs)
+        assert chunk_f1(gold, found) == pytest.approx(200 * right / whole)
 
 
 def plain_tokens(text):
@@ -121,3 +144,17 @@ def test_neighbours_equal_those_of_faiss(num_left, num_right, block):
         assert found.similarities.numpy() == pytest.approx(similarities, abs=1e-6)
     single = nearest(*tensors, 1, block)
     assert single.indices[:, 0].tolist() == forward.indices[:, 0].tolist()
+
+
+def test_neighbours_of_random_sizes_equal_those_of_faiss():
+    faiss = pytest.importorskip("faiss")
+    faiss.omp_set_num_threads(1)
+    for draw in draws():
+        generator = np.random.default_rng(draw.randint(0, 2**32))
+        left, right = (unit_rows(generator, draw.randint(1, 40), 8) for _ in range(2))
+        k = draw.randint(1, 6)
+        tensors = torch.from_numpy(left), torch.from_numpy(right)
+        forward, backward = mutual_nearest(*tensors, k, draw.randint(1, 16))
+        for found, queries, database in ((forward, left, right), (backward, right, left)):
+            _, indices = search(faiss, queries, database, min(k, len(database)))
+            assert found.indices.numpy().tolist() == indices.tolist()

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 
-from tests.engine_fixtures import SETS, VOCABULARY, finish, network, tiny_encoder, training
+from tests.engine_fixtures import MASKING, SETS, VOCABULARY, finish, network, tiny_encoder, training
 from trainables.model.batches import collate, loss_units, micro_batches
 from trainables.model.vocabulary import restore, trim, used_ids
 from trainables.record import DevPoint
@@ -222,6 +223,28 @@ def test_too_little_memory_for_one_row_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(net, "loss_sum", never)
     with pytest.raises(torch.OutOfMemoryError, match="made up"):
         finish(training(net, ["pairs"], tmp_path / "c.safetensors"))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_mlm_scores_the_selected_positions_as_scoring_all_would(kept):
+    """fp64, against logits of the whole vocabulary at every position."""
+    net = network(tiny_encoder()).double()
+    if kept:
+        net.keep_table_gradient()
+        net.clear_gradients()
+    texts = SETS["tags"]()
+    masked = MASKING.apply(texts, np.arange(8), np.random.default_rng(3))
+    batch = collate(masked, np.arange(8), 1)
+    head, table = net.heads["mlm"], net.word_embedding.weight
+    with torch.no_grad():
+        hidden = net.hidden(batch)
+        everywhere = head.layer_norm(functional.gelu(head.dense(hidden))) @ table.T + head.bias
+        labels = torch.full(batch.ids_BL.shape, -100)
+        for row in range(8):
+            labels[row, masked.word_positions[row].astype(np.int64)] = torch.from_numpy(masked.tags[row]).long()
+        expected = functional.cross_entropy(everywhere.flatten(0, 1), labels.flatten(), reduction="sum")
+    assert torch.allclose(net.loss_sum("mlm", batch), expected, rtol=1e-12)
+    assert (labels != -100).sum() > 10
 
 
 @pytest.mark.parametrize("micro_tokens", [0, 40])
