@@ -95,7 +95,8 @@ def choose(candidates: Sequence[Candidate]) -> Choice | Gap:
     if open_ones:
         names = ", ".join(variant_title(candidate.variant) for candidate in open_ones)
         count = f"{len(open_ones)} of {len(candidates)} candidates without a dev score"
-        return Gap(reason=f"{count}: {names}", state=State.PENDING)
+        states = {gap.state for candidate in open_ones for gap in candidate.gaps.values() if not gap.state.absent}
+        return Gap(reason=f"{count}: {names}", state=State.PENDING if State.PENDING in states else State.INCOMPLETE)
     seeds = {candidate.variant: frozenset(candidate.seeds) - frozenset(candidate.gaps) for candidate in racing}
     if len(set(seeds.values())) > 1:
         listed = "; ".join(f"{variant_title(v)}: {', '.join(map(str, sorted(s)))}" for v, s in seeds.items())

@@ -33,7 +33,8 @@ class Machine:
     start_seconds: float
 
 
-CORE = Machine(flops=6e10, bytes_per_second=8e9, step_seconds=0.01, start_seconds=1.0)
+CORE = Machine(flops=8e10, bytes_per_second=8e9, step_seconds=0.01, start_seconds=0.5)
+CORE_BF16 = Machine(flops=1.6e11, bytes_per_second=8e9, step_seconds=0.01, start_seconds=0.5)
 GPU = Machine(flops=3e13, bytes_per_second=2e12, step_seconds=0.01, start_seconds=3.0)
 GPU_BF16 = Machine(flops=1.5e14, bytes_per_second=2e12, step_seconds=0.01, start_seconds=3.0)
 
@@ -69,11 +70,11 @@ def run_seconds(
     `rows` are its training rows by task, MLM included; `files` counts, by task, the languages of all splits that it
     evaluates.
     """
+    bf16 = spec.optimisation is not None and spec.optimisation.precision is Precision.BF16
     if share.gpus:
-        precision = spec.optimisation.precision if spec.optimisation else Precision.FP32
-        device, parts = (GPU_BF16 if precision is Precision.BF16 else GPU), min(share.gpus, 1.0)
+        device, parts = (GPU_BF16 if bf16 else GPU), min(share.gpus, 1.0)
     else:
-        device, parts = CORE, float(threads)
+        device, parts = (CORE_BF16 if bf16 else CORE), float(threads)
     seconds = device.start_seconds
     if spec.optimisation:
         capped = _capped(rows, spec.data.train_rows)
