@@ -36,14 +36,16 @@ def one(task: str, contender: str, settings: dict[str, Any]) -> dict[str, float]
     """One measurement, in this process."""
     import torch
 
-    from benchmarks.training_contenders import CONTENDERS, flops_of_a_token, rate, tokens
+    from benchmarks.training_contenders import CONTENDERS, flops_of_a_token, tokens
 
     torch.set_num_threads(settings["threads"])
     batch = settings["batch"] or SETTINGS[task].batch
     encoded = rows(task, settings["data"], settings["steps"] * batch, Path(settings["tokens"]))
-    marks = CONTENDERS[contender](task, encoded, settings["steps"], settings)
+    for _ in range(settings["warmups"]):
+        CONTENDERS[contender](task, encoded, settings["steps"], settings)
+    seconds = CONTENDERS[contender](task, encoded, settings["steps"], settings)
     peak = peak_bytes()
-    steps_a_second = rate(marks, settings["steps"])
+    steps_a_second = settings["steps"] / seconds
     tokens_a_second = steps_a_second * batch * tokens(encoded)
     return {
         "steps_a_second": steps_a_second,
@@ -64,7 +66,7 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
                     name: getattr(options, name)
                     for name in (
                         "data", "tokens", "encoder", "device", "precision", "threads", "steps", "batch", "unpadded",
-                        "compile",
+                        "compile", "micro_tokens", "fast_dropout", "warmups",
                     )
                 }  # fmt: skip
                 figures = in_a_process("benchmarks.training", task=task, contender=contender, settings=settings)
@@ -127,6 +129,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=0, help="another effective batch than the published one")
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--micro-tokens", type=int, default=512, help="of the engine on a CPU")
+    parser.add_argument("--fast-dropout", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--warmups", type=int, default=0, help="whole runs before the one that is timed")
     parser.add_argument("--unpadded", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--json", type=Path, metavar="FILE")

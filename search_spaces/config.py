@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction as Ratio
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from search_spaces import published
 from search_spaces.fields import (
@@ -25,11 +25,13 @@ from search_spaces.fields import (
     Layer,
     Positive,
     Row,
+    Section,
     Seed,
     Switch,
     Target,
     Trained,
 )
+from search_spaces.search_fields import SearchFields
 from trainables.model.names import DEFAULT_REVISION, parse_encoder
 from trainables.nearest import unknown
 from trainables.spec import MlmLength, Precision
@@ -83,12 +85,6 @@ def _known_repositories(chosen: dict[str, str]) -> dict[str, str]:
 GpuShare = Annotated[float, BeforeValidator(_gpu_share)]
 PrecisionName = Annotated[Precision, _member("precision", Precision)]
 MlmLengthName = Annotated[MlmLength, _member("length", MlmLength)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: unknown fields are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class GridFields(Section):
@@ -248,6 +244,7 @@ class EngineFields(Section):
         trim_vocabulary: train only the embedding rows in use and put the whole table back (runs without MLM).
         keep_table_gradient: on a CPU, one gradient buffer for the whole table (runs with MLM).
         token_cache: tokenise once and keep the tokens on disk.
+        fast_dropout: on a CPU, draw dropout masks sixteen bits at a time.
         unpadded: on a GPU, run the encoder on batches without padding.
         compile: on a GPU, compile the encoder.
         micro_tokens: most sub-words in one forward pass of training on a CPU, rows sorted by length; 0 is no limit.
@@ -258,6 +255,7 @@ class EngineFields(Section):
     trim_vocabulary: Switch = True
     keep_table_gradient: Switch = True
     token_cache: Switch = True
+    fast_dropout: Switch = True
     unpadded: Switch = True
     compile: Switch = False
     micro_tokens: CountOrNone = 256
@@ -277,5 +275,6 @@ class SweepConfig(Section):
     target: TargetFields = TargetFields()
     mlm: MlmFields = MlmFields()
     retrieval: RetrievalFields = RetrievalFields()
+    search: SearchFields = SearchFields()
     cluster: ClusterFields = ClusterFields()
     engine: EngineFields = EngineFields()

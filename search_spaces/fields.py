@@ -1,4 +1,4 @@
-"""Types of configuration fields: numbers with a range, lists, and names that must be known.
+"""What a configuration is made of: sections, and types of fields: numbers with a range, lists, names that are known.
 
 A value that does not fit raises ValueError with what is allowed; `config_file` adds the place and the value given.
 """
@@ -6,17 +6,24 @@ A value that does not fit raises ValueError with what is allowed; `config_file` 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PlainValidator
 
 from search_spaces.grid import NONE
 from search_spaces.published import LEFT_OUT_OF_MULTI_TASK, MULTI_TASK
+from search_spaces.ranges import FIXED, LOGARITHMIC, Choices, Fixed, Interval, Range
 from trainables.nearest import unknown
 from trainables.tasks import languages, registry
 
 Item = TypeVar("Item")
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown fields are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _whole(lowest: int, highest: int | None = None) -> BeforeValidator:
@@ -95,6 +102,35 @@ def _known(what: str, names: Callable[[], Iterable[str]]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _range_of(parameter: str) -> PlainValidator:
+    """`fixed`, `{low, high, log}` or `{choices}`; `log` not said is that of `LOGARITHMIC`."""
+
+    def check(value: Any) -> Range | Fixed:
+        if isinstance(value, Interval | Choices) and value.parameter == parameter:
+            return value
+        if value == FIXED:
+            return FIXED
+        if not isinstance(value, Mapping):
+            raise ValueError(f"allowed: {{low: ..., high: ...}}, {{choices: [...]}} or {FIXED}")
+        for name in value:
+            if name not in _RANGE_KEYS:
+                raise ValueError(unknown(f"field of the range of {parameter}", str(name), _RANGE_KEYS))
+        if value.keys() == {"choices"}:
+            choices = (_parsed(item, "numbers as choices") for item in _listed(value["choices"]))
+            return Choices(parameter=parameter, choices=tuple(choices))
+        if not {"low", "high"} <= value.keys() or "choices" in value:
+            raise ValueError("allowed: low and high, with or without log; or choices alone")
+        low, high = (_parsed(value[end], f"a number as {end}") for end in ("low", "high"))
+        log = _switch(value.get("log", parameter in LOGARITHMIC))
+        return Interval(parameter=parameter, low=low, high=high, log=log)
+
+    return PlainValidator(check)
+
+
+def _range_as_written(value: Range | Fixed) -> Any:
+    return value if isinstance(value, str) else value.to_dict()
+
+
 def mixture_members() -> tuple[str, ...]:
     """Registered intermediate tasks that the multi-task mixture may hold."""
     names = (task.name for task in registry.intermediates())
@@ -130,6 +166,15 @@ Seed = Annotated[int, _whole(0, 2**31 - 1)]
 Positive = Annotated[float, BeforeValidator(_positive)]
 Fraction = Annotated[float, BeforeValidator(_share)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
+
+_RANGE_KEYS = ("low", "high", "log", "choices")
+_AsWritten = PlainSerializer(_range_as_written)
+LearningRates = Annotated[Range | Fixed, _range_of("learning_rate"), _AsWritten]
+Epochs = Annotated[Range | Fixed, _range_of("epochs"), _AsWritten]
+BatchSizes = Annotated[Range | Fixed, _range_of("batch_size"), _AsWritten]
+WarmupFractions = Annotated[Range | Fixed, _range_of("warmup_fraction"), _AsWritten]
+WeightDecays = Annotated[Range | Fixed, _range_of("weight_decay"), _AsWritten]
+MixingCaps = Annotated[Range | Fixed, _range_of("mixing_cap"), _AsWritten]
 
 Intermediate = Annotated[str, _known("intermediate task", intermediate_names)]
 Row = Annotated[str, _known("intermediate task", _row_names)]

@@ -13,7 +13,7 @@ from tests.engine_fixtures import SETS, choices, network, pairs, sequences, span
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
 from trainables.evaluation.predict import predict, token_budget_batches
-from trainables.model import unpadded
+from trainables.model import dropout, unpadded
 from trainables.model.batches import collate, row_lengths
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
@@ -166,3 +166,59 @@ class TestUnpadded:
         config = tiny_encoder().config
         config.model_type = model_type
         assert unpadded.supports(config) is known
+
+
+class TestFastDropout:
+    def test_elements_are_dropped_at_the_rate_and_the_mean_stays(self):
+        torch.manual_seed(3)
+        found = dropout.dropped_out(torch.ones(400, 1001), 0.1)
+        kept = found[found != 0]
+        assert (found == 0).double().mean() == pytest.approx(0.1, abs=0.001)
+        assert found.double().mean() == pytest.approx(1.0, abs=0.002)
+        assert torch.all(kept == kept[0])
+        # neighbours, which come from the same random word, are independent: both dropped in a hundredth
+        both = (found[:, :-1] == 0) & (found[:, 1:] == 0)
+        assert both.double().mean() == pytest.approx(0.01, abs=0.0005)
+
+    def test_the_gradient_is_that_of_the_kept_elements(self):
+        torch.manual_seed(3)
+        hidden = torch.ones(50, 7, dtype=torch.float64, requires_grad=True)
+        found = dropout.dropped_out(hidden, 0.3)
+        found.sum().backward()
+        assert torch.equal(hidden.grad, found.detach())
+
+    @pytest.mark.parametrize(("rate", "expected"), [(0.0, 1.0), (1.0, 0.0)])
+    def test_the_ends_of_the_rate(self, rate, expected):
+        assert torch.all(dropout.dropped_out(torch.ones(9), rate) == expected)
+
+    def test_masks_follow_the_seed(self):
+        masks = []
+        for seed in (1, 1, 2):
+            torch.manual_seed(seed)
+            masks.append(dropout.dropped_out(torch.ones(1000), 0.5))
+        assert torch.equal(masks[0], masks[1])
+        assert not torch.equal(masks[0], masks[2])
+
+    def test_evaluation_drops_nothing_and_every_layer_is_replaced(self):
+        net = network(tiny_encoder(dropout=0.1), dropout=0.1)
+        dropout.replace_dropout(net)
+        kinds = [type(module) for module in net.modules()]
+        assert torch.nn.Dropout not in kinds
+        assert kinds.count(dropout.FastDropout) > 5
+        layer = dropout.FastDropout(0.5).eval()
+        assert torch.all(layer(torch.ones(9)) == 1.0)
+
+    @pytest.mark.parametrize("name", list(SETS))
+    def test_its_attention_equals_transformers_own(self, name):
+        """fp64, no dropout: the sums differ by rounding only."""
+        dropout.register()
+        found = []
+        for kind in ("sdpa", "eager", dropout.NAME):
+            net = network(tiny_encoder()).double().eval()
+            net.encoder.set_attn_implementation(kind)
+            batch = collate(SETS[name](), np.arange(8), 1)
+            loss = net.loss_sum(name, batch)
+            loss.backward()
+            found.append(torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]))
+        assert torch.allclose(found[0], found[2], rtol=1e-10, atol=1e-12)
+        assert torch.allclose(found[1], found[2], rtol=1e-10, atol=1e-12)

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Generator, Mapping, Sequence
 
 from trainables.evaluation.predict import predict
-from trainables.model import unpadded
+from trainables.model import dropout, unpadded
 from trainables.model.encoder import load_mlm_head
 from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
 from trainables.model.network import Network
@@ -172,7 +172,12 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
         else:
             context.notes.append(f"{context.spec.encoder.name} has no language-model head; a new one was trained")
         heads[MLM] = head
-    return Network(encoder, heads, context.precision)
+    network = Network(encoder, heads, context.precision)
+    if not on_gpu and context.options.fast_dropout:
+        dropout.register()
+        encoder.set_attn_implementation(dropout.NAME)
+        dropout.replace_dropout(network)
+    return network
 
 
 def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimmed:

@@ -27,6 +27,7 @@ class Options:
         token_cache: keep tokenised rows on disk for other runs (data/cache.py).
         keep_table_gradient: on a CPU, keep one gradient buffer for the whole embedding of a run with MLM
             (model/table.py).
+        fast_dropout: on a CPU, draw dropout masks the short way (model/dropout.py).
         unpadded: on a GPU in bf16, run the encoder on sequences without padding (model/unpadded.py).
         compile: on a GPU, compile the encoder.
         trim_vocabulary: train only the embedding rows in use and put the full table back, which changes nothing
@@ -47,6 +48,7 @@ class Options:
     token_cache: bool = True
     keep_table_gradient: bool = True
     trim_vocabulary: bool = True
+    fast_dropout: bool = True
     unpadded: bool = True
     compile: bool = False
 

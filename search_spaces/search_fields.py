@@ -1,0 +1,134 @@
+"""The section `search` of the configuration: which runs Optuna searches, how, and within which ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from search_spaces.fields import (
+    BatchSizes,
+    Count,
+    CountOrNone,
+    Epochs,
+    LearningRates,
+    MixingCaps,
+    Section,
+    Trained,
+    WarmupFractions,
+    WeightDecays,
+    target_names,
+)
+from search_spaces.published import MULTI_TASK
+from search_spaces.ranges import PARAMETERS, Fixed, Range, space
+from trainables.nearest import unknown
+from trainables.spec import Optimisation, Phase
+from trainables.tasks import registry
+
+SAMPLERS: Mapping[str, str] = MappingProxyType({
+    "tpe": "TPESampler",
+    "random": "RandomSampler",
+    "cmaes": "CmaEsSampler",
+    "gp": "GPSampler",
+    "qmc": "QMCSampler",
+    "nsgaii": "NSGAIISampler",
+    "nsgaiii": "NSGAIIISampler",
+    "bruteforce": "BruteForceSampler",
+})  # fmt: skip
+"""Short name -> class in `optuna.samplers`; those that need nothing but the space and a seed."""
+
+
+def _sampler(given: str) -> str:
+    """The short name of a sampler given by short or class name."""
+    names = {name.lower(): short for short, cls in SAMPLERS.items() for name in (short, cls)}
+    found = names.get(given.lower().replace("-", "").replace("_", ""))
+    if found is None:
+        raise ValueError(unknown("sampler", given, SAMPLERS))
+    return found
+
+
+class TargetRanges(Section):
+    """What target runs may vary. None is unset: the default range of learning rate and epochs, fixed elsewhere."""
+
+    learning_rate: LearningRates | None = None
+    epochs: Epochs | None = None
+    batch_size: BatchSizes | None = None
+    warmup_fraction: WarmupFractions | None = None
+    weight_decay: WeightDecays | None = None
+
+    @property
+    def given(self) -> dict[str, Range | Fixed]:
+        """The ranges that are set."""
+        found = {parameter: getattr(self, parameter, None) for parameter in PARAMETERS}
+        return {parameter: own for parameter, own in found.items() if own is not None}
+
+
+class IntermediateRanges(TargetRanges):
+    """What intermediate runs may vary. `mixing_cap` does so in runs with several tasks or with MLM."""
+
+    mixing_cap: MixingCaps | None = None
+
+
+def _of_use(tasks: dict[str, IntermediateRanges]) -> dict[str, IntermediateRanges]:
+    targets = [name for name in tasks if name in target_names()]
+    problems = [f"{name} trains nothing" for name in targets if not registry.task(name).trains]
+    problems += [f"mixing_cap of {name}: a target run mixes nothing" for name in targets if tasks[name].mixing_cap]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return tasks
+
+
+class RangesFields(Section):
+    """Ranges by phase; `tasks` overrides single parameters of single tasks, or of the mixture as a whole."""
+
+    intermediate: IntermediateRanges = IntermediateRanges()
+    target: TargetRanges = TargetRanges()
+    tasks: Annotated[dict[Trained, IntermediateRanges], AfterValidator(_of_use)] = {}
+
+
+class SearchFields(Section):
+    """The search for better settings, by the English dev figure of a run's own task (protocol.md 2.6).
+
+    Attributes:
+        intermediate: trials of every intermediate run, the configured setting among them; 0 and 1 are no search.
+        target: the same for target runs.
+        sampler: of Optuna, by short or class name.
+        startup: trials drawn at random before the sampler models what it has seen.
+        parallel: most trials of one run at the same time.
+        ranges: what varies.
+    """
+
+    intermediate: CountOrNone = 0
+    target: CountOrNone = 0
+    sampler: Annotated[str, AfterValidator(_sampler)] = "tpe"
+    startup: Count = 5
+    parallel: Count = 4
+    ranges: RangesFields = RangesFields()
+
+    def trials(self, phase: Phase) -> int:
+        """Trials of a run of this phase; 0 where nothing is searched."""
+        budget = {Phase.INTERMEDIATE: self.intermediate, Phase.TARGET: self.target}.get(phase, 0)
+        return budget if budget > 1 else 0
+
+    def space(self, optimisation: Optimisation, *, phase: Phase, tasks: Sequence[str], mlm: bool) -> dict[str, Range]:
+        """What a run may vary; `optimisation` is the run as configured.
+
+        Raises ValueError as `ranges.space` does, and when targets that share a fine-tuning have different ranges.
+        """
+        return space(optimisation, phase=phase, tasks=tasks, mlm=mlm, given=self._given(phase, tasks))
+
+    def _given(self, phase: Phase, tasks: Sequence[str]) -> dict[str, Range | Fixed]:
+        own = self.ranges.target if phase is Phase.TARGET else self.ranges.intermediate
+        names = [MULTI_TASK] if phase is Phase.INTERMEDIATE and len(tasks) > 1 else tasks
+        found = {name: own.given | self.ranges.tasks.get(name, IntermediateRanges()).given for name in names}
+        first, *others = found
+        for other in others:
+            differ = [name for name in PARAMETERS if found[first].get(name) != found[other].get(name)]
+            if differ:
+                raise ValueError(
+                    f"{first} and {other} share one fine-tuning but differ in the range of {', '.join(differ)}; "
+                    f"allowed: the same in search.ranges.tasks.{first} and search.ranges.tasks.{other}"
+                )
+        return found[first]

@@ -1,0 +1,516 @@
+"""Studies: what is asked and told, what a killed driver leaves, and that nothing differs from Optuna used alone."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import subprocess
+import sys
+import warnings
+
+import optuna
+import pytest
+
+from search_spaces.ranges import Choices, Interval, assigned
+from search_spaces.search_fields import SAMPLERS
+from sweep.journal import Journal, StudyError
+from sweep.samplers import check_sampler
+from sweep.studies import Study, TrialState
+from trainables.spec import DataRef, EncoderRef, MlmSettings, Optimisation, Phase, RunSpec
+
+BASE = RunSpec(
+    phase=Phase.INTERMEDIATE,
+    tasks=("qqp",),
+    encoder=EncoderRef(name="bundled:2", revision="r"),
+    data=DataRef(source="demo", fingerprint="f"),
+    seed=42,
+    optimisation=Optimisation(learning_rate=1e-5, epochs=3, batch_sizes={"qqp": 24, "mlm": 8}, max_length=64),
+    mlm=MlmSettings(languages=("en",)),
+)
+RATE = Interval(parameter="learning_rate", low=3e-6, high=3e-5, log=True)
+EPOCHS = Interval(parameter="epochs", low=1, high=6)
+SPACE = {"learning_rate": RATE, "epochs": EPOCHS}
+FEW = {"epochs": Choices(parameter="epochs", choices=(1, 2, 3))}
+PEAK = -4.7
+"""log10 of the best learning rate; 1e-5 is 0.3 decades below."""
+
+
+@pytest.fixture
+def open_study(tmp_path):
+    """Opens studies on one journal, each time as a new driver would."""
+
+    def make(**settings):
+        given = {"base": BASE, "space": SPACE, "trials": 8, "startup": 3} | settings
+        return Study(journal=Journal(tmp_path / "studies.journal"), **given)
+
+    return make
+
+
+def quality(learning_rate):
+    return 80 - 10 * (math.log10(learning_rate) - PEAK) ** 2
+
+
+def dev_figure(spec):
+    return quality(spec.optimisation.learning_rate)
+
+
+def run_to_the_end(study, value=dev_figure):
+    asked = []
+    while (spec := study.ask()) is not None:
+        asked.append(spec)
+        study.tell(spec.run_id, value(spec))
+    return asked
+
+
+# what is asked
+
+
+def test_the_first_trial_is_the_configured_run(open_study):
+    assert open_study().ask() == BASE
+
+
+def test_a_batch_of_mlm_stays_when_that_of_the_task_is_searched(open_study):
+    space = {"batch_size": Choices(parameter="batch_size", choices=(8, 16, 24))}
+    study = open_study(space=space, sampler="bruteforce", trials=3)
+    asked = run_to_the_end(study, value=lambda spec: spec.optimisation.batch_sizes["qqp"])
+    assert [spec.optimisation.batch_sizes["mlm"] for spec in asked] == [8, 8, 8]
+    assert sorted(spec.optimisation.batch_sizes["qqp"] for spec in asked) == [8, 16, 24]
+
+
+def test_trials_differ_from_the_configured_run_in_searched_parameters_only(open_study):
+    asked = run_to_the_end(open_study())
+    assert len({spec.run_id for spec in asked}) == 8
+    for spec in asked:
+        setting = spec.optimisation
+        same = dataclasses.replace(setting, learning_rate=1e-5, epochs=3.0)
+        assert dataclasses.replace(spec, optimisation=same) == BASE
+        assert 3e-6 <= setting.learning_rate <= 3e-5
+        assert setting.epochs in {1, 2, 3, 4, 5, 6}
+
+
+def test_a_spent_budget_ends_the_study(open_study):
+    study = open_study(trials=3)
+    assert len(run_to_the_end(study)) == 3
+    assert study.ask() is None
+    assert study.is_complete
+    assert len(study.told) == 3
+
+
+def test_more_trials_continue_a_study(open_study):
+    first = run_to_the_end(open_study(trials=3))
+    more = run_to_the_end(open_study(trials=5))
+    assert len(more) == 2
+    whole = [trial.run_id for trial in open_study(trials=5).trials]
+    assert whole == [spec.run_id for spec in first + more]
+
+
+def test_trials_can_be_asked_for_before_earlier_ones_are_told(open_study):
+    study = open_study(trials=6)
+    out = [study.ask() for _ in range(4)]
+    ids = [spec.run_id for spec in out]
+    assert len(set(ids)) == 4
+    assert study.running == tuple(ids)
+    study.tell(ids[2], 70.0)
+    study.tell(ids[0], 71.0)
+    assert study.running == (ids[1], ids[3])
+    assert study.told == (ids[0], ids[2])
+    assert not study.is_complete
+    out = [study.ask(), study.ask()]
+    assert study.ask() is None
+    assert not study.is_complete
+    for run_id in study.running:
+        study.tell(run_id, 60.0)
+    assert study.is_complete
+    assert [trial.value for trial in study.trials] == [71.0, 60.0, 70.0, 60.0, 60.0, 60.0]
+
+
+def test_no_more_runs_are_out_than_allowed(open_study):
+    study = open_study(parallel=2)
+    first, second = study.ask(), study.ask()
+    assert study.ask() is None
+    assert not study.is_complete
+    study.tell(second.run_id, 1.0)
+    third = study.ask()
+    assert third.run_id not in (first.run_id, second.run_id)
+    assert study.ask() is None
+
+
+# what is told
+
+
+def test_a_trial_is_told_once(open_study):
+    study = open_study()
+    run_id = study.ask().run_id
+    study.tell(run_id, 70.0)
+    study.tell(run_id, 90.0)
+    study.fail(run_id, "too late")
+    [trial] = study.trials
+    assert (trial.value, trial.state, trial.reason) == (70.0, TrialState.DONE, "")
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
+def test_what_is_no_finite_number_is_a_failure(open_study, value):
+    study = open_study()
+    run_id = study.ask().run_id
+    study.tell(run_id, value)
+    [trial] = study.trials
+    assert (trial.state, trial.value, trial.reason) == (
+        TrialState.FAILED, None, f"no finite dev figure, got {value}"
+    )  # fmt: skip
+    study.tell(run_id, 70.0)
+    assert study.best is None
+
+
+def test_a_failure_keeps_its_reason_and_the_search_goes_on(open_study):
+    study = open_study(trials=3)
+    study.fail(study.ask().run_id, "out of memory")
+    assert len(run_to_the_end(study)) == 2
+    assert [trial.reason for trial in study.trials] == ["out of memory", "", ""]
+    assert study.best.run_id != BASE.run_id
+    assert study.gain is None  # nothing to compare with
+
+
+def test_without_any_value_there_is_no_best(open_study):
+    study = open_study(trials=2)
+    for _ in range(2):
+        study.fail(study.ask().run_id, "broken")
+    assert study.is_complete
+    assert study.best is None
+    assert study.gain is None
+
+
+def test_a_run_that_was_never_asked_for_cannot_be_told(open_study):
+    study = open_study()
+    study.ask()
+    with pytest.raises(ValueError, match="unknown run '0123456789ab'"):
+        study.tell("0123456789ab", 1.0)
+
+
+def test_of_equals_the_earliest_is_best(open_study):
+    study = open_study(trials=4)
+    ids = [study.ask().run_id for _ in range(4)]
+    for run_id, value in zip(reversed(ids), [70.0, 72.0, 72.0, 71.0], strict=True):
+        study.tell(run_id, value)
+    assert (study.best.run_id, study.best.value) == (ids[1], 72.0)
+    assert study.gain == 1.0  # trial 0 was told last: 71
+
+
+# repeated runs
+
+
+def test_a_repeated_run_is_told_what_the_first_was_told(open_study):
+    study = open_study(space=FEW, sampler="random", trials=12)
+    asked = run_to_the_end(study, value=lambda spec: 10 * spec.optimisation.epochs)
+    assert [spec.optimisation.epochs for spec in asked].count(3) == 1
+    assert len(asked) == len({spec.run_id for spec in asked}) == 3
+    assert len(study.trials) == 12  # repetitions count, so that a small space has an end
+    assert all(trial.value == 10 * trial.params["epochs"] for trial in study.trials)
+    assert (study.best.run_id, study.best.value) == (BASE.run_id, 30)
+    assert study.is_complete
+
+
+def test_a_repetition_of_a_run_that_is_out_waits_for_it(open_study):
+    study = open_study(space=FEW, sampler="random", trials=12)
+    out = []
+    while (spec := study.ask()) is not None:
+        out.append(spec)
+    assert len(out) == 3
+    assert len(study.trials) == 12
+    assert set(study.running) == {spec.run_id for spec in out}
+    for spec in out:
+        study.tell(spec.run_id, 10 * spec.optimisation.epochs)
+    assert study.is_complete
+    assert all(trial.value == 10 * trial.params["epochs"] for trial in study.trials)
+
+
+def test_a_repetition_of_a_failed_run_fails_alike(open_study):
+    study = open_study(space=FEW, sampler="random", trials=12)
+    while (spec := study.ask()) is not None:
+        study.fail(spec.run_id, f"no {spec.optimisation.epochs:.0f}")
+    assert study.is_complete
+    assert all(trial.reason == f"no {trial.params['epochs']:.0f}" for trial in study.trials)
+
+
+# a killed driver
+
+
+def test_runs_that_a_killed_driver_left_are_handed_out_again_first(open_study):
+    before = open_study()
+    out = [before.ask() for _ in range(3)]
+    before.tell(out[1].run_id, 70.0)
+    after = open_study()
+    assert after.running == ()
+    assert [after.ask(), after.ask()] == [out[0], out[2]]
+    fresh = after.ask()
+    assert fresh.run_id not in {spec.run_id for spec in out}
+    assert after.running == (out[0].run_id, out[2].run_id, fresh.run_id)
+
+
+def test_a_run_that_ended_while_no_driver_was_there_can_be_told_unasked(open_study):
+    run_id = open_study().ask().run_id
+    after = open_study()
+    after.tell(run_id, 70.0)
+    assert after.ask().run_id != run_id
+    assert after.trials[0].value == 70.0
+
+
+def test_what_was_told_before_a_kill_is_not_told_again(open_study, tmp_path):
+    before = open_study()
+    run_id = before.ask().run_id
+    before.tell(run_id, 70.0)
+    after = open_study()
+    after.tell(run_id, 90.0)
+    assert after.trials[0].value == 70.0
+    lines = [json.loads(line) for line in (tmp_path / "studies.journal").read_text().splitlines()]
+    assert [line["values"] for line in lines if line.get("values")] == [[70.0]]
+
+
+def test_a_driver_killed_after_every_trial_finds_the_same_trials(open_study, tmp_path):
+    whole = [spec.run_id for spec in run_to_the_end(open_study())]
+    (tmp_path / "studies.journal").unlink()
+    found = []
+    for killed_before_telling in [True, False] * 20:
+        study = open_study()
+        if (spec := study.ask()) is None:
+            break
+        if not killed_before_telling:
+            study.tell(spec.run_id, dev_figure(spec))
+            found.append(spec.run_id)
+    assert found == whole
+
+
+@pytest.mark.parametrize("cut", [1, 20])
+def test_a_line_cut_short_by_a_kill_is_dropped(open_study, tmp_path, cut):
+    first = open_study().ask()
+    path = tmp_path / "studies.journal"
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole.splitlines()[-1][:cut])
+    study = open_study()
+    assert study.ask() == first
+    assert path.read_bytes() == whole
+    assert len(run_to_the_end(open_study())) == 8
+
+
+def test_a_trial_that_was_being_drawn_when_the_driver_was_killed_is_drawn_the_same(open_study, tmp_path):
+    path = tmp_path / "studies.journal"
+    for _ in range(4):
+        study = open_study()
+        spec = study.ask()
+        study.tell(spec.run_id, dev_figure(spec))
+    start = len(path.read_bytes().splitlines())
+    fifth = study.ask()
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) - start >= 4  # the trial, its two parameters, its run id
+    for kept in range(start, len(lines)):
+        path.write_bytes(b"".join(lines[:kept]))
+        again = open_study()
+        assert again.ask() == fifth
+        assert len(again.trials) == 5
+
+
+def test_a_driver_killed_by_the_system_loses_nothing(open_study, tmp_path):
+    code = """
+import os, signal, sys
+from pathlib import Path
+from tests.test_studies import BASE, SPACE
+from sweep.journal import Journal
+from sweep.studies import Study
+study = Study(journal=Journal(Path(sys.argv[1])), base=BASE, space=SPACE, trials=8, startup=3)
+for _ in range(3):
+    sys.stdout.write(study.ask().run_id + "\\n")
+study.tell(BASE.run_id, 70.0)
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    path = tmp_path / "studies.journal"
+    child = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert child.returncode == -9, child.stderr
+    ids = child.stdout.split()
+    study = open_study()
+    assert study.told == (BASE.run_id,)
+    assert [study.ask().run_id, study.ask().run_id] == ids[1:]
+
+
+# journals
+
+
+def test_studies_of_one_journal_do_not_mix(tmp_path):
+    journal = Journal(tmp_path / "studies.journal")
+    other = dataclasses.replace(BASE, seed=7)
+    narrow = {"learning_rate": RATE}
+    made = [(BASE, SPACE, "tpe"), (other, SPACE, "tpe"), (BASE, narrow, "tpe"), (BASE, SPACE, "random")]
+    studies = [
+        Study(journal=journal, base=base, space=space, trials=3, sampler=sampler) for base, space, sampler in made
+    ]
+    assert len({study.name for study in studies}) == 4
+    for value, study in enumerate(studies):
+        study.tell(study.ask().run_id, float(value))
+    assert [[trial.value for trial in study.trials] for study in studies] == [[0.0], [1.0], [2.0], [3.0]]
+
+
+def foreign(path, name, direction, low):
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+    study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+    study.ask().suggest_float("learning_rate", low, 3e-5, log=True)
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "message"), [("maximize", 1e-6, "range of learning_rate"), ("minimize", 3e-6, "direction")]
+)
+def test_a_study_of_the_same_name_with_other_ranges_is_refused(open_study, tmp_path, direction, low, message):
+    path = tmp_path / "studies.journal"
+    name = open_study().name
+    path.unlink()
+    foreign(path, name, direction, low)
+    with pytest.raises(StudyError, match="is a journal from another sweep") as caught:
+        open_study()
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["not a journal\n", '{"a": 1}\n', "[]\n", '{"op_code": 0}\nx\n{}\n'])
+def test_a_file_that_is_no_journal_is_refused(open_study, tmp_path, content):
+    (tmp_path / "studies.journal").write_text(content)
+    with pytest.raises(StudyError, match=r"studies\.journal is not a journal of studies"):
+        open_study()
+    assert (tmp_path / "studies.journal").read_text() == content
+
+
+def test_a_journal_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="cannot use the journal of studies"):
+        Study(journal=Journal(tmp_path / "file" / "studies.journal"), base=BASE, space=SPACE, trials=2)
+
+
+# samplers
+
+
+def alone(name, sampler, parallel, trials=12, startup=3):
+    """Values of Optuna by itself: same sampler, seeds by trial, and order of asking and telling."""
+    study = optuna.create_study(direction="maximize")
+    study.enqueue_trial({"learning_rate": 1e-5, "epochs": 3})
+    values, out = [], []
+    for number in range(trials):
+        seed = int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:4], "big")
+        study.sampler = sampler(seed, startup)
+        trial = study.ask()
+        rate = trial.suggest_float("learning_rate", 3e-6, 3e-5, log=True)
+        trial.suggest_int("epochs", 1, 6)
+        out.append((trial, quality(rate)))
+        values.append(quality(rate))
+        if len(out) == parallel or number == trials - 1:
+            for waiting, value in out:
+                study.tell(waiting, value)
+            out = []
+    return values, study.best_value
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "sampler"),
+    [
+        ("tpe", lambda seed, startup: optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)),
+        ("random", lambda seed, _: optuna.samplers.RandomSampler(seed=seed)),
+        ("nsgaii", lambda seed, _: optuna.samplers.NSGAIISampler(seed=seed)),
+    ],
+)
+def test_a_study_finds_what_optuna_alone_finds(open_study, name, sampler, parallel):
+    study = open_study(sampler=name, trials=12, parallel=parallel)
+    while not study.is_complete:
+        out = []
+        while (spec := study.ask()) is not None:
+            out.append(spec)
+        for spec in out:
+            study.tell(spec.run_id, dev_figure(spec))
+    values, best = alone(study.name, sampler, parallel)
+    assert [trial.value for trial in study.trials] == values
+    assert study.best.value == best
+    assert study.gain == best - quality(1e-5)
+
+
+def test_a_search_finds_a_better_learning_rate_than_the_configured_one(open_study):
+    study = open_study(space={"learning_rate": RATE}, trials=15)
+    run_to_the_end(study)
+    assert study.trials[0].value == pytest.approx(80 - 10 * 0.3**2)  # 1e-5 is 0.3 decades from the peak
+    assert study.best.value > 79.9  # within 0.1 decades
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "qmc", "nsgaii", "nsgaiii"])
+def test_a_search_says_nothing(open_study, capfd, name):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        study = open_study(sampler=name, trials=6)
+        run_to_the_end(study)
+        study.importances()
+    assert [str(warning.message) for warning in caught] == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_sampler_of_the_table_is_one_of_optuna():
+    # these need more than a space and a seed, or are no samplers by themselves
+    others = {"BaseSampler", "BaseGASampler", "GridSampler", "PartialFixedSampler", "nsgaii"}
+    assert set(SAMPLERS.values()) == set(optuna.samplers.__all__) - others
+
+
+def test_an_unknown_sampler_is_answered_with_the_nearest(open_study):
+    with pytest.raises(ValueError, match="unknown sampler 'tep'; did you mean 'tpe'"):
+        open_study(sampler="tep")
+
+
+def test_a_sampler_without_its_package_says_which(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(StudyError, match="sampler cmaes needs the package cmaes: pip install cmaes"):
+        check_sampler("cmaes", SPACE)
+
+
+def test_brute_force_needs_an_end(open_study):
+    with pytest.raises(ValueError, match="given a range of learning_rate; allowed: choices, whole numbers"):
+        open_study(sampler="bruteforce")
+
+
+@pytest.mark.parametrize("settings", [{"space": {}}, {"trials": 0}])
+def test_a_study_of_nothing_is_refused(open_study, settings):
+    with pytest.raises(ValueError, match="nothing to search"):
+        open_study(**settings)
+
+
+def test_a_configured_run_outside_the_space_is_refused(open_study):
+    with pytest.raises(ValueError, match="range 1 to 2 in whole numbers, which does not contain the configured 3"):
+        open_study(space={"epochs": Interval(parameter="epochs", low=1, high=2)})
+
+
+def test_trials_hold_what_their_runs_have(open_study):
+    study = open_study()
+    asked = run_to_the_end(study)
+    for trial, spec in zip(study.trials, asked, strict=True):
+        assert trial.params == assigned(spec.optimisation, SPACE)
+        assert (trial.run_id, trial.value, trial.state) == (spec.run_id, dev_figure(spec), TrialState.DONE)
+
+
+# importances
+
+
+def test_the_parameter_that_decides_the_value_is_the_more_important(open_study):
+    study = open_study(sampler="random", trials=40)
+    run_to_the_end(study)
+    shares = study.importances()
+    assert list(shares) == ["learning_rate", "epochs"]
+    assert shares["learning_rate"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_few_trials_equal_values_and_single_parameters_have_no_importances(open_study):
+    three = open_study(trials=3)
+    run_to_the_end(three)
+    assert three.importances() == {}
+    equal = open_study(sampler="random")
+    run_to_the_end(equal, value=lambda spec: 70.0)
+    assert equal.importances() == {}
+    single = open_study(space={"learning_rate": RATE})
+    run_to_the_end(single)
+    assert single.importances() == {}
+
+
+def test_optuna_is_not_imported_before_a_study_is_opened():
+    code = "import sys, sweep.studies; sys.exit(bool({'optuna', 'torch', 'ray'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
