@@ -34,6 +34,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from sweep.plan_file import save_plan, write_text
     from sweep.run import run_plan
     from sweep.status import State, cell_states
+    from trainables.spec import Phase
 
     config = _configured(given, console)
     plan = build_plan(config)
@@ -52,7 +53,11 @@ def run(given: argparse.Namespace, console: Console) -> int:
         name=config.name,
         console=console,
         max_concurrent=config.cluster.max_concurrent,
+        search=config.search if any(map(config.search.trials, Phase)) else None,
     )
+    if summary.resolved:
+        plan = summary.resolved
+        save_plan(plan, store.root)
     states = cell_states(plan, store)
     if summary.computed:
         console.print(Text(f"{len(summary.computed)} runs computed in {summary.seconds:.0f} s"))

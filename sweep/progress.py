@@ -14,6 +14,7 @@ from rich.live import Live
 from sweep.board import Board
 from sweep.run import WORKER_LOST
 from sweep.scheduler import RunState, Scheduler
+from sweep.searches import SearchScheduler
 from trainables.store import Store
 
 DRAW_SECONDS = 0.5
@@ -30,7 +31,7 @@ class ProgressCallback(tune.Callback):
     Also takes away further attempts from a run that reports a failure, since the next step will raise the same again.
     """
 
-    def __init__(self, board: Board, scheduler: Scheduler, store: Store, console: Console) -> None:
+    def __init__(self, board: Board, scheduler: Scheduler | SearchScheduler, store: Store, console: Console) -> None:
         self._board = board
         self._scheduler = scheduler
         self._store = store
@@ -41,7 +42,7 @@ class ProgressCallback(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A run has begun."""
-        self._board.start(trial.config["run_id"], time.monotonic())
+        self._board.start(self._node(trial), time.monotonic())
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -50,7 +51,7 @@ class ProgressCallback(tune.Callback):
         if "failed" in result:
             trial.max_failures = 0
         elif planned := result.get("planned_steps"):
-            self._board.advance(trial.config["run_id"], result["step"] / planned)
+            self._board.advance(self._node(trial), result["step"] / planned)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A run has lost its worker and will be tried again."""
@@ -91,16 +92,19 @@ class ProgressCallback(tune.Callback):
 
     def _end(self, trial: Trial) -> None:
         run_id, now = trial.config["run_id"], time.monotonic()
-        if self._scheduler.state(run_id) is RunState.DONE:
-            self._board.end(run_id, now)
+        if self._scheduler.run_state(run_id) is RunState.DONE:
+            self._board.end(self._node(trial), now)
             if not self._console.is_terminal:
                 self._say(f"[green]done[/]   {name(trial)}{self._standing(now)}")
         else:
             if isinstance(trial.get_pickled_error(), RayActorError):
                 self._store.fail(run_id, trial.config["name"], WORKER_LOST)
             reason = self._store.failure(run_id) or WORKER_LOST
-            self._board.end(run_id, now, reason)
+            self._board.end(self._node(trial), now, reason)
             self._say(f"[red]failed[/] {name(trial)}: {reason}")
+
+    def _node(self, trial: Trial) -> str:
+        return self._scheduler.node_of(trial.config["run_id"])
 
     def _standing(self, now: float) -> str:
         if now < self._next_headline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from sweep.nodes import Node, Plan
+from sweep.plan_file import write_text
 from sweep.status import finished_runs
 from trainables.phases.options import Options
 from trainables.store import LocalStore
@@ -19,12 +21,16 @@ from trainables.store import LocalStore
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
+    from search_spaces.search_fields import SearchFields
     from sweep.scheduler import Scheduler
+    from sweep.searches import SearchScheduler
 
 DEFAULT_EXECUTOR = "trainables.phases.run:run"
 WORKER_LOSSES = 2
 """How often a run may lose its worker and start again from its own checkpoint."""
 WORKER_LOST = "its worker was lost three times (killed, or out of memory?)"
+JOURNAL_FILE, SEARCH_FILE = "studies.journal", "search.json"
+"""Files of a store that has searches: Optuna's journal, and what was found, for the report."""
 PENDING_TRIALS = 256
 """Trials that Tune may prepare at once; what really starts is the scheduler's decision."""
 
@@ -41,6 +47,7 @@ class Summary:
         not_started: runs that were still waiting, or were ended on the way, when the sweep stopped.
         seconds: wall clock.
         stopped: why the sweep was stopped before its end, or empty.
+        resolved: the plan with the winners of its searches, where it had any.
     """
 
     done: tuple[str, ...]
@@ -50,6 +57,7 @@ class Summary:
     not_started: tuple[str, ...] = ()
     seconds: float = 0.0
     stopped: str = ""
+    resolved: Plan | None = None
 
     @property
     def exit_code(self) -> int:
@@ -71,6 +79,7 @@ def run_plan(
     max_concurrent: int = 0,
     cpus: int = 0,
     gpus: int = -1,
+    search: SearchFields | None = None,
 ) -> Summary:
     """Compute whatever the plan still lacks, and say how it ended. Ray is started only if something is missing.
 
@@ -86,15 +95,17 @@ def run_plan(
         max_concurrent: most runs at once; 0: as many as fit.
         cpus: cores of a local Ray; 0: all.
         gpus: GPUs of a local Ray; -1: all.
+        search: what to search, and how; None: the settings of the plan are final.
 
     Raises:
         ValueError: for a plan that cannot run on these machines; before anything starts.
+        StudyError: when the journal of an earlier search cannot be used.
         StoreError: when another sweep holds the store.
         RayError: when Ray cannot be reached.
     """
     began = time.monotonic()
     done = finished_runs(plan, store)
-    if done.issuperset(plan.nodes):
+    if not search and done.issuperset(plan.nodes):
         return Summary(done=tuple(plan.nodes))
     from sweep.placement import check_share
     from sweep.session import Interruption, ray_session
@@ -105,11 +116,15 @@ def run_plan(
     sweep = _Sweep(plan, store, options, folder, console, executor, done)
     with store.driver_lock(), Interruption() as interruption:
         try:
+            if search and sweep.search(search):
+                return sweep.summary(time.monotonic() - began)
             with ray_session(address, folder / "ray.log", cpus=cpus, gpus=gpus):
                 interruption.listen()
                 sweep.run(max_concurrent)
         except KeyboardInterrupt:
             sweep.stopped = sweep.stopped or interruption.reason or "interrupted"
+        finally:
+            sweep.keep_searches()
     return sweep.summary(time.monotonic() - began)
 
 
@@ -134,7 +149,22 @@ class _Sweep:
         self._console = console
         self._executor = executor
         self._done = done
-        self._scheduler: Scheduler | None = None
+        self._scheduler: Scheduler | SearchScheduler | None = None
+        self._searches: SearchScheduler | None = None
+
+    def search(self, search: SearchFields) -> bool:
+        """Open the studies, which learn what the store already holds; whether nothing is left to do."""
+        from sweep.journal import Journal
+        from sweep.searches import SearchScheduler
+
+        journal = Journal(self._store.root / JOURNAL_FILE)
+        self._searches = SearchScheduler(self._plan, search, self._store, journal)
+        return self._searches.is_complete
+
+    def keep_searches(self) -> None:
+        """Write what the searches have found beside the records, for the report."""
+        if self._searches:
+            write_text(self._store.root / SEARCH_FILE, json.dumps(self._searches.told(), indent=1))
 
     def run(self, max_concurrent: int) -> None:
         """Check that the cluster can hold every run, and run the graph."""
@@ -145,8 +175,12 @@ class _Sweep:
         machines = cluster_slots()
         if self._options.device == "cuda" and not any(machine.gpus for machine in machines):
             raise ValueError("the runs are to use device cuda, but no node of the cluster has a GPU")
-        nodes = on_machines(self._plan.nodes, machines)
-        self._scheduler = Scheduler(nodes, self._done, machines, max_concurrent=max_concurrent)
+        if self._searches:
+            self._searches.connect(machines, max_concurrent)
+            self._scheduler = self._searches
+        else:
+            nodes = on_machines(self._plan.nodes, machines)
+            self._scheduler = Scheduler(nodes, self._done, machines, max_concurrent=max_concurrent)
         with Watchdog() as watchdog:
             try:
                 self._fit(self._scheduler)
@@ -155,7 +189,7 @@ class _Sweep:
                     self.stopped = "every node of the Ray cluster has died"
                 raise
 
-    def _fit(self, scheduler: Scheduler) -> None:
+    def _fit(self, scheduler: Scheduler | SearchScheduler) -> None:
         from ray import tune
 
         from sweep.board import Board
@@ -199,6 +233,8 @@ class _Sweep:
         """How the sweep ended."""
         from sweep.scheduler import RunState
 
+        if self._searches:
+            return self._search_summary(self._searches, seconds)
         by_state: dict[RunState, list[str]] = {state: [] for state in RunState}
         for run_id in self._plan.nodes:
             if run_id in self._done or (self._scheduler is None):
@@ -220,8 +256,25 @@ class _Sweep:
             stopped=self.stopped,
         )
 
+    def _search_summary(self, searches: SearchScheduler, seconds: float) -> Summary:
+        from sweep.scheduler import RunState
 
-def num_slots(scheduler: Scheduler) -> float:
+        states = {node_id: searches.state(node_id) for node_id in self._plan.nodes}
+        failed = [node_id for node_id, state in states.items() if state is RunState.FAILED]
+        open_ones = (RunState.WAITING, RunState.READY, RunState.LIVE)
+        return Summary(
+            done=tuple(node_id for node_id, state in states.items() if state is RunState.DONE),
+            computed=tuple(run_id for run_id in searches.nodes if self._store.is_finished(run_id)),
+            failed={node_id: searches.searches[node_id].why_failed for node_id in failed},
+            blocked=dict(searches.blocked_by),
+            not_started=tuple(node_id for node_id, state in states.items() if state in open_ones),
+            seconds=seconds,
+            stopped=self.stopped,
+            resolved=searches.resolved(),
+        )
+
+
+def num_slots(scheduler: Scheduler | SearchScheduler) -> float:
     """About how many runs of the graph the machines hold at once."""
     machines = scheduler.capacity.machines
     shares = [node.share for node in scheduler.nodes.values()]

@@ -89,6 +89,16 @@ class Scheduler:
             if not missing:
                 self._make_ready(run_id)
 
+    def add(self, node: Node, rank: float) -> None:
+        """Take in a run that was not known before and can start at once. `nodes` must be a dictionary of our own."""
+        assert isinstance(self.nodes, dict)
+        run_id = node.run_id
+        self.nodes[run_id] = node
+        self.ranks[run_id] = rank
+        self._order[run_id] = len(self._order)
+        self._missing[run_id] = 0
+        self._make_ready(run_id)
+
     def start(self, now: float) -> str | None:
         """Admit the next run and return its id; None when nothing can start before something changes."""
         if self._unchanged or len(self.live) >= self._max_concurrent:
@@ -136,6 +146,12 @@ class Scheduler:
     def state(self, run_id: str) -> RunState:
         """Where a run stands."""
         return self._states[run_id]
+
+    run_state = state
+
+    def node_of(self, run_id: str) -> str:
+        """Id of the node of the plan that a run belongs to: its own."""
+        return run_id
 
     @property
     def num_ready(self) -> int:

@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 from sweep.capacity import Machine
 from sweep.nodes import Node
 from sweep.scheduler import Scheduler
+from sweep.searches import SearchScheduler
 from trainables.phases.options import Options
 from trainables.store import Store
 
@@ -35,7 +36,7 @@ class GraphSearcher(Searcher):
 
     def __init__(
         self,
-        scheduler: Scheduler,
+        scheduler: Scheduler | SearchScheduler,
         store: Store,
         config: Callable[[Node], dict[str, Any]],
         machines: Callable[[], Sequence[Machine]],

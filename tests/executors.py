@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
+import math
 import os
 import signal
 import time
 from collections.abc import Iterator
 
 from trainables.phases.options import Options, Progress
-from trainables.record import Record, Score
+from trainables.record import DevPoint, Record, Score
 from trainables.spec import RunSpec
 from trainables.store import Store
 
@@ -81,3 +83,28 @@ def _finish(spec: RunSpec, name: str, store: Store, begun: float) -> Record:
     )
     store.finish(record)
     return record
+
+
+def quadratic(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """A dev figure with a known optimum: 100 at learning rate 2e-5; diverges above 1e-4."""
+    begun = time.time()
+    yield Progress(stage="train", step=1, planned_steps=2)
+    time.sleep(0.05)
+    record = quadratic_record(spec, name)
+    store.finish(dataclasses.replace(record, seconds={"begun": begun, "ended": time.time()}))
+    yield record
+
+
+def quadratic_record(spec: RunSpec, name: str) -> Record:
+    """The record of such a run; raises ValueError where it diverges."""
+    assert spec.optimisation
+    rate = spec.optimisation.learning_rate
+    if rate > 1e-4:
+        raise ValueError("the loss is not finite")
+    value = 100 - 10 * math.log10(rate / 2e-5) ** 2
+    point = DevPoint(step=2, selection=value, metrics={f"{spec.tasks[0]}.accuracy": value})
+    score = Score(task=spec.tasks[0], split="dev", language="en", metric="accuracy", value=value, rows=2)
+    return Record(
+        run_id=spec.run_id, name=name, spec=spec, scores=(score,), dev_curve=(point,), best_step=2, steps=2,
+        planned_steps=2,
+    )  # fmt: skip

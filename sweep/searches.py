@@ -1,0 +1,315 @@
+"""Searches inside the graph: a node with a search budget is a study, and its trials are runs like any other.
+
+A study opens when its parent is complete. Its trials start from the winner of the parent; its own winner, chosen by the
+English dev figure of its own task alone (protocol.md 2.6), is the only run its children start from. A node without a
+budget is a study of one trial.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from search_spaces.search_fields import SearchFields
+from sweep.capacity import Machine
+from sweep.journal import Journal
+from sweep.nodes import Node, Plan
+from sweep.scheduler import Live, RunState, Scheduler, ranks
+from sweep.studies import Best, Study, Trial, TrialState
+from trainables.record import Record
+from trainables.spec import RunSpec
+from trainables.store import Store
+
+LOST = "it ended without a record"
+
+
+@dataclass(kw_only=True)
+class Search:
+    """One node of the plan while its best setting is looked for.
+
+    Attributes:
+        node: as planned.
+        base: its configured run, which starts from the winner of its parent.
+        study: None where there is a single trial.
+        live: ids of runs handed out and not ended.
+        reason: why the single trial failed.
+        best: the winner, once the search is complete.
+    """
+
+    node: Node
+    base: RunSpec
+    study: Study | None
+    live: set[str] = field(default_factory=set)
+    reason: str = ""
+    best: Best | None = None
+    asked: bool = False
+
+    def ask(self) -> RunSpec | None:
+        """The next run, if there is one to start now."""
+        if self.study:
+            return self.study.ask()
+        first, self.asked = not self.asked, True
+        return self.base if first else None
+
+    def tell(self, run_id: str, record: Record) -> None:
+        """A run is finished."""
+        value = dev_figure(record)
+        if self.study:
+            self.study.tell(run_id, value)
+        else:
+            self.best = Best(run_id=run_id, value=value or 0.0)
+
+    def fail(self, run_id: str, reason: str) -> None:
+        """A run failed."""
+        if self.study:
+            self.study.fail(run_id, reason)
+        else:
+            self.reason = reason
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to try."""
+        return self.study.is_complete if self.study else bool(self.best or self.reason)
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """What was tried, for the report."""
+        return self.study.trials if self.study else ()
+
+    @property
+    def why_failed(self) -> str:
+        """Reasons of its failed trials."""
+        failed = [trial for trial in self.trials if trial.state is TrialState.FAILED]
+        return f"all {len(failed)} trials failed; the first: {failed[0].reason}" if failed else self.reason
+
+
+class SearchScheduler:
+    """What runs next in a graph with searches; to Ray's searcher it is a `Scheduler` whose runs appear as it goes.
+
+    `states` are those of the plan's nodes, by the id of the node as planned; a run has another id where its parent's
+    winner is not the configured run. Runs that the store already holds are told at once, so that a driver that is
+    started again goes on where the last one was killed.
+    """
+
+    def __init__(self, plan: Plan, search: SearchFields, store: Store, journal: Journal) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.blocked_by: dict[str, str] = {}
+        self.searches: dict[str, Search] = {}
+        self._plan = plan
+        self._search = search
+        self._store = store
+        self._journal = journal
+        self._scheduler: Scheduler | None = None
+        self._ranks = ranks({node_id: self._whole(node) for node_id, node in plan.nodes.items()}, ())
+        self._of: dict[str, str] = {}
+        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        for node_id, node in plan.nodes.items():
+            for parent in node.parents:
+                self._children[parent].append(node_id)
+        for node_id, node in plan.nodes.items():
+            if not node.parents:
+                self._open(node_id, "")
+
+    def connect(self, machines: Sequence[Machine], max_concurrent: int = 0) -> None:
+        """Let runs start on these machines. Raises UnplaceableError for a node that fits on none."""
+        self._scheduler = Scheduler({}, (), machines, max_concurrent=max_concurrent)
+        for node in self._plan.nodes.values():
+            self.capacity.check(self._share(node).share, node.name)
+        for run_id, node in self.nodes.items():
+            self._scheduler.add(self._share(node), self._rank(run_id))
+
+    @property
+    def capacity(self):  # type: ignore[no-untyped-def]
+        """Of the machines."""
+        return self._connected.capacity
+
+    @property
+    def live(self) -> Mapping[str, Live]:
+        """Runs that were started and have not ended."""
+        return self._connected.live
+
+    @property
+    def num_ready(self) -> int:
+        """Runs that wait for room."""
+        return self._connected.num_ready
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is live and nothing can become live."""
+        return self._connected.exhausted
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every node has its winner, has failed or is blocked."""
+        return all(
+            self.state(node_id) in (RunState.DONE, RunState.FAILED, RunState.BLOCKED) for node_id in self._plan.nodes
+        )
+
+    def start(self, now: float) -> str | None:
+        """Admit the next run and return its id; None when nothing can start before something changes."""
+        run_id = self._connected.start(now)
+        if run_id:
+            self.searches[self._of[run_id]].live.add(run_id)
+        return run_id
+
+    def finish(self, run_id: str) -> None:
+        """A live run is done; its study learns its dev figure, and goes on or ends."""
+        self._connected.finish(run_id)
+        self._end(run_id).tell(run_id, self._store.record(run_id))
+        self._advance(self._of[run_id])
+
+    def fail(self, run_id: str) -> None:
+        """A live run ended without a record: a failed trial, and the end of a study that has no other."""
+        self._connected.fail(run_id)
+        self._end(run_id).fail(run_id, self._store.failure(run_id) or LOST)
+        self._advance(self._of[run_id])
+
+    def resize(self, machines: Sequence[Machine]) -> None:
+        """Follow the cluster when machines join or leave."""
+        self._connected.resize(machines)
+
+    def state(self, node_id: str) -> RunState:
+        """Where a node of the plan stands."""
+        if node_id in self.blocked_by:
+            return RunState.BLOCKED
+        found = self.searches.get(node_id)
+        if not found:
+            return RunState.WAITING
+        if found.live:
+            return RunState.LIVE
+        if found.is_complete:
+            return RunState.DONE if found.best else RunState.FAILED
+        return RunState.READY
+
+    def run_state(self, run_id: str) -> RunState:
+        """Where a run that was started stands."""
+        return self._connected.state(run_id)
+
+    def node_of(self, run_id: str) -> str:
+        """Id of the node of the plan that a run is a trial of."""
+        return self._of[run_id]
+
+    def told(self) -> list[dict[str, object]]:
+        """All studies with their trials, winner, gain over the configured setting and importances, for the report."""
+        return [
+            {
+                "name": search.node.name,
+                "phase": search.base.phase.value,
+                "tasks": list(search.base.tasks),
+                "mlm": search.base.mlm is not None,
+                "winner": search.best.run_id if search.best else "",
+                "gain": search.study.gain,
+                "importances": search.study.importances(),
+                "trials": [asdict(trial) for trial in search.trials],
+            }
+            for search in self.searches.values()
+            if search.study
+        ]
+
+    def resolved(self) -> Plan:
+        """The plan with the winner of every node in its place, or its configured run where there is no winner yet."""
+        ids: dict[str, str] = {}
+        nodes: dict[str, Node] = {}
+        for node_id, node in self._plan.nodes.items():
+            found = self.searches.get(node_id)
+            spec = replace(node.spec, parent=ids.get(node.spec.parent, node.spec.parent))
+            if found and found.best:
+                spec = self._spec(found, found.best.run_id)
+            ids[node_id] = spec.run_id
+            nodes[spec.run_id] = replace(node, spec=spec)
+        return replace(
+            self._plan, nodes=nodes, cells={cell: ids[node_id] for cell, node_id in self._plan.cells.items()}
+        )
+
+    @property
+    def _connected(self) -> Scheduler:
+        assert self._scheduler, "connect first"
+        return self._scheduler
+
+    def _spec(self, search: Search, run_id: str) -> RunSpec:
+        return search.base if search.base.run_id == run_id else self._store.record(run_id).spec
+
+    def _whole(self, node: Node) -> Node:
+        """The node with the cost of its whole search."""
+        rounds = self._search.trials(node.spec.phase) / self._search.parallel
+        return replace(node, cost=node.cost * max(rounds, 1.0))
+
+    def _rank(self, run_id: str) -> float:
+        """Seconds from the start of a trial to the end of the graph; the later trials of a study have less before them,
+        so that studies take turns.
+        """
+        search = self.searches[self._of[run_id]]
+        number = next((trial.number for trial in search.trials if trial.run_id == run_id), 0)
+        return self._ranks[self._of[run_id]] - number * search.node.cost / self._search.parallel
+
+    def _share(self, node: Node) -> Node:
+        """The node as it runs here: without a GPU anywhere, on cores alone."""
+        if any(machine.gpus for machine in self._connected.capacity.machines):
+            return node
+        return replace(node, share=replace(node.share, gpus=0.0))
+
+    def _open(self, node_id: str, parent: str) -> None:
+        """Begin the search of a node whose parent's winner is known."""
+        node = self._plan.nodes[node_id]
+        base = replace(node.spec, parent=parent)
+        trials, study = self._search.trials(base.phase), None
+        if trials and base.optimisation:
+            space = self._search.space(base.optimisation, phase=base.phase, tasks=base.tasks, mlm=base.mlm is not None)
+            if space:
+                study = Study(
+                    journal=self._journal,
+                    base=base,
+                    space=space,
+                    trials=trials,
+                    sampler=self._search.sampler,
+                    startup=self._search.startup,
+                    parallel=self._search.parallel,
+                )
+        self.searches[node_id] = Search(node=node, base=base, study=study)
+        self._advance(node_id)
+
+    def _advance(self, node_id: str) -> None:
+        """Hand out the runs that can start now; close the search when nothing is left to try."""
+        search = self.searches[node_id]
+        while spec := search.ask():
+            run_id = spec.run_id
+            if self._store.is_finished(run_id):
+                search.tell(run_id, self._store.record(run_id))
+                continue
+            number = next((f", trial {trial.number}" for trial in search.trials if trial.run_id == run_id), "")
+            node = replace(search.node, spec=spec, name=search.node.name + number)
+            self.nodes[run_id] = node
+            self._of[run_id] = node_id
+            if self._scheduler:
+                self._scheduler.add(self._share(node), self._rank(run_id))
+        if search.is_complete:
+            self._close(node_id)
+
+    def _close(self, node_id: str) -> None:
+        search = self.searches[node_id]
+        if search.study:
+            search.best = search.study.best
+        if not search.best:
+            self._block(node_id)
+            return
+        for child in self._children[node_id]:
+            self._open(child, search.best.run_id)
+
+    def _block(self, node_id: str) -> None:
+        pending = list(self._children[node_id])
+        while pending:
+            child = pending.pop()
+            if child not in self.blocked_by:
+                self.blocked_by[child] = node_id
+                pending.extend(self._children[child])
+
+    def _end(self, run_id: str) -> Search:
+        search = self.searches[self._of[run_id]]
+        search.live.discard(run_id)
+        return search
+
+
+def dev_figure(record: Record) -> float | None:
+    """The figure that a search maximises: selection on English dev at the best checkpoint; None without training."""
+    return next((point.selection for point in record.dev_curve if point.step == record.best_step), None)

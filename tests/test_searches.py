@@ -1,0 +1,209 @@
+"""Searches inside the graph: trials, winners, children, restarts; on a made-up objective whose optimum is known."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import Counter
+
+import optuna
+import pytest
+from rich.console import Console
+
+from search_spaces.search_fields import SearchFields
+from sweep.capacity import Machine
+from sweep.journal import Journal
+from sweep.run import JOURNAL_FILE, SEARCH_FILE, run_plan
+from sweep.samplers import make_sampler, seed
+from sweep.scheduler import RunState
+from sweep.searches import SearchScheduler
+from sweep.studies import TrialState
+from tests import graphs
+from tests.executors import quadratic_record
+from trainables.phases.options import Options
+from trainables.store import LocalStore
+
+TWO_CORES = [Machine(name="here", cpus=2, gpus=0)]
+
+
+def fields(intermediate=0, target=0, high=1e-4, **others):
+    ranges = {"learning_rate": {"low": 1e-6, "high": high, "log": True}, "epochs": "fixed"}
+    given = {"intermediate": intermediate, "target": target, "ranges": {"intermediate": ranges, "target": ranges}}
+    return SearchFields.model_validate(given | others)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LocalStore(tmp_path / "store").prepare()
+
+
+def scheduler(plan, search, store):
+    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE))
+
+
+def drive(found, store, most=10_000, order=lambda live: live[0]):
+    """Start whatever may start, end one run at a time; the runs in the order of their end."""
+    found.connect(TWO_CORES)
+    live, ended = [], []
+    while len(ended) < most:
+        while run_id := found.start(now=float(len(ended))):
+            live.append(run_id)
+        if not live:
+            break
+        run_id = order(live)
+        live.remove(run_id)
+        node = found.nodes[run_id]
+        try:
+            store.finish(quadratic_record(node.spec, node.name))
+            found.finish(run_id)
+        except ValueError as error:
+            store.fail(run_id, node.name, f"ValueError: {error}")
+            found.fail(run_id)
+        ended.append(run_id)
+    return ended
+
+
+def test_children_start_from_the_winner_of_their_parent_and_from_nothing_else(store):
+    plan = graphs.fan(["a", "b"], ["x", "y"])
+    found = scheduler(plan, fields(intermediate=5, target=3), store)
+    ended = drive(found, store)
+    assert found.is_complete
+    assert len(ended) == len(set(ended)) == 2 * 5 + 4 * 3
+    for node_id, node in plan.nodes.items():
+        search = found.searches[node_id]
+        done = [trial for trial in search.trials if trial.state is TrialState.DONE]
+        assert search.best.value == max(trial.value for trial in done)
+        if node.parents:
+            winner = found.searches[node.parents[0]].best.run_id
+            assert {store.record(trial.run_id).spec.parent for trial in done} == {winner}
+    resolved = found.resolved()
+    assert set(resolved.cells) == set(plan.cells)
+    assert all(store.is_finished(run_id) for run_id in resolved.nodes)
+    assert {node.spec.parent for node in resolved.nodes.values() if node.parents} == {
+        found.searches[node_id].best.run_id for node_id, node in plan.nodes.items() if not node.parents
+    }
+
+
+def test_a_node_without_a_budget_runs_once_as_it_is_configured(store):
+    plan = graphs.fan(["a"], ["x"])
+    found = scheduler(plan, fields(intermediate=3), store)
+    drive(found, store)
+    [target] = [node_id for node_id, node in plan.nodes.items() if node.parents]
+    assert found.searches[target].study is None
+    best = store.record(found.searches[target].best.run_id).spec
+    assert best.optimisation == plan.nodes[target].spec.optimisation
+
+
+def test_the_search_finds_as_good_a_value_as_optuna_alone(store):
+    """Same sampler, seeds and number of trials, one after the other: the very same values."""
+    plan = graphs.fan(["a"], [])
+    found = scheduler(plan, fields(intermediate=14, parallel=1), store)
+    drive(found, store)
+    [search] = found.searches.values()
+    alone = optuna.create_study(direction="maximize")
+    alone.enqueue_trial({"learning_rate": 1e-5})
+    for number in range(14):
+        alone.sampler = make_sampler("tpe", seed(search.study.name, number), 5)
+        trial = alone.ask()
+        rate = trial.suggest_float("learning_rate", 1e-6, 1e-4, log=True)
+        alone.tell(trial, 100 - 10 * math.log10(rate / 2e-5) ** 2)
+    assert [trial.value for trial in search.trials] == pytest.approx([trial.value for trial in alone.trials])
+    assert search.best.value == pytest.approx(alone.best_value)
+    assert search.best.value > 99.5
+    assert search.study.gain == pytest.approx(alone.best_value - (100 - 10 * math.log10(0.5) ** 2))
+
+
+@pytest.mark.parametrize("killed_after", [1, 3, 7])
+def test_a_killed_driver_loses_no_trial_and_tells_none_twice(store, killed_after):
+    plan = graphs.fan(["a", "b"], ["x"])
+    search = fields(intermediate=4, target=3)
+    first = drive(scheduler(plan, search, store), store, most=killed_after)
+    second = scheduler(plan, search, store)
+    rest = drive(second, store)
+    assert not set(first) & set(rest)
+    assert second.is_complete
+    for each in second.searches.values():
+        assert [trial.number for trial in each.trials] == list(range(len(each.trials)))
+        assert all(trial.state is TrialState.DONE for trial in each.trials)
+        assert all(trial.value == store.record(trial.run_id).dev_curve[0].selection for trial in each.trials)
+    assert {id_: len(each.trials) for id_, each in second.searches.items()} == {
+        node_id: 3 if node.parents else 4 for node_id, node in plan.nodes.items()
+    }
+    third = scheduler(plan, search, store)
+    assert third.is_complete
+    assert third.resolved() == second.resolved()
+
+
+def test_a_diverged_run_is_a_failed_trial_and_the_search_goes_on(store):
+    plan = graphs.fan(["a"], ["x"])
+    found = scheduler(plan, fields(intermediate=12, target=0, high=1e-2, startup=12), store)
+    drive(found, store)
+    assert found.is_complete
+    [search] = [each for each in found.searches.values() if each.study]
+    states = Counter(trial.state for trial in search.trials)
+    assert states[TrialState.FAILED] > 0
+    assert states[TrialState.DONE] > 0
+    assert {trial.reason for trial in search.trials if trial.state is TrialState.FAILED} == {
+        "ValueError: the loss is not finite"
+    }
+    assert all(found.state(node_id) is RunState.DONE for node_id in plan.nodes)
+
+
+def test_a_search_without_any_success_fails_and_blocks_its_children_only(store):
+    good, bad = graphs.node("good"), graphs.node("bad")
+    plan = graphs.plan([good, bad, graphs.node("x", parent=good), graphs.node("x", parent=bad)])
+    found = scheduler(plan, fields(intermediate=2, target=0), store)
+    found.connect(TWO_CORES)
+    while run_id := found.start(0.0):
+        node = found.nodes[run_id]
+        if "bad" in node.name:
+            store.fail(run_id, node.name, "broken")
+            found.fail(run_id)
+        else:
+            store.finish(quadratic_record(node.spec, node.name))
+            found.finish(run_id)
+    states = {node.name: found.state(node_id) for node_id, node in plan.nodes.items()}
+    assert states == {
+        "good": RunState.DONE, "bad": RunState.FAILED, "good -> x #42": RunState.DONE, "bad -> x #42": RunState.BLOCKED,
+    }  # fmt: skip
+    assert found.searches[bad.run_id].why_failed == "all 2 trials failed; the first: broken"
+
+
+def test_a_setting_that_is_already_computed_is_not_computed_again(store):
+    plan = graphs.fan(["a"], [])
+    [node] = plan.nodes.values()
+    store.finish(quadratic_record(node.spec, node.name))
+    found = scheduler(plan, fields(intermediate=3), store)
+    ended = drive(found, store)
+    assert node.run_id not in ended
+    assert len(ended) == 2
+    [search] = found.searches.values()
+    assert search.trials[0].run_id == node.run_id
+    assert search.trials[0].state is TrialState.DONE
+
+
+def test_studies_run_side_by_side_on_ray_and_a_second_start_computes_nothing(store):
+    plan = graphs.fan(["a", "b"], ["x"])
+
+    def sweep():
+        return run_plan(
+            plan, store, Options(data="demo", encoder="bundled"), address="local", results=store.root / "tune",
+            name="test", console=Console(file=io.StringIO(), width=100), executor="tests.executors:quadratic", cpus=2,
+            gpus=0, search=fields(intermediate=4, target=3),
+        )  # fmt: skip
+
+    summary = sweep()
+    assert summary.exit_code == 0, summary
+    assert len(summary.computed) == 2 * 4 + 2 * 3
+    spans = {run_id: store.record(run_id) for run_id in summary.computed}
+    by_task = {"a": [], "b": []}
+    for record in spans.values():
+        if record.spec.tasks[0] in by_task:
+            by_task[record.spec.tasks[0]].append((record.seconds["begun"], record.seconds["ended"]))
+    assert min(by_task["a"])[0] < max(by_task["b"])[0]
+    assert min(by_task["b"])[0] < max(by_task["a"])[0]
+    assert all(store.is_finished(run_id) for run_id in summary.resolved.nodes)
+    assert (store.root / SEARCH_FILE).exists()
+    again = sweep()
+    assert (again.exit_code, again.computed) == (0, ())
+    assert again.resolved == summary.resolved
