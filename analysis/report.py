@@ -18,6 +18,7 @@ from analysis import rendering, sections
 from analysis.cells import AnalysisError
 from analysis.load import load, open_store, score_table
 from analysis.results import CellsStatus, collect
+from analysis.searches import read_searches
 from analysis.selection import select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
 from analysis.tables import Table, table2
@@ -70,7 +71,8 @@ def _write(
     selections = select(results)
     table = table2(results, selections, title=sections.table_title(runs))
     failures = noted_failures(store, run_ids)
-    text = sections.report(runs, results, selections, table, failures)
+    studies = read_searches(store.root) if isinstance(store, LocalStore) else []
+    text = sections.report(runs, results, selections, table, failures, studies)
     frame = score_table(runs)
     plan = {
         "run_ids": sorted(run_ids if run_ids is not None else (run.record.run_id for run in runs)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from analysis.averages import Gap, TaskScore, expected_languages
 from analysis.cells import MULTITASK, CellKey, State, Variant, heading, variant_title
@@ -12,6 +13,7 @@ from analysis.comparison import comparison
 from analysis.load import Run
 from analysis.rendering import markdown
 from analysis.results import Results
+from analysis.searches import searches_section
 from analysis.selection import Choice, Selection, baseline_average, best_models_average
 from analysis.tables import Block, Column, Entry, Row, Table, average_entry, entry_of, number, unit
 from trainables.spec import Phase
@@ -27,12 +29,14 @@ def report(
     selections: Mapping[str, Selection],
     table: Table,
     failures: Mapping[str, str],
+    studies: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """The whole report; `failures` is run id -> why its last attempt failed."""
+    """The whole report; `failures` is run id -> why its last attempt failed, `studies` are those of `read_searches`."""
     sections = [
         ("What was run", _what_was_run(runs, results)),
         ("Table 2", markdown(table)),
         ("Selection", _selection(results, selections)),
+        ("Searches", searches_section(studies)),
         ("Comparison with the paper", _comparison(runs, results, selections)),
         ("Failures and gaps", _failures(results, failures)),
         ("Costs", _costs(runs)),

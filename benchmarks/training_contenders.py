@@ -38,10 +38,10 @@ LARGE = XLMRobertaConfig(
 """Geometry of XLM-R Large; with random weights."""
 
 
-def encoder(name: str, kind: str) -> PreTrainedModel:
-    """The encoder `large`, or one that is loaded by its name."""
+def encoder(name: str, kind: str, *, mapped: bool = False) -> PreTrainedModel:
+    """The encoder `large`, or one that is loaded by its name; `mapped` leaves its word embedding in the file."""
     if name != "large":
-        return load_encoder(name, attn_implementation=kind)
+        return load_encoder(name, attn_implementation=kind, mapped=mapped)
     torch.manual_seed(SEED)
     model = XLMRobertaModel(LARGE, add_pooling_layer=False)
     model.set_attn_implementation(kind)
@@ -52,19 +52,21 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
     """This project's loop; the seconds of all its updates."""
     device, precision = torch.device(settings["device"]), Precision(settings["precision"])
     use(precision)
-    model = encoder(settings["encoder"], attention(device, precision)).to(device)
+    trims = settings["trim"] and task != "mlm"
+    model = encoder(settings["encoder"], attention(device, precision), mapped=trims)
     if device.type == "cuda" and precision is Precision.BF16 and settings["unpadded"]:
         unpadded.register()
         model.set_attn_implementation(unpadded.NAME)
     if settings["compile"]:
         model.compile(dynamic=True)
-    network = Network(model, {task: _head(task, encoded, model.config)}, precision).to(device)
+    network = Network(model, {task: _head(task, encoded, model.config)}, precision)
     if device.type == "cpu" and settings["fast_dropout"]:
         dropout.register()
         model.set_attn_implementation(dropout.NAME)
         dropout.replace_dropout(network)
-    if settings["trim"] and task != "mlm":
+    if trims:
         trim(network, used_ids([encoded.sequences], len(network.word_embedding.weight), PAD))
+    network.to(device)
     on_cpu = device.type == "cpu"
     if on_cpu and network.trimmed_ids is None:
         network.keep_table_gradient()

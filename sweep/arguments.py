@@ -11,6 +11,7 @@ from trainables.nearest import unknown
 
 if TYPE_CHECKING:
     from search_spaces.config import SweepConfig
+    from search_spaces.config_file import Override
 
 COMMANDS = ("run", "plan", "status", "tasks")
 
@@ -52,6 +53,9 @@ _FIELDS = {
     "address": ("cluster", "address"),
 }
 """Option -> field of the configuration."""
+
+SEARCHED = ("intermediate", "target")
+"""Phases whose settings can be searched."""
 
 _WHERE = frozenset({"store", "address"})
 """Options that say where, not what; alone they leave the sweep the demo."""
@@ -104,13 +108,26 @@ def configure(given: argparse.Namespace) -> SweepConfig:
         for option, keys in _FIELDS.items()
         if (value := getattr(given, option)) is not None
     ]
-    return apply(config, [*overrides, *map(parse_set, given.set)])
+    return apply(config, [*overrides, *_searches(given.search), *map(parse_set, given.set)])
+
+
+def _searches(given: str | None) -> list[Override]:
+    """`intermediate=12,target=6` as settings of the section `search`."""
+    from search_spaces.config_file import Override
+
+    found = []
+    for part in given.split(",") if given else ():
+        phase, equals, trials = part.partition("=")
+        if phase not in SEARCHED or not equals:
+            raise UsageError(f"--search {part}: " + unknown("phase", phase, SEARCHED))
+        found.append(Override(keys=("search", phase), value=trials, origin=f"--search {part}"))
+    return found
 
 
 def starts_as_published(given: argparse.Namespace) -> bool:
     """Whether some option says what to compute but none says from which sweep to start."""
     what = [option for option in _FIELDS if option not in _WHERE and getattr(given, option) is not None]
-    return not given.preset and not given.config and bool(what or given.set)
+    return not given.preset and not given.config and bool(what or given.set or given.search)
 
 
 def _as_name(path: Path) -> str:
@@ -139,6 +156,9 @@ def _parser() -> _Parser:
     what.add_argument("--languages", metavar="LIST", help="evaluated languages, for example en,de,sw")
     what.add_argument("--train-rows", metavar="N", help="cap on training rows; 0 is no cap")
     what.add_argument("--eval-rows", metavar="N", help="cap on rows of every evaluated split; 0 is no cap")
+    what.add_argument(
+        "--search", metavar="LIST", help="trials of every run of a phase, for example intermediate=12,target=6"
+    )
     what.add_argument(
         "--set", metavar="FIELD=VALUE", action="append", default=[],
         help="any field of the configuration, for example target.tasks.xnli.epochs=1; may be repeated",

@@ -36,9 +36,9 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from sweep.status import State, cell_states
     from trainables.spec import Phase
 
-    config = _configured(given, console)
+    config = configured(given, console)
     plan = build_plan(config)
-    store = _store(config).prepare()
+    store = store_of(config).prepare()
     with store.driver_lock():
         write_text(store.root / CONFIG_FILE, dump_yaml(config))
         save_plan(plan, store.root)
@@ -74,8 +74,8 @@ def plan(given: argparse.Namespace, console: Console) -> int:
     """Say what `run` would do; writes nothing."""
     from sweep.plan import build_plan
 
-    config = _configured(given, console)
-    console.print(_described(build_plan(config), _store(config), config))
+    config = configured(given, console)
+    console.print(_described(build_plan(config), store_of(config), config))
     return 0
 
 
@@ -86,7 +86,7 @@ def status(given: argparse.Namespace, console: Console) -> int:
     from sweep.scheduler import RunState
     from sweep.status import State, cell_states, run_states
 
-    store = _store(configure(given))
+    store = store_of(configure(given))
     plan = load_plan(store.root)
     states = run_states(plan, store)
     shown = {
@@ -146,7 +146,8 @@ def code_commit() -> str:
         return ""
 
 
-def _configured(given: argparse.Namespace, console: Console) -> SweepConfig:
+def configured(given: argparse.Namespace, console: Console) -> SweepConfig:
+    """The sweep that the options describe, with absolute paths."""
     config = configure(given)
     if starts_as_published(given):
         console.print(Text("neither --preset nor --config: whatever is not said is as published", style="dim"))
@@ -159,7 +160,8 @@ def _configured(given: argparse.Namespace, console: Console) -> SweepConfig:
     return config.model_copy(update={"data": data.model_copy(update=places)})
 
 
-def _store(config: SweepConfig) -> LocalStore:
+def store_of(config: SweepConfig) -> LocalStore:
+    """Where the results of a sweep are."""
     from trainables.store import LocalStore
 
     return LocalStore(Path(config.store) if config.store else Path("results") / config.name)
@@ -169,7 +171,8 @@ def _described(plan: Plan, store: LocalStore, config: SweepConfig) -> object:
     from search_spaces.encoders import encoder_size
     from sweep.description import describe
 
-    return describe(plan, store, encoder_size(config.encoder.name, config.encoder.revision))
+    size = encoder_size(config.encoder.name, config.encoder.revision)
+    return describe(plan, store, size, config.search)
 
 
 def _show_reasons(states: Mapping[Cell, tuple[State, str]], console: Console) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from search_spaces.encoders import EncoderSize
 from search_spaces.grid import Cell
+from search_spaces.search_fields import SearchFields
 from sweep.cost import encoder_bytes
 from sweep.nodes import Plan
 from sweep.status import State, cell_states, run_states
@@ -20,10 +21,10 @@ from trainables.store import Store
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def describe(plan: Plan, store: Store, size: EncoderSize) -> Group:
+def describe(plan: Plan, store: Store, size: EncoderSize, search: SearchFields) -> Group:
     """The plan as text and one table, for the terminal. `size` is that of the encoder."""
     states = run_states(plan, store)
-    return Group(*_headline(plan, store), _phases(plan, states, size), *_remarks(plan))
+    return Group(*_headline(plan, store), _phases(plan, states, size), *_searches(plan, search), *_remarks(plan))
 
 
 def duration(seconds: float) -> str:
@@ -64,6 +65,17 @@ def _phases(plan: Plan, states: Mapping[str, tuple[State, str]], size: EncoderSi
             style="bold" if name == "all" else "",
         )  # fmt: skip
     return table
+
+
+def _searches(plan: Plan, search: SearchFields) -> Iterator[RenderableType]:
+    for phase in Phase:
+        nodes = [node for node in plan.nodes.values() if node.spec.phase is phase]
+        if nodes and (trials := search.trials(phase)):
+            work = duration(trials * sum(node.cost for node in nodes))
+            yield Text(
+                f"search: {trials} trials ({search.sampler}) for each of {len(nodes)} {phase.value} runs; the table"
+                f" counts one of them each, all trials are about {work} of work"
+            )
 
 
 def _remarks(plan: Plan) -> Iterator[RenderableType]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from analysis.searches import SEARCH_FILE
 from sweep.nodes import Node, Plan
 from sweep.plan_file import write_text
 from sweep.status import finished_runs
@@ -29,8 +30,8 @@ DEFAULT_EXECUTOR = "trainables.phases.run:run"
 WORKER_LOSSES = 2
 """How often a run may lose its worker and start again from its own checkpoint."""
 WORKER_LOST = "its worker was lost three times (killed, or out of memory?)"
-JOURNAL_FILE, SEARCH_FILE = "studies.journal", "search.json"
-"""Files of a store that has searches: Optuna's journal, and what was found, for the report."""
+JOURNAL_FILE = "studies.journal"
+"""Optuna's journal in a store that has searches."""
 PENDING_TRIALS = 256
 """Trials that Tune may prepare at once; what really starts is the scheduler's decision."""
 

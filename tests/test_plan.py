@@ -11,6 +11,7 @@ from search_spaces.config_file import apply_sets
 from search_spaces.encoders import EncoderSize, encoder_size
 from search_spaces.grid import Cell
 from search_spaces.presets import paper
+from search_spaces.search_fields import SearchFields
 from sweep import cost
 from sweep.description import describe
 from sweep.nodes import Share
@@ -313,7 +314,8 @@ def test_a_broken_plan_file_is_named(tmp_path, text):
 def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
     found = plan("grid.intermediates=none,qqp", "grid.targets=xnli,pawsx", data=FakeData("PAWS-X.en"))
     console = Console(width=100, record=True, file=(tmp_path / "out").open("w"))
-    console.print(describe(found, LocalStore(tmp_path / "store"), EncoderSize(num_layers=2, hidden=8, vocabulary=100)))
+    size = EncoderSize(num_layers=2, hidden=8, vocabulary=100)
+    console.print(describe(found, LocalStore(tmp_path / "store"), size, SearchFields(target=8)))
     text = console.export_text()
     assert "6 cells, 1 seed: 3 no data, 3 pending" in text
     assert [line.split()[:4] for line in text.splitlines() if line.startswith(("intermediate", "target", "all"))] == [
@@ -322,6 +324,7 @@ def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
         ["all", "5", "0", "5"],
     ]
     assert "no data for 3 cells of target pawsx: pawsx has no train rows" in text
+    assert "search: 8 trials (tpe) for each of 3 target runs" in text
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ import optuna
 import pytest
 from rich.console import Console
 
+from analysis.searches import SEARCH_FILE, read_searches, searches_section
 from search_spaces.search_fields import SearchFields
 from sweep.capacity import Machine
 from sweep.journal import Journal
-from sweep.run import JOURNAL_FILE, SEARCH_FILE, run_plan
+from sweep.run import JOURNAL_FILE, run_plan
 from sweep.samplers import make_sampler, seed
 from sweep.scheduler import RunState
 from sweep.searches import SearchScheduler
@@ -204,6 +205,13 @@ def test_studies_run_side_by_side_on_ray_and_a_second_start_computes_nothing(sto
     assert min(by_task["b"])[0] < max(by_task["a"])[0]
     assert all(store.is_finished(run_id) for run_id in summary.resolved.nodes)
     assert (store.root / SEARCH_FILE).exists()
+    studies = read_searches(store.root)
+    assert [len(study["trials"]) for study in studies] == [4, 4, 3, 3]
+    text = searches_section(studies)
+    for study in studies:
+        assert f"### {study['name']}" in text
+        [winner] = [line for line in text.splitlines() if f"`{study['winner']}` **winner**" in line]
+        assert winner.startswith("| ")
     again = sweep()
     assert (again.exit_code, again.computed) == (0, ())
     assert again.resolved == summary.resolved
