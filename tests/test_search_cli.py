@@ -24,7 +24,7 @@ def test_trials_by_phase_become_settings():
         ("intermediat=3", "did you mean 'intermediate'"),
         ("target", "--search target"),
         ("target=many", "many"),
-        ("retrieval=3", "allowed: intermediate, target"),
+        ("retrieval=3", "known: intermediate, target"),
     ],
 )
 def test_what_is_no_search_is_named(given, message):
