@@ -38,6 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.mining
+	$(BIN)/python -m benchmarks.racing
 
 # GPU: torch, transformers, accelerate (for Trainer), pyarrow and safetensors are enough, and the tokens that
 # `make bench-tokens` makes on a machine with the data

@@ -18,7 +18,7 @@ from analysis import rendering, sections
 from analysis.cells import AnalysisError
 from analysis.load import load, open_store, score_table
 from analysis.results import CellsStatus, collect
-from analysis.searches import read_searches
+from analysis.searches import SEARCH_FILE, read_searches
 from analysis.selection import select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
 from analysis.tables import Table, table2
@@ -117,6 +117,17 @@ def read_plan(path: Path) -> tuple[list[str], CellsStatus]:
         raise AnalysisError(f"{path} is not the {PLAN} of a report: {error}") from error
 
 
+def chosen_runs(store: Path, sweep: Path | None) -> tuple[list[str] | None, CellsStatus | None]:
+    """Runs and cell states of a `sweep.json`: the given one, else, where a search left many trials, the store's own.
+
+    (None, None) stands for all runs of the store.
+    """
+    own = store / "report" / PLAN
+    if sweep is None and (store / SEARCH_FILE).exists() and own.exists():
+        sweep = own
+    return read_plan(sweep) if sweep else (None, None)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns 0, or 2 when there is nothing to report on or the input is broken."""
     given = _parser().parse_args(arguments)
@@ -125,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         store = open_store(given.store)
-        run_ids, status = read_plan(given.sweep) if given.sweep else (None, None)
+        run_ids, status = chosen_runs(given.store, given.sweep)
         path, table = _write(store, given.out or given.store / "report", run_ids, status, given.where)
     except (AnalysisError, BrokenRecordError, StoreError, OSError) as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"analysis.report: {error}", markup=False)

@@ -22,7 +22,7 @@ from analysis import xtreme_layout
 from analysis.averages import Gap, TaskScore
 from analysis.cells import AnalysisError, CellKey, Variant, heading, variant_title
 from analysis.load import Run, load, open_store
-from analysis.report import read_plan
+from analysis.report import chosen_runs
 from analysis.results import CellsStatus, Results, collect
 from analysis.selection import Selection, select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
@@ -306,7 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = given.out or given.store / "submission"
     try:
         store = open_store(given.store)
-        run_ids, status = read_plan(given.sweep) if given.sweep else (None, None)
+        run_ids, status = chosen_runs(given.store, given.sweep)
         submission = write_submission(
             store,
             folder,

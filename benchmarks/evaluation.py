@@ -8,7 +8,6 @@ the file, padded to the longest of the batch. Same network and rows; the share o
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -22,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import in_a_process, machine, peak_bytes, summary, write
+from benchmarks.measure import in_a_process, machine, options_of, peak_bytes, summary, write
 
 BATCH, PAD, MAX_TOKENS = 32, 1, 8192
 CONTENDERS = ("engine", "padded loop")
@@ -33,7 +32,7 @@ def one(contender: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     import torch
 
     from trainables.data.hub import load, open_data
-    from trainables.evaluation.predict import predict_all
+    from trainables.evaluation.predict import predict_all, to_the_end
     from trainables.model.batches import collate
     from trainables.model.encoder import load_encoder
     from trainables.model.heads import new_head
@@ -59,13 +58,7 @@ def one(contender: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     network = Network(encoder, {known.name: head}).to(device).eval()
     started = time.perf_counter()
     if contender == "engine":
-        running = predict_all(network, known.name, parts, pad_id=PAD, max_tokens=MAX_TOKENS)
-        while True:
-            try:
-                next(running)
-            except StopIteration as end:
-                outputs = end.value
-                break
+        outputs = to_the_end(predict_all(network, known.name, parts, pad_id=PAD, max_tokens=MAX_TOKENS))
     else:
         outputs = []
         for part in parts:
@@ -86,17 +79,12 @@ def one(contender: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and write JSON when asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     mirror = Path("../shared/data/mirror")
     parser.add_argument("--task", default="xnli")
     parser.add_argument("--rows", type=int, default=100, help="rows of each language; 0 for all")
     parser.add_argument("--data", default=str(mirror.resolve()) if mirror.is_dir() else "demo")
     parser.add_argument("--encoder", default="bundled")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
         sys.stdout.write(json.dumps(one(**json.loads(options.one))) + "\n")

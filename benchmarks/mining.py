@@ -7,7 +7,6 @@ Unit vectors at random with a planted translation for every sentence. Every meas
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import statistics
@@ -15,14 +14,13 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import in_a_process, machine, peak_bytes, summary, write
+from benchmarks.measure import in_a_process, machine, options_of, peak_bytes, summary, write
 
 NEIGHBOURS = 4
 CONTENDERS = ("engine", "faiss")
@@ -66,15 +64,10 @@ def one(contender: str, size: int, settings: Mapping[str, Any]) -> dict[str, Any
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and write JSON when asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 30_000, 100_000], metavar="N")
     parser.add_argument("--width", type=int, default=384, help="dimensions of a vector")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
         sys.stdout.write(json.dumps(one(**json.loads(options.one))) + "\n")

@@ -23,7 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import in_a_process, machine, peak_bytes, summary, write
+from benchmarks.measure import in_a_process, machine, options_of, peak_bytes, summary, write
 from benchmarks.training_rows import DEFAULT, SETTINGS, rows
 from trainables.data.cache_folder import cache_folder
 
@@ -115,7 +115,7 @@ def ratios(contenders: dict[str, Any]) -> tuple[float, float]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and write JSON when asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--tasks", nargs="+", choices=[*SETTINGS, "all"], default=list(DEFAULT), metavar="TASK")
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(USUAL), metavar="NAME")
     mirror = Path("../shared/data/mirror")
@@ -123,19 +123,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tokens", default=str(cache_folder() / "benchmarks"), metavar="FOLDER")
     parser.add_argument("--prepare", action="store_true", help="only make the tokens")
     parser.add_argument("--encoder", default="bundled", help="an encoder name, or `large` with random weights")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=0, help="another effective batch than the published one")
     parser.add_argument("--steps", type=int, default=15)
-    parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--micro-tokens", type=int, default=512, help="of the engine on a CPU")
     parser.add_argument("--fast-dropout", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--warmups", type=int, default=0, help="whole runs before the one that is timed")
     parser.add_argument("--unpadded", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
         sys.stdout.write(json.dumps(one(**json.loads(options.one))) + "\n")

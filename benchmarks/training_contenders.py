@@ -38,10 +38,10 @@ LARGE = XLMRobertaConfig(
 """Geometry of XLM-R Large; with random weights."""
 
 
-def encoder(name: str, kind: str, *, mapped: bool = False) -> PreTrainedModel:
-    """The encoder `large`, or one that is loaded by its name; `mapped` leaves its word embedding in the file."""
+def encoder(name: str, kind: str) -> PreTrainedModel:
+    """The encoder `large`, or one that is loaded by its name; its word embedding counts as memory in any case."""
     if name != "large":
-        return load_encoder(name, attn_implementation=kind, mapped=mapped)
+        return load_encoder(name, attn_implementation=kind)
     torch.manual_seed(SEED)
     model = XLMRobertaModel(LARGE, add_pooling_layer=False)
     model.set_attn_implementation(kind)
@@ -52,8 +52,7 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
     """This project's loop; the seconds of all its updates."""
     device, precision = torch.device(settings["device"]), Precision(settings["precision"])
     use(precision)
-    trims = settings["trim"] and task != "mlm"
-    model = encoder(settings["encoder"], attention(device, precision), mapped=trims)
+    model = encoder(settings["encoder"], attention(device, precision))
     if device.type == "cuda" and precision is Precision.BF16 and settings["unpadded"]:
         unpadded.register()
         model.set_attn_implementation(unpadded.NAME)
@@ -64,7 +63,7 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
         dropout.register()
         model.set_attn_implementation(dropout.NAME)
         dropout.replace_dropout(network)
-    if trims:
+    if settings["trim"] and task != "mlm":
         trim(network, used_ids([encoded.sequences], len(network.word_embedding.weight), PAD))
     network.to(device)
     on_cpu = device.type == "cpu"

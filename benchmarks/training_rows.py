@@ -8,35 +8,30 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from search_spaces.published import INTERMEDIATE, MLM, TARGET
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
+from trainables.tasks.registry import task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A task of the grid, its effective batch and longest input; `like` names the task whose rows stand in for it."""
+    """A task of the grid at its published batch; `like` names the task whose rows stand in for it."""
 
     batch: int
     max_length: int
     like: str = ""
 
 
-SETTINGS = {
-    "qqp": Setting(batch=24, max_length=256),
-    "xnli": Setting(batch=32, max_length=256),
-    "squad": Setting(batch=8, max_length=384),
-    "pawsx": Setting(batch=32, max_length=256),
-    "cosmosqa": Setting(batch=4, max_length=256),
-    "udpos": Setting(batch=32, max_length=256),
-    "anli": Setting(batch=24, max_length=256),
-    "hellaswag": Setting(batch=24, max_length=256),
-    "ccg": Setting(batch=24, max_length=256, like="udpos"),
-    "csqa": Setting(batch=4, max_length=256),
-    "panx": Setting(batch=32, max_length=256),
-    "xquad": Setting(batch=16, max_length=384),
-    "tydiqa": Setting(batch=16, max_length=384),
-    "mlm": Setting(batch=8, max_length=256),
-}
+def _settings() -> dict[str, Setting]:
+    batches = {name: row.batch_size for name, row in {**INTERMEDIATE, **TARGET}.items() if name != "mlqa"}
+    return {
+        name: Setting(batch=batch, max_length=task(name).max_length, like="udpos" if name == "ccg" else "")
+        for name, batch in {**batches, "mlm": MLM.batch_size}.items()
+    }
+
+
+SETTINGS = _settings()
 MOST_ROWS = 20_000
 """Rows that are kept of each task."""
 DEFAULT = ("qqp", "xnli", "squad", "pawsx", "cosmosqa", "udpos")
@@ -98,7 +93,6 @@ def _made(name: str, data: str) -> Encoded:
     from trainables.model.tokenizer import load_tokenizer
     from trainables.spec import MlmSettings
     from trainables.tasks.formats.sentence import encode_texts
-    from trainables.tasks.registry import task
     from trainables.tasks.task import Split
 
     setting, tokenizer, source = SETTINGS[name], load_tokenizer("bundled"), open_data(data)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from search_spaces.config import SweepConfig
     from search_spaces.grid import Cell
     from sweep.nodes import Plan
+    from sweep.run import Summary
     from sweep.status import State
     from trainables.phases.options import Options
     from trainables.store import LocalStore
@@ -32,9 +33,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from search_spaces.config_file import dump_yaml
     from sweep.plan import build_plan
     from sweep.plan_file import save_plan, write_text
-    from sweep.run import run_plan
     from sweep.status import State, cell_states
-    from trainables.spec import Phase
 
     config = configured(given, console)
     plan = build_plan(config)
@@ -44,17 +43,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         save_plan(plan, store.root)
     console.print(Text(f"configuration: {store.root / CONFIG_FILE}"))
     console.print(_described(plan, store, config))
-    summary = run_plan(
-        plan,
-        store,
-        run_options(config, plan),
-        address=config.cluster.address or "local",
-        results=Path(config.cluster.results).expanduser() if config.cluster.results else store.root / "ray",
-        name=config.name,
-        console=console,
-        max_concurrent=config.cluster.max_concurrent,
-        search=config.search if any(map(config.search.trials, Phase)) else None,
-    )
+    summary = compute(config, plan, store, console)
     if summary.resolved:
         plan = summary.resolved
         save_plan(plan, store.root)
@@ -114,6 +103,24 @@ def tasks(given: argparse.Namespace, console: Console) -> int:
     config = configure(given)
     console.print(task_table(open_data(config.data.source, config.data.raw.folders), config.data.repositories))
     return 0
+
+
+def compute(config: SweepConfig, plan: Plan, store: LocalStore, console: Console) -> Summary:
+    """Compute what a plan lacks, as the configuration says."""
+    from sweep.run import run_plan
+    from trainables.spec import Phase
+
+    return run_plan(
+        plan,
+        store,
+        run_options(config, plan),
+        address=config.cluster.address or "local",
+        results=Path(config.cluster.results).expanduser() if config.cluster.results else store.root / "ray",
+        name=config.name,
+        console=console,
+        max_concurrent=config.cluster.max_concurrent,
+        search=config.search if any(map(config.search.trials, Phase)) else None,
+    )
 
 
 def run_options(config: SweepConfig, plan: Plan) -> Options:

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -42,14 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _search(arguments: Sequence[str], console: Console) -> int:
-    from sweep.commands import configured, run_options, store_of
+    from sweep.commands import compute, configured, store_of
     from sweep.plan import build_plan
-    from sweep.run import run_plan
     from trainables.spec import Phase
 
     own, rest = _parser().parse_known_args(arguments)
     if own.phase not in SEARCHED:
         raise UsageError(unknown("phase", own.phase, SEARCHED))
+    if own.trials < 2:
+        raise UsageError(f"--trials {own.trials}: allowed: 2 or more, the configured setting among them")
     given = parse(["run", *rest, *_as_grid(own)])
     config = configured(given, console)
     if not config.store:
@@ -59,17 +59,7 @@ def _search(arguments: Sequence[str], console: Console) -> int:
         reasons = sorted(set(plan.without_data.values()))
         raise ValueError(f"nothing to search: {'; '.join(reasons) or 'no task of this phase trains'}")
     store = store_of(config).prepare()
-    summary = run_plan(
-        plan,
-        store,
-        run_options(config, plan),
-        address=config.cluster.address or "local",
-        results=Path(config.cluster.results).expanduser() if config.cluster.results else store.root / "ray",
-        name="search",
-        console=console,
-        max_concurrent=config.cluster.max_concurrent,
-        search=config.search,
-    )
+    summary = compute(config, plan, store, console)
     for node_id, reason in summary.failed.items():
         console.print(Text(f"{plan.nodes[node_id].name}: {reason}", style="red"))
     if summary.stopped:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from search_spaces.search_fields import SearchFields
-from sweep.capacity import Machine
+from sweep.capacity import Capacity, Machine
 from sweep.journal import Journal
 from sweep.nodes import Node, Plan
 from sweep.scheduler import Live, RunState, Scheduler, ranks
@@ -120,7 +120,7 @@ class SearchScheduler:
             self._scheduler.add(self._share(node), self._rank(run_id))
 
     @property
-    def capacity(self):  # type: ignore[no-untyped-def]
+    def capacity(self) -> Capacity:
         """Of the machines."""
         return self._connected.capacity
 

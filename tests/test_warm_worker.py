@@ -18,7 +18,7 @@ from trainables.trainable import RunTrainable
 RUNS = 30
 KINDS = ("xnli", "udpos", "xquad", "tatoeba", "pawsx")
 GROWTH = 64 * 2**20
-"""A tenth of what one run with the whole table of one layer keeps; what leaks adds up to more in twenty runs."""
+"""Less than the word embedding alone: a run that is not let go of shows at once."""
 
 
 def config(number: int, task: str, store: LocalStore) -> dict:

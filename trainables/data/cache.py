@@ -67,17 +67,29 @@ class TokenCache:
         entry = self._folder / _digest(key)
         if found := _read(entry):
             return found
+        lock = filelock.FileLock(entry.with_suffix(".lock"))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(entry.with_suffix(".lock")):
-                found = _read(entry)
-                if not found:
-                    self._remove_unused()
-                    _write(entry, make())
-                    found = _read(entry)
+            lock.acquire()
         except OSError as error:
-            log.warning("cannot keep tokens in %s, they are made anew: %s", self._folder, error)
-        return found or make()
+            self._warn(error)
+            return make()
+        try:
+            return _read(entry) or self._kept(entry, make())
+        finally:
+            lock.release()
+
+    def _kept(self, entry: Path, made: Tokens) -> Tokens:
+        """What was made, from its file if it could be written."""
+        try:
+            self._remove_unused()
+            _write(entry, made)
+        except OSError as error:
+            self._warn(error)
+        return _read(entry) or made
+
+    def _warn(self, error: OSError) -> None:
+        log.warning("cannot keep tokens in %s, they are made anew: %s", self._folder, error)
 
     def _remove_unused(self) -> None:
         oldest = time.time() - KEPT_SECONDS

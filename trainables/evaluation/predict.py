@@ -25,13 +25,18 @@ def token_budget_batches(encoded: Encoded, max_tokens: int) -> Iterator[np.ndarr
 
 def predict(network: Network, task: str, encoded: Encoded, *, pad_id: int, max_tokens: int) -> list[np.ndarray]:
     """One output array for each row of `encoded`, in its order. Leaves the network in evaluation mode."""
-    running = predict_all(network, task, [encoded], pad_id=pad_id, max_tokens=max_tokens)
+    [outputs] = to_the_end(predict_all(network, task, [encoded], pad_id=pad_id, max_tokens=max_tokens))
+    return outputs
+
+
+def to_the_end(running: Generator[float, None, list[list[np.ndarray]]]) -> list[list[np.ndarray]]:
+    """What `predict_all` returns, without its steps."""
     while True:
         try:
             next(running)
         except StopIteration as end:
-            [outputs] = end.value
-            return list(outputs)
+            outputs: list[list[np.ndarray]] = end.value
+            return outputs
 
 
 def predict_all(

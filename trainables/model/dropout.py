@@ -1,7 +1,7 @@
 """Dropout on a CPU: sixteen random bits an element in place of a draw from a Bernoulli distribution each.
 
-PyTorch's own takes 7 nanoseconds an element, which is a quarter of a training step in bf16. The rate is rounded to
-whole 65,536ths and kept elements are scaled by exactly its inverse, so nothing but the mask's random numbers differs.
+PyTorch's own draws are a good part of a training step in bf16. The rate is rounded to whole 65,536ths and kept elements
+are scaled by exactly its inverse, so nothing but the mask's random numbers differs.
 """
 
 from __future__ import annotations

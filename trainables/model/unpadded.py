@@ -26,7 +26,7 @@ _PLAIN_POSITIONS = {"bert"}
 
 
 def supports(config: PretrainedConfig) -> bool:
-    """Whether sequences of this kind of encoder can be joined: absolute positions that can be given."""
+    """Whether attention of this kind of encoder may be replaced: it is plain, and positions are absolute and given."""
     return config.model_type in _PADDED_POSITIONS | _PLAIN_POSITIONS
 
 

@@ -174,9 +174,10 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
         heads[MLM] = head
     network = Network(encoder, heads, context.precision)
     if not on_gpu and context.options.fast_dropout:
-        dropout.register()
-        encoder.set_attn_implementation(dropout.NAME)
         dropout.replace_dropout(network)
+        if unpadded.supports(config):
+            dropout.register()
+            encoder.set_attn_implementation(dropout.NAME)
     return network
 
 
