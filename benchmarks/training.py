@@ -36,13 +36,11 @@ def one(task: str, contender: str, settings: dict[str, Any]) -> dict[str, float]
     """One measurement, in this process."""
     import torch
 
-    from benchmarks.training_contenders import CONTENDERS, flops_of_a_token, tokens
+    from benchmarks.training_contenders import CONTENDERS, flops_of_a_token, tokens, updates
 
     torch.set_num_threads(settings["threads"])
     batch = settings["batch"] or SETTINGS[task].batch
-    encoded = rows(task, settings["data"], settings["steps"] * batch, Path(settings["tokens"]))
-    for _ in range(settings["warmups"]):
-        CONTENDERS[contender](task, encoded, settings["steps"], settings)
+    encoded = rows(task, settings["data"], updates(settings["steps"]) * batch, Path(settings["tokens"]))
     seconds = CONTENDERS[contender](task, encoded, settings["steps"], settings)
     peak = peak_bytes()
     steps_a_second = settings["steps"] / seconds
@@ -66,7 +64,7 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
                     name: getattr(options, name)
                     for name in (
                         "data", "tokens", "encoder", "device", "precision", "threads", "steps", "batch", "unpadded",
-                        "compile", "micro_tokens", "fast_dropout", "warmups",
+                        "compile", "micro_tokens", "fast_dropout",
                     )
                 }  # fmt: skip
                 figures = in_a_process("benchmarks.training", task=task, contender=contender, settings=settings)
@@ -125,10 +123,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--encoder", default="bundled", help="an encoder name, or `large` with random weights")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--batch", type=int, default=0, help="another effective batch than the published one")
-    parser.add_argument("--steps", type=int, default=15)
-    parser.add_argument("--micro-tokens", type=int, default=512, help="of the engine on a CPU")
+    parser.add_argument("--steps", type=int, default=12, help="timed updates; a third as many go before them")
+    parser.add_argument("--micro-tokens", type=int, default=1024, help="of the engine on a CPU")
     parser.add_argument("--fast-dropout", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--warmups", type=int, default=0, help="whole runs before the one that is timed")
     parser.add_argument("--unpadded", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
     options = parser.parse_args(arguments)

@@ -10,6 +10,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from tests.engine_fixtures import SETS, finish, network, pairs, tiny_encoder, training
 from trainables.model import unpadded
 from trainables.model.batches import collate
+from trainables.model.dropout import dropped_out
 from trainables.model.heads import SequenceHead
 from trainables.model.network import Network
 from trainables.model.vocabulary import restore, trim, used_ids
@@ -34,24 +35,23 @@ def wide_network() -> Network:
 
 def test_the_flash_kernel_gives_the_gradients_of_padded_attention():
     """bf16 has 8 bits: gradients agree to a few hundredths of their norm."""
-    unpadded.register()
     found = []
-    for kind in ("sdpa", unpadded.NAME):
+    for without_padding in (False, True):
         net = wide_network()
-        net.encoder.set_attn_implementation(kind)
+        if without_padding:
+            net.use_unpadded()
         net.loss_sum("pairs", collate(pairs(), np.arange(16), 1).to(DEVICE)).backward()
         found.append(torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]))
     assert (found[0] - found[1]).norm() < 0.03 * found[0].norm()
 
 
 def test_the_flash_kernel_draws_dropout():
-    unpadded.register()
     torch.manual_seed(1)
     parts = [torch.randn(1, 2, 40, 64, device=DEVICE, dtype=torch.bfloat16) for _ in range(3)]
     starts = torch.tensor([0, 15, 40], dtype=torch.int32, device=DEVICE)
+    given = {"starts": starts, "longest": 25, "groups": None, "drop": dropped_out, "scaling": 0.125}
     draws = [
-        unpadded.attention(torch.nn.Identity(), *parts, None, starts=starts, longest=25, dropout=rate, scaling=0.125)[0]
-        for rate in (0.0, 0.0, 0.5, 0.5)
+        unpadded.attention(torch.nn.Identity(), *parts, None, dropout=rate, **given)[0] for rate in (0.0, 0.0, 0.5, 0.5)
     ]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[2], draws[3])

@@ -13,7 +13,7 @@ from tests.engine_fixtures import SETS, choices, network, pairs, sequences, span
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
 from trainables.evaluation.predict import predict, token_budget_batches
-from trainables.model import dropout, unpadded
+from trainables.model import dropout, grouped
 from trainables.model.batches import collate, row_lengths
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
@@ -137,10 +137,11 @@ class TestUnpadded:
         """fp64: the sums differ by rounding only."""
         encoded, rows = SETS[name](), np.arange(8)
         found = []
-        for kind in ("sdpa", unpadded.NAME):
-            unpadded.register()
+        for without_padding in (False, True):
             net = network(tiny_encoder()).double()
-            net.encoder.set_attn_implementation(kind)
+            if without_padding:
+                net.use_unpadded()
+            assert net.is_unpadded is without_padding
             batch = collate(encoded, rows, 1)
             net.loss_sum(name, batch).backward()
             gradient = torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
@@ -153,19 +154,72 @@ class TestUnpadded:
 
     def test_a_sequence_does_not_see_its_neighbours(self):
         net = network(tiny_encoder()).double().eval()
-        unpadded.register()
-        net.encoder.set_attn_implementation(unpadded.NAME)
+        net.use_unpadded()
         together = net.hidden(collate(pairs(), np.arange(6), 1))
         for row in range(6):
             alone = net.hidden(collate(pairs(), np.array([row]), 1))[0]
             assert torch.allclose(together[row, : len(alone)], alone, atol=1e-12)
             assert not together[row, len(alone) :].any()
 
+    @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=30), seed=st.integers(0, 99))
+    def test_attention_by_groups_equals_attention_sequence_by_sequence(self, lengths, seed):
+        """fp64, with gradients: the sums differ by rounding only."""
+        generator = torch.Generator().manual_seed(seed)
+        parts = [torch.randn(sum(lengths), 2, 4, dtype=torch.double, generator=generator) for _ in range(3)]
+        weights = torch.randn(sum(lengths), 2, 4, dtype=torch.double, generator=generator)
+
+        def by_groups(*parts):
+            return grouped.attention(parts, grouped.group(lengths), dropout=0.0, scaling=0.3, drop=functional.dropout)
+
+        def one_by_one(*parts):
+            found = [
+                functional.scaled_dot_product_attention(*(part.transpose(0, 1) for part in own), scale=0.3)
+                for own in zip(*(part.split(lengths) for part in parts), strict=True)
+            ]
+            return torch.cat([each.transpose(0, 1) for each in found])
+
+        found = []
+        for way in (by_groups, one_by_one):
+            leaves = [part.clone().requires_grad_() for part in parts]
+            output = way(*leaves)
+            (output * weights).sum().backward()
+            found.append((output, *(leaf.grad for leaf in leaves)))
+        for one, other in zip(*found, strict=True):
+            assert torch.allclose(one, other, rtol=1e-10, atol=1e-12)
+
+    @given(lengths=st.lists(st.integers(1, 200), min_size=1, max_size=50))
+    def test_groups_hold_every_sub_word_once_beside_similar_sequences(self, lengths):
+        groups = grouped.group(lengths)
+        assert groups.source_N[groups.slot_T].tolist() == list(range(sum(lengths)))
+        assert len(groups.source_N) == sum(groups.sizes) <= sum(lengths) / grouped.SIMILAR
+        sequence_T = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+        for own, sources in zip(groups.groups, groups.source_N.split(groups.sizes), strict=True):
+            rows = sequence_T[sources.view(own.size, own.longest)]
+            assert (rows == rows[:, :1]).all()
+            held = [lengths[row] for row in rows[:, 0]]
+            assert max(held) == own.longest
+            kept = torch.ones(own.size, own.longest) if own.mask is None else own.mask[:, 0] == 0
+            assert kept.sum(dim=1).tolist() == held
+
+    @pytest.mark.parametrize("fast", [False, True])
+    def test_attention_draws_dropout(self, fast):
+        found = []
+        for seed in (1, 1, 2):
+            net = network(tiny_encoder(dropout=0.3)).train()
+            net.use_unpadded()
+            if fast:
+                net.use_fast_dropout()
+            torch.manual_seed(seed)
+            found.append(net.hidden(collate(pairs(), np.arange(6), 1)))
+        assert torch.equal(found[0], found[1])
+        assert not torch.equal(found[0], found[2])
+
     @pytest.mark.parametrize(("model_type", "known"), [("xlm-roberta", True), ("bert", True), ("deberta-v2", False)])
     def test_encoders_with_relative_positions_stay_padded(self, model_type, known):
-        config = tiny_encoder().config
-        config.model_type = model_type
-        assert unpadded.supports(config) is known
+        net = network(tiny_encoder())
+        net.encoder.config.model_type = model_type
+        net.use_unpadded()
+        assert net.is_unpadded is known
 
 
 class TestFastDropout:
@@ -207,18 +261,3 @@ class TestFastDropout:
         assert kinds.count(dropout.FastDropout) > 5
         layer = dropout.FastDropout(0.5).eval()
         assert torch.all(layer(torch.ones(9)) == 1.0)
-
-    @pytest.mark.parametrize("name", list(SETS))
-    def test_its_attention_equals_transformers_own(self, name):
-        """fp64, no dropout: the sums differ by rounding only."""
-        dropout.register()
-        found = []
-        for kind in ("sdpa", "eager", dropout.NAME):
-            net = network(tiny_encoder()).double().eval()
-            net.encoder.set_attn_implementation(kind)
-            batch = collate(SETS[name](), np.arange(8), 1)
-            loss = net.loss_sum(name, batch)
-            loss.backward()
-            found.append(torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]))
-        assert torch.allclose(found[0], found[2], rtol=1e-10, atol=1e-12)
-        assert torch.allclose(found[1], found[2], rtol=1e-10, atol=1e-12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -98,9 +100,13 @@ def test_a_split_batch_has_the_gradient_of_the_whole(name):
     encoded = SETS[name]()
     rows = np.arange(10)
     gradients = []
-    for limits in ((0, 0), (3, 0), (0, 45), (2, 30)):
+    for padded, limits in itertools.product((True, False), ((0, 0), (3, 0), (0, 45), (2, 30))):
         net = network(tiny_encoder()).double()
-        for part in micro_batches(encoded, rows, *limits):
+        if not padded:
+            net.use_unpadded()
+        passes = micro_batches(encoded, rows, *limits, padded=padded)
+        assert sorted(np.concatenate(passes)) == list(rows)
+        for part in passes:
             (net.loss_sum(name, collate(encoded, part, 1)) / loss_units(encoded, rows)).backward()
         gradients.append(torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]))
     for split in gradients[1:]:

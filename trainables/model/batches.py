@@ -5,6 +5,7 @@ Shapes: B sequences (rows x choices), L longest sequence, T sub-words and P labe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -90,23 +91,33 @@ def collate(encoded: Encoded, rows: np.ndarray, pad_id: int) -> Batch:
     )
 
 
-def micro_batches(encoded: Encoded, rows: np.ndarray, max_rows: int, max_tokens: int) -> list[np.ndarray]:
+def micro_batches(
+    encoded: Encoded, rows: np.ndarray, max_rows: int, max_tokens: int, *, padded: bool = True
+) -> list[np.ndarray]:
     """Split the rows of one effective batch into forward passes of rows of similar length.
 
-    A pass has at most `max_rows` rows and, padded, `max_tokens` sub-words (one row at least); 0 is no limit. Without
-    limits the batch stays as it is.
+    A pass has at most `max_rows` rows. Padded to its longest, it has at most `max_tokens` sub-words, one row at least;
+    unpadded, the passes are about equal and have about `max_tokens` or fewer. 0 is no limit. Without limits the batch
+    stays as it is.
     """
     if not max_rows and not max_tokens:
         return [rows]
     lengths = row_lengths(encoded)[rows] * encoded.group
     order = np.argsort(-lengths, kind="stable")
-    passes, start = [], 0
-    while start < len(order):
-        by_tokens = max(1, max_tokens // int(lengths[order[start]])) if max_tokens else len(order)
-        end = start + min(by_tokens, max_rows or len(order))
-        passes.append(rows[order[start:end]])
-        start = end
-    return passes
+    passes: list[np.ndarray] = []
+    if padded:
+        start = 0
+        while start < len(order):
+            end = start + (max(1, max_tokens // int(lengths[order[start]])) if max_tokens else len(order))
+            passes.append(rows[order[start:end]])
+            start = end
+    else:
+        tokens = encoded.sequences.lengths.reshape(-1, encoded.group).sum(axis=1)[rows[order]]
+        num_passes = math.ceil(tokens.sum() / max_tokens) if max_tokens else 1
+        number = (np.cumsum(tokens) - tokens / 2) * num_passes // tokens.sum()
+        passes = np.split(rows[order], np.flatnonzero(np.diff(number)) + 1)
+    size = max_rows or len(rows)
+    return [own[start : start + size] for own in passes for start in range(0, len(own), size)]
 
 
 def row_lengths(encoded: Encoded) -> np.ndarray:

@@ -6,16 +6,9 @@ are scaled by exactly its inverse, so nothing but the mask's random numbers diff
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from transformers import AttentionInterface
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
-NAME = "fast_dropout"
-"""Name of the attention among transformers' implementations."""
 _STEPS = 65_536
 
 
@@ -50,30 +43,3 @@ def replace_dropout(module: nn.Module) -> None:
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Dropout):
                 setattr(parent, name, FastDropout(child.p))
-
-
-def register() -> None:
-    """Make the attention known to transformers under its name; as often as one likes."""
-    AttentionInterface.register(NAME, attention)
-    AttentionMaskInterface.register(NAME, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
-
-
-def attention(
-    module: nn.Module,
-    query_BALD: Tensor,
-    key_BALD: Tensor,
-    value_BALD: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    dropout: float = 0.0,
-    scaling: float,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Plain attention, [B, L, A, D]; `attention_mask` is true where one may look, None for everywhere."""
-    scores_BALL = torch.matmul(query_BALD * scaling, key_BALD.transpose(2, 3))
-    if attention_mask is not None:
-        scores_BALL = scores_BALL.masked_fill(~attention_mask, float("-inf"))
-    weights_BALL = functional.softmax(scores_BALL, dim=-1).to(query_BALD.dtype)
-    if dropout:
-        weights_BALL = dropped_out(weights_BALL, dropout)
-    return torch.matmul(weights_BALL, value_BALD).transpose(1, 2), None

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 
 from trainables.model import unpadded
 from trainables.model.batches import Batch
+from trainables.model.dropout import dropped_out, replace_dropout
 from trainables.model.heads import TaskHead
 from trainables.model.precision import autocast
 from trainables.model.table import TableEmbedding
@@ -25,6 +27,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.precision = precision
+        self.fast_dropout = False
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
         self.trimmed_ids: Tensor | None
@@ -35,6 +38,22 @@ class Network(nn.Module):
         """The encoder's word embedding, trimmed or whole."""
         embedding: nn.Embedding = self.encoder.get_input_embeddings()
         return embedding
+
+    @property
+    def is_unpadded(self) -> bool:
+        """Whether the encoder computes on sub-words alone."""
+        return self.encoder.config._attn_implementation == unpadded.NAME
+
+    def use_unpadded(self) -> None:
+        """Have the encoder compute on sub-words alone from here on; nothing for encoders that cannot."""
+        if unpadded.supports(self.encoder.config):
+            unpadded.register()
+            self.encoder.set_attn_implementation(unpadded.NAME)
+
+    def use_fast_dropout(self) -> None:
+        """Draw dropout masks the short way (model/dropout.py) from here on."""
+        replace_dropout(self)
+        self.fast_dropout = True
 
     def keep_table_gradient(self) -> None:
         """Keep one gradient buffer for the whole word embedding (model/table.py); its parameter stays the same."""
@@ -58,8 +77,10 @@ class Network(nn.Module):
     def hidden(self, batch: Batch) -> Tensor:
         """Last hidden state, [B, L, H]."""
         ids_BL = batch.ids_BL if self.trimmed_ids is None else self.trimmed_ids[batch.ids_BL]
-        if self.encoder.config._attn_implementation == unpadded.NAME:
-            return unpadded.hidden(self.encoder, ids_BL, batch)
+        if self.is_unpadded:
+            return unpadded.hidden(
+                self.encoder, ids_BL, batch, dropped_out if self.fast_dropout else functional.dropout
+            )
         return self.encoder(input_ids=ids_BL, attention_mask=batch.mask_BL).last_hidden_state
 
     def loss_sum(self, task: str, batch: Batch) -> Tensor:

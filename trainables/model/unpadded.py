@@ -1,21 +1,23 @@
 """Unpadded batches: the encoder sees the sub-words of all sequences in one row, and attention keeps sequences apart.
 
 No padding is computed. On a GPU attention is the variable-length flash kernel of PyTorch, which needs half precision;
-elsewhere it is plain attention, sequence by sequence, which is the specification that tests compare with.
+on a CPU it goes by groups of sequences of similar length (model/grouped.py).
 
 Shapes: B sequences, L longest, T sub-words of all sequences together, A attention heads, D size of a head, H hidden.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
 from trainables.model.batches import Batch
+from trainables.model.grouped import Groups, group
+from trainables.model.grouped import attention as grouped_attention
 
 NAME = "unpadded"
 """Name of the attention among transformers' implementations."""
@@ -35,8 +37,11 @@ def register() -> None:
     AttentionInterface.register(NAME, attention)
 
 
-def hidden(encoder: PreTrainedModel, ids_BL: Tensor, batch: Batch) -> Tensor:
-    """Last hidden state [B, L, H] of an encoder with this attention; zeros in place of padding."""
+def hidden(encoder: PreTrainedModel, ids_BL: Tensor, batch: Batch, drop: Callable[[Tensor, float], Tensor]) -> Tensor:
+    """Last hidden state [B, L, H] of an encoder with this attention; zeros in place of padding.
+
+    `drop` draws the dropout of attention on a CPU.
+    """
     config: PretrainedConfig = encoder.config
     first = config.pad_token_id + 1 if config.model_type in _PADDED_POSITIONS else 0
     hidden_TH = encoder(
@@ -44,6 +49,8 @@ def hidden(encoder: PreTrainedModel, ids_BL: Tensor, batch: Batch) -> Tensor:
         position_ids=(batch.offsets_T + first)[None],
         starts=batch.starts,
         longest=max(batch.lengths),
+        groups=None if ids_BL.is_cuda else group(batch.lengths),
+        drop=drop,
     ).last_hidden_state[0]
     size_B, size_L = ids_BL.shape
     padded = hidden_TH.new_zeros(size_B * size_L, hidden_TH.shape[1]).index_copy(0, batch.places_T, hidden_TH)
@@ -59,32 +66,18 @@ def attention(
     *,
     starts: Tensor,
     longest: int,
+    groups: Groups | None,
+    drop: Callable[[Tensor, float], Tensor],
+    scaling: float,
     dropout: float = 0.0,
-    scaling: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attention within each sequence, [1, T, A, D]; sequence b is `starts[b]` to `starts[b + 1]`, int32[B + 1]."""
     parts = [part.squeeze(0).transpose(0, 1) for part in (query_1ATD, key_1ATD, value_1ATD)]
-    if query_1ATD.is_cuda:
-        # varlen_attn of torch.nn.attention has no dropout; the operator below it has
-        found_TAD = torch.ops.aten._flash_attention_forward(
-            *parts, starts, starts, longest, longest, dropout, False, False, scale=scaling
-        )[0]
-    else:
-        found_TAD = _sequence_by_sequence(parts, starts, dropout, scaling)
+    if groups:
+        return grouped_attention(parts, groups, dropout=dropout, scaling=scaling, drop=drop)[None], None
+    # varlen_attn of torch.nn.attention has no dropout; the operator below it has
+    found_TAD = torch.ops.aten._flash_attention_forward(
+        *parts, starts, starts, longest, longest, dropout, False, False, scale=scaling
+    )[0]
     return found_TAD[None], None
-
-
-def _sequence_by_sequence(parts: list[Tensor], starts: Tensor, dropout: float, scaling: float | None) -> Tensor:
-    lengths = torch.diff(starts).tolist()
-    found = []
-    for query_LAD, key_LAD, value_LAD in zip(*(part.split(lengths) for part in parts), strict=True):
-        found_ALD = functional.scaled_dot_product_attention(
-            query_LAD.transpose(0, 1),
-            key_LAD.transpose(0, 1),
-            value_LAD.transpose(0, 1),
-            dropout_p=dropout,
-            scale=scaling,
-        )
-        found.append(found_ALD.transpose(0, 1))
-    return torch.cat(found)

@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Generator, Mapping, Sequence
 
 from trainables.evaluation.predict import predict
-from trainables.model import dropout, unpadded
 from trainables.model.encoder import load_mlm_head
 from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
 from trainables.model.network import Network
@@ -152,9 +151,6 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
     encoder = context.encoder(mapped=mapped)
     config = encoder.config
     on_gpu = context.device.type == "cuda"
-    if on_gpu and context.options.unpadded and context.precision is Precision.BF16 and unpadded.supports(config):
-        unpadded.register()
-        encoder.set_attn_implementation(unpadded.NAME)
     if on_gpu and context.options.compile:
         encoder.compile(dynamic=True)
     heads: dict[str, TaskHead] = {}
@@ -173,11 +169,10 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
             context.notes.append(f"{context.spec.encoder.name} has no language-model head; a new one was trained")
         heads[MLM] = head
     network = Network(encoder, heads, context.precision)
-    if not on_gpu and context.options.fast_dropout:
-        dropout.replace_dropout(network)
-        if unpadded.supports(config):
-            dropout.register()
-            encoder.set_attn_implementation(dropout.NAME)
+    if context.options.unpadded and (not on_gpu or context.precision is Precision.BF16):
+        network.use_unpadded()
+    if context.options.fast_dropout and not on_gpu:
+        network.use_fast_dropout()
     return network
 
 

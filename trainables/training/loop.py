@@ -156,7 +156,8 @@ class Training:
         total = torch.zeros((), device=device)
         self.network.clear_gradients()
         try:
-            for part in micro_batches(encoded, rows, self.micro_batch, micro_tokens):
+            padded = not self.network.is_unpadded
+            for part in micro_batches(encoded, rows, self.micro_batch, micro_tokens, padded=padded):
                 batch = collate(encoded, part, self.pad_id).to(device)
                 loss = self.network.loss_sum(name, batch) / units
                 loss.backward()
