@@ -15,6 +15,7 @@ from search_spaces.search_fields import SearchFields
 from sweep import cost
 from sweep.description import describe
 from sweep.nodes import Share
+from sweep.outlook import look_at
 from sweep.plan import build_plan
 from sweep.plan_file import PlanFileError, load_plan, save_plan
 from trainables.data.hub import open_data
@@ -315,7 +316,8 @@ def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
     found = plan("grid.intermediates=none,qqp", "grid.targets=xnli,pawsx", data=FakeData("PAWS-X.en"))
     console = Console(width=100, record=True, file=(tmp_path / "out").open("w"))
     size = EncoderSize(num_layers=2, hidden=8, vocabulary=100)
-    console.print(describe(found, LocalStore(tmp_path / "store"), size, SearchFields(target=8)))
+    store, search = LocalStore(tmp_path / "store"), SearchFields(target=8)
+    console.print(describe(look_at(found, search, store), store, size, search, {}))
     text = console.export_text()
     assert "6 cells, 1 seed: 3 no data, 3 pending" in text
     assert [line.split()[:4] for line in text.splitlines() if line.startswith(("intermediate", "target", "all"))] == [

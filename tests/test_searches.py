@@ -12,6 +12,7 @@ from rich.console import Console
 
 from analysis.searches import SEARCH_FILE, read_searches, searches_section
 from search_spaces.search_fields import SearchFields
+from sweep.budget_file import trials_of
 from sweep.capacity import Machine
 from sweep.journal import Journal
 from sweep.run import JOURNAL_FILE, run_plan
@@ -39,7 +40,8 @@ def store(tmp_path):
 
 
 def scheduler(plan, search, store):
-    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE))
+    trials = trials_of(plan, search, store.root, keep=True)
+    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE), trials)
 
 
 def drive(found, store, most=10_000, order=lambda live: live[0]):
