@@ -40,6 +40,8 @@ def wall_clock(
         except UnplaceableError as error:
             yield Text(str(error), style="yellow")
             continue
+        if not whole:
+            continue
         without = f"; without searches {duration(grid)}" if outlook.trials else ""
         yield Text(f"wall clock: about {duration(whole)} on {words}{without}")
 

@@ -245,5 +245,6 @@ def test_the_file_says_what_it_was_made_from(tmp_path) -> None:
     spread(plan, tmp_path, gpu_hours=2, intermediate=5)
     [node_id] = plan.nodes
     assert json.loads((tmp_path / BUDGET_FILE).read_text()) == {
-        "format": 1, "hours": 2.0, "unit": "GPU-hours", "most": {"intermediate": 5, "target": 0}, "trials": {node_id: 3},
+        "format": 1, "hours": 2.0, "unit": "GPU-hours", "most": {"intermediate": 5, "target": 0},
+        "trials": {node_id: 3},
     }  # fmt: skip

@@ -50,6 +50,6 @@ def test_without_searches_it_is_the_simulation_of_the_grid(gpus: int) -> None:
 
 
 def test_a_run_that_fits_nowhere_is_named() -> None:
+    node = graphs.node("large", share=Share(gpus=2))
     with pytest.raises(UnplaceableError, match="large asks for 2 GPUs"):
-        node = graphs.node("large", share=Share(gpus=2))
         simulate_searches({node.run_id: node}, {node.run_id: 1}, here(gpus=1), parallel=1)
