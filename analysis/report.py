@@ -23,6 +23,7 @@ from analysis.selection import select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
 from analysis.tables import Table, table2
 from trainables.record import BrokenRecordError
+from trainables.spec import RunSpec
 from trainables.store import LocalStore, Store, StoreError
 
 REPORT = "report.md"
@@ -120,12 +121,28 @@ def read_plan(path: Path) -> tuple[list[str], CellsStatus]:
 def chosen_runs(store: Path, sweep: Path | None) -> tuple[list[str] | None, CellsStatus | None]:
     """Runs and cell states of a `sweep.json`: the given one, else, where a search left many trials, the store's own.
 
-    (None, None) stands for all runs of the store.
+    A driver that was killed leaves none, or an old one; then the runs are those of the sweep's plan, which holds the
+    winners so far. (None, None) stands for all runs of the store.
     """
-    own = store / "report" / PLAN
-    if sweep is None and (store / SEARCH_FILE).exists() and own.exists():
-        sweep = own
-    return read_plan(sweep) if sweep else (None, None)
+    if sweep:
+        return read_plan(sweep)
+    if not (store / SEARCH_FILE).exists():
+        return None, None
+    own, planned = store / "report" / PLAN, planned_runs(store)
+    found = read_plan(own) if own.exists() else None
+    return found if found and planned in (None, sorted(found[0])) else (planned, None)
+
+
+def planned_runs(store: Path) -> list[str] | None:
+    """Ids of the runs of the plan that a sweep keeps in its store, sorted; None where there is none."""
+    path = store / "plan.json"
+    try:
+        nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+        return sorted(RunSpec.from_dict(node["spec"]).run_id for node in nodes)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AnalysisError(f"{path} is not the plan of a sweep: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

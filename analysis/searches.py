@@ -18,8 +18,9 @@ SEARCH_FILE = "search.json"
 def read_searches(folder: Path) -> list[dict[str, Any]]:
     """The studies of a store; none where nothing was searched. Raises AnalysisError for a file that is something else.
 
-    Each has `name`, `phase`, `tasks`, `mlm`, `winner` (run id, empty while there is none), `gain` over the configured
-    setting, `importances` and `trials` (`number`, `params`, `run_id`, `state`, `value`, `reason`).
+    Each has `node` (id of the run as planned), `name`, `phase`, `tasks`, `mlm`, `winner` (run id, empty while there is
+    none), `gain` over the configured setting, `importances` and `trials` (`number`, `params`, `run_id`, `state`,
+    `value`, `reason`).
     """
     path = folder / SEARCH_FILE
     try:

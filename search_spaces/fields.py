@@ -46,6 +46,14 @@ def _positive(value: Any) -> float:
     return number
 
 
+def _not_negative(value: Any) -> float:
+    allowed = "a number of at least 0"
+    number = _parsed(value, allowed)
+    if number < 0:
+        raise ValueError(f"allowed: {allowed}")
+    return number
+
+
 def _share(value: Any) -> float:
     allowed = "a number from 0 to 1"
     number = _parsed(value, allowed)
@@ -164,6 +172,8 @@ InputLength = Annotated[int, _whole(8, 512)]
 Layer = Annotated[int, _whole(0)]
 Seed = Annotated[int, _whole(0, 2**31 - 1)]
 Positive = Annotated[float, BeforeValidator(_positive)]
+HoursOrNone = Annotated[float, BeforeValidator(_not_negative)]
+"""0 is no such budget."""
 Fraction = Annotated[float, BeforeValidator(_share)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 

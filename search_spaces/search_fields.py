@@ -13,6 +13,7 @@ from search_spaces.fields import (
     Count,
     CountOrNone,
     Epochs,
+    HoursOrNone,
     LearningRates,
     MixingCaps,
     Section,
@@ -92,7 +93,9 @@ class SearchFields(Section):
     """The search for better settings, by the English dev figure of a run's own task (protocol.md 2.6).
 
     Attributes:
-        intermediate: trials of every intermediate run, the configured setting among them; 0 and 1 are no search.
+        gpu_hours: of all trials beyond the configured runs, spread over the runs (`sweep.budget`); 0 is no such budget.
+        intermediate: trials of every intermediate run, the configured setting among them; 0 and 1 are no search. With
+            `gpu_hours` the most trials of one run, and 0 is no limit.
         target: the same for target runs.
         sampler: of Optuna, by short or class name.
         startup: trials drawn at random before the sampler models what it has seen.
@@ -100,6 +103,7 @@ class SearchFields(Section):
         ranges: what varies.
     """
 
+    gpu_hours: HoursOrNone = 0.0
     intermediate: CountOrNone = 0
     target: CountOrNone = 0
     sampler: Annotated[str, AfterValidator(_sampler)] = "tpe"
@@ -107,10 +111,19 @@ class SearchFields(Section):
     parallel: Count = 4
     ranges: RangesFields = RangesFields()
 
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether any run is to be searched."""
+        return bool(self.gpu_hours) or any(map(self.trials, Phase))
+
     def trials(self, phase: Phase) -> int:
-        """Trials of a run of this phase; 0 where nothing is searched."""
-        budget = {Phase.INTERMEDIATE: self.intermediate, Phase.TARGET: self.target}.get(phase, 0)
-        return budget if budget > 1 else 0
+        """Trials of a run of this phase, without regard to hours; 0 where nothing is searched."""
+        count = self.count(phase)
+        return count if count > 1 else 0
+
+    def count(self, phase: Phase) -> int:
+        """The number given for a phase; 0 where none is."""
+        return {Phase.INTERMEDIATE: self.intermediate, Phase.TARGET: self.target}.get(phase, 0)
 
     def space(self, optimisation: Optimisation, *, phase: Phase, tasks: Sequence[str], mlm: bool) -> dict[str, Range]:
         """What a run may vary; `optimisation` is the run as configured.

@@ -57,6 +57,9 @@ _FIELDS = {
 SEARCHED = ("intermediate", "target")
 """Phases whose settings can be searched."""
 
+_BUDGETS = {"intermediate": "intermediate", "target": "target", "gpu-hours": "gpu_hours"}
+"""Key of `--search` -> field of the section `search`."""
+
 _WHERE = frozenset({"store", "address"})
 """Options that say where, not what; alone they leave the sweep the demo."""
 
@@ -112,16 +115,25 @@ def configure(given: argparse.Namespace) -> SweepConfig:
 
 
 def _searches(given: str | None) -> list[Override]:
-    """`intermediate=12,target=6` as settings of the section `search`."""
+    """`intermediate=12,target=6`, `20h` or `gpu-hours=20,target=6` as settings of the section `search`."""
     from search_spaces.config_file import Override
 
-    found = []
-    for part in given.split(",") if given else ():
-        phase, equals, trials = part.partition("=")
-        if phase not in SEARCHED or not equals:
-            raise UsageError(f"--search {part}: " + unknown("phase", phase, SEARCHED))
-        found.append(Override(keys=("search", phase), value=trials, origin=f"--search {part}"))
-    return found
+    found: dict[str, Override] = {}
+    for part in given.split(",") if given is not None else ():
+        name, equals, value = ("gpu-hours", "=", part[:-1]) if _is_hours(part) else part.partition("=")
+        if name not in _BUDGETS:
+            raise UsageError(f"--search {part}: {unknown('budget', name, _BUDGETS)}; hours alone as 20h")
+        if not equals or not value:
+            raise UsageError(f"--search {part}: allowed: a number after it, for example {name}=12")
+        if name in found:
+            raise UsageError(f"--search {given}: {name} is given twice")
+        found[name] = Override(keys=("search", _BUDGETS[name]), value=value, origin=f"--search {part}")
+    return list(found.values())
+
+
+def _is_hours(part: str) -> bool:
+    """Whether this is a number of hours such as `20h`, be it a good one or not."""
+    return part.endswith("h") and part[:1] in "0123456789.+-" and "=" not in part
 
 
 def starts_as_published(given: argparse.Namespace) -> bool:
@@ -157,8 +169,9 @@ def _parser() -> _Parser:
     what.add_argument("--train-rows", metavar="N", help="cap on training rows; 0 is no cap")
     what.add_argument("--eval-rows", metavar="N", help="cap on rows of every evaluated split; 0 is no cap")
     what.add_argument(
-        "--search", metavar="LIST", help="trials of every run of a phase, for example intermediate=12,target=6"
-    )
+        "--search", metavar="LIST",
+        help="trials of every run of a phase, for example intermediate=12,target=6, or a total of GPU-hours, 20h",
+    )  # fmt: skip
     what.add_argument(
         "--set", metavar="FIELD=VALUE", action="append", default=[],
         help="any field of the configuration, for example target.tasks.xnli.epochs=1; may be repeated",

@@ -108,7 +108,6 @@ def tasks(given: argparse.Namespace, console: Console) -> int:
 def compute(config: SweepConfig, plan: Plan, store: LocalStore, console: Console) -> Summary:
     """Compute what a plan lacks, as the configuration says."""
     from sweep.run import run_plan
-    from trainables.spec import Phase
 
     return run_plan(
         plan,
@@ -119,7 +118,7 @@ def compute(config: SweepConfig, plan: Plan, store: LocalStore, console: Console
         name=config.name,
         console=console,
         max_concurrent=config.cluster.max_concurrent,
-        search=config.search if any(map(config.search.trials, Phase)) else None,
+        search=config.search if config.search.is_asked_for else None,
     )
 
 
@@ -177,9 +176,11 @@ def store_of(config: SweepConfig) -> LocalStore:
 def _described(plan: Plan, store: LocalStore, config: SweepConfig) -> object:
     from search_spaces.encoders import encoder_size
     from sweep.description import describe
+    from sweep.outlook import clusters, look_at
 
     size = encoder_size(config.encoder.name, config.encoder.revision)
-    return describe(plan, store, size, config.search)
+    outlook, machines = look_at(plan, config.search, store), clusters(config.cluster, plan)
+    return describe(outlook, store, size, config.search, machines, config.cluster.max_concurrent)
 
 
 def _show_reasons(states: Mapping[Cell, tuple[State, str]], console: Console) -> None:

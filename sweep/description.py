@@ -12,27 +12,39 @@ from rich.text import Text
 from search_spaces.encoders import EncoderSize
 from search_spaces.grid import Cell
 from search_spaces.search_fields import SearchFields
+from sweep.capacity import Machine
 from sweep.cost import encoder_bytes
 from sweep.nodes import Plan
-from sweep.status import State, cell_states, run_states
+from sweep.outlook import Outlook
+from sweep.search_description import searches, wall_clock
+from sweep.status import State, cell_states
+from sweep.wording import duration
 from trainables.spec import Phase
 from trainables.store import Store
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_SEARCHED = ("search trials", "their work")
+"""Columns of a plan with searches: trials beyond the configured runs."""
 
 
-def describe(plan: Plan, store: Store, size: EncoderSize, search: SearchFields) -> Group:
-    """The plan as text and one table, for the terminal. `size` is that of the encoder."""
-    states = run_states(plan, store)
-    return Group(*_headline(plan, store), _phases(plan, states, size), *_searches(plan, search), *_remarks(plan))
+def describe(
+    outlook: Outlook,
+    store: Store,
+    size: EncoderSize,
+    search: SearchFields,
+    machines: Mapping[str, Machine],
+    max_concurrent: int = 0,
+) -> Group:
+    """The plan as text and tables, for the terminal.
 
-
-def duration(seconds: float) -> str:
-    """About so long, for example `3.0 min` or `1.5 days`."""
-    for unit, name in ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= unit:
-            return f"{seconds / unit:.1f} {name}"
-    return f"{seconds:.0f} s"
+    `size` is that of the encoder; `machines` are those to tell the wall clock of, by what they are in words.
+    """
+    return Group(
+        *_headline(outlook.plan, store),
+        _phases(outlook, size),
+        *searches(outlook, search),
+        *wall_clock(outlook, search, machines, max_concurrent),
+        *_remarks(outlook.plan),
+    )
 
 
 def size_of(num_bytes: float) -> str:
@@ -50,32 +62,27 @@ def _headline(plan: Plan, store: Store) -> Iterator[RenderableType]:
     yield Text(f"{len(states)} cells, {len(seeds)} seed{'s' * (len(seeds) > 1)}: {', '.join(counts) or 'none'}")
 
 
-def _phases(plan: Plan, states: Mapping[str, tuple[State, str]], size: EncoderSize) -> Table:
+def _phases(outlook: Outlook, size: EncoderSize) -> Table:
+    """The grid's own runs, and beside them the further runs of their searches."""
     table = Table("phase", box=None, padding=(0, 2, 0, 0))
-    for heading in ("runs", "done", "to do", "estimated work", "encoders on disk"):
+    for heading in ("runs", "done", "to do", "estimated work", *_SEARCHED * bool(outlook.trials), "encoders on disk"):
         table.add_column(heading, justify="right")
     groups: dict[str, tuple[Phase, ...]] = {phase.value: (phase,) for phase in Phase} | {"all": tuple(Phase)}
     for name, phases in groups.items():
-        nodes = [node for node in plan.nodes.values() if node.spec.phase in phases]
-        left = [node for node in nodes if states[node.run_id][0] is not State.DONE]
-        encoders = sum(node.spec.phase is Phase.INTERMEDIATE for node in nodes)
+        nodes = {run_id: node for run_id, node in outlook.plan.nodes.items() if node.spec.phase in phases}
+        left = [node for run_id, node in nodes.items() if outlook.runs_left(run_id)]
+        trials = {run_id: outlook.trials_left(run_id) for run_id in nodes}
+        work = sum(trials[run_id] * node.cost for run_id, node in nodes.items())
+        encoders = sum(
+            outlook.trials.get(run_id, 1) for run_id, n in nodes.items() if n.spec.phase is Phase.INTERMEDIATE
+        )
+        further = (f"{sum(trials.values())}", duration(work)) if outlook.trials else ()
         table.add_row(
             name, str(len(nodes)), str(len(nodes) - len(left)), str(len(left)),
-            duration(sum(node.cost for node in left)), size_of(encoders * encoder_bytes(size)) if encoders else "",
-            style="bold" if name == "all" else "",
+            duration(sum(node.cost for node in left)), *further,
+            size_of(encoders * encoder_bytes(size)) if encoders else "", style="bold" if name == "all" else "",
         )  # fmt: skip
     return table
-
-
-def _searches(plan: Plan, search: SearchFields) -> Iterator[RenderableType]:
-    for phase in Phase:
-        nodes = [node for node in plan.nodes.values() if node.spec.phase is phase]
-        if nodes and (trials := search.trials(phase)):
-            work = duration(trials * sum(node.cost for node in nodes))
-            yield Text(
-                f"search: {trials} trials ({search.sampler}) for each of {len(nodes)} {phase.value} runs; the table"
-                f" counts one of them each, all trials are about {work} of work"
-            )
 
 
 def _remarks(plan: Plan) -> Iterator[RenderableType]:

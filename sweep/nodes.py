@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from search_spaces.grid import Cell
 from trainables.spec import RunSpec
@@ -52,3 +52,17 @@ class Plan:
     cells: Mapping[Cell, str]
     without_data: Mapping[Cell, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def resolve(plan: Plan, winners: Mapping[str, RunSpec]) -> Plan:
+    """The plan with the winner of every node in its place, by the id of the node as planned, and children after it.
+
+    A node without a winner has its configured run. Nodes keep their order.
+    """
+    ids: dict[str, str] = {}
+    nodes: dict[str, Node] = {}
+    for node_id, node in plan.nodes.items():
+        spec = winners.get(node_id) or replace(node.spec, parent=ids.get(node.spec.parent, node.spec.parent))
+        ids[node_id] = spec.run_id
+        nodes[ids[node_id]] = replace(node, spec=spec)
+    return replace(plan, nodes=nodes, cells={cell: ids[node_id] for cell, node_id in plan.cells.items()})

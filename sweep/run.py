@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from analysis.searches import SEARCH_FILE
 from sweep.nodes import Node, Plan
-from sweep.plan_file import write_text
+from sweep.plan_file import save_plan, write_text
 from sweep.status import finished_runs
 from trainables.phases.options import Options
 from trainables.store import LocalStore
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from search_spaces.search_fields import SearchFields
     from sweep.scheduler import Scheduler
     from sweep.searches import SearchScheduler
+
+log = logging.getLogger(__name__)
 
 DEFAULT_EXECUTOR = "trainables.phases.run:run"
 WORKER_LOSSES = 2
@@ -99,7 +102,8 @@ def run_plan(
         search: what to search, and how; None: the settings of the plan are final.
 
     Raises:
-        ValueError: for a plan that cannot run on these machines; before anything starts.
+        ValueError: for a plan that cannot run on these machines, or a budget file that cannot be read; before anything
+            starts.
         StudyError: when the journal of an earlier search cannot be used.
         StoreError: when another sweep holds the store.
         RayError: when Ray cannot be reached.
@@ -155,17 +159,32 @@ class _Sweep:
 
     def search(self, search: SearchFields) -> bool:
         """Open the studies, which learn what the store already holds; whether nothing is left to do."""
+        from sweep.budget_file import trials_of
         from sweep.journal import Journal
         from sweep.searches import SearchScheduler
 
         journal = Journal(self._store.root / JOURNAL_FILE)
-        self._searches = SearchScheduler(self._plan, search, self._store, journal)
+        trials = trials_of(self._plan, search, self._store.root, keep=True)
+        self._searches = SearchScheduler(self._plan, search, self._store, journal, trials)
+        self._searches.on_close = self._keep_standing
+        self._keep_standing()
         return self._searches.is_complete
 
     def keep_searches(self) -> None:
         """Write what the searches have found beside the records, for the report."""
         if self._searches:
             write_text(self._store.root / SEARCH_FILE, json.dumps(self._searches.told(), indent=1))
+
+    def _keep_standing(self) -> None:
+        """Write the plan with the winners so far and the searches, so that `status` and the report see the truth also
+        when this driver is killed. A full disk ends no sweep.
+        """
+        assert self._searches
+        try:
+            save_plan(self._searches.resolved(), self._store.root)
+            self.keep_searches()
+        except OSError as error:
+            log.warning("cannot note the winners in %s: %s", self._store.root, error)
 
     def run(self, max_concurrent: int) -> None:
         """Check that the cluster can hold every run, and run the graph."""

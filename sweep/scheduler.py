@@ -10,7 +10,7 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sweep.capacity import Capacity, Machine, Seat
@@ -217,3 +217,18 @@ def ranks(nodes: Mapping[str, Node], done: Collection[str]) -> dict[str, float]:
         for parent in node.parents:
             longest[parent] = max(longest[parent], found[run_id])
     return found
+
+
+def search_ranks(nodes: Mapping[str, Node], trials: Mapping[str, int], parallel: int) -> dict[str, float]:
+    """Ranks of nodes of which some have so many trials, `parallel` of them at a time."""
+    return ranks(
+        {id_: replace(node, cost=node.cost * max(trials.get(id_, 1) / parallel, 1.0)) for id_, node in nodes.items()},
+        (),
+    )
+
+
+def trial_rank(rank: float, cost: float, number: int, parallel: int) -> float:
+    """Seconds from the start of a trial to the end of the graph; the later trials of a node have less before them, so
+    that nodes take turns.
+    """
+    return rank - number * cost / parallel

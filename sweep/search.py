@@ -28,6 +28,7 @@ _EXAMPLES = """\
 examples:
   python -m sweep.search --phase intermediate --tasks squad,qqp --trials 12 --data DIR --encoder bundled:6
   python -m sweep.search --phase target --tasks xnli --set search.ranges.target.epochs=fixed
+  python -m sweep.search --phase intermediate --tasks squad,qqp --hours 20 ...  spread by cost and expected gain
   python -m sweep.grid run --config results/search/best.yaml ...          with what was found
 """
 
@@ -42,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _search(arguments: Sequence[str], console: Console) -> int:
     from sweep.commands import compute, configured, store_of
+    from sweep.outlook import look_at
     from sweep.plan import build_plan
+    from sweep.search_description import searches
     from trainables.spec import Phase
 
     own, rest = _parser().parse_known_args(arguments)
@@ -50,6 +53,8 @@ def _search(arguments: Sequence[str], console: Console) -> int:
         raise UsageError(unknown("phase", own.phase, SEARCHED))
     if own.trials < 2:
         raise UsageError(f"--trials {own.trials}: allowed: 2 or more, the configured setting among them")
+    if own.hours is not None and not 0 < own.hours < float("inf"):
+        raise UsageError(f"--hours {own.hours:g}: allowed: a number above 0")
     given = parse(["run", *rest, *_as_grid(own)])
     config = configured(given, console)
     if not config.store:
@@ -59,6 +64,7 @@ def _search(arguments: Sequence[str], console: Console) -> int:
         reasons = sorted(set(plan.without_data.values()))
         raise ValueError(f"nothing to search: {'; '.join(reasons) or 'no task of this phase trains'}")
     store = store_of(config).prepare()
+    console.print(*searches(look_at(plan, config.search, store), config.search))
     summary = compute(config, plan, store, console)
     for node_id, reason in summary.failed.items():
         console.print(Text(f"{plan.nodes[node_id].name}: {reason}", style="red"))
@@ -109,7 +115,7 @@ def _as_grid(own: argparse.Namespace) -> list[str]:
     """The options of the grid in which these searches are."""
     from search_spaces.fields import target_names
 
-    grid = ["--search", f"{own.phase}={own.trials}"]
+    grid = ["--search", f"{own.phase}={own.trials}" if own.hours is None else f"gpu-hours={own.hours!r}"]
     if own.phase == "intermediate":
         return [*grid, "--intermediates", own.tasks, "--targets", ",".join(target_names()), "--mlm", own.mlm]
     return [*grid, "--intermediates", "none", "--targets", own.tasks, "--mlm", "off"]
@@ -130,7 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--phase", required=True, metavar="PHASE", help="intermediate or target")
     parser.add_argument("--tasks", required=True, metavar="LIST", help="for example squad,qqp")
-    parser.add_argument("--trials", type=int, default=12, metavar="N", help="of every task (default: 12)")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--trials", type=int, default=12, metavar="N", help="of every task (default: 12)")
+    budget.add_argument("--hours", type=float, metavar="H", help="GPU-hours of all tasks together, instead of --trials")
     parser.add_argument("--mlm", default="off", metavar="LIST", help="off, on, or off,on (intermediate phase)")
     return parser
 

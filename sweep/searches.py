@@ -8,14 +8,14 @@ budget is a study of one trial.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from search_spaces.search_fields import SearchFields
 from sweep.capacity import Capacity, Machine
 from sweep.journal import Journal
-from sweep.nodes import Node, Plan
-from sweep.scheduler import Live, RunState, Scheduler, ranks
+from sweep.nodes import Node, Plan, resolve
+from sweep.scheduler import Live, RunState, Scheduler, search_ranks, trial_rank
 from sweep.studies import Best, Study, Trial, TrialState
 from trainables.record import Record
 from trainables.spec import RunSpec
@@ -35,6 +35,7 @@ class Search:
         live: ids of runs handed out and not ended.
         reason: why the single trial failed.
         best: the winner, once the search is complete.
+        mattered: importances of the parameters, once they were asked for and the search is complete.
     """
 
     node: Node
@@ -43,6 +44,7 @@ class Search:
     live: set[str] = field(default_factory=set)
     reason: str = ""
     best: Best | None = None
+    mattered: Mapping[str, float] | None = None
     asked: bool = False
 
     def ask(self) -> RunSpec | None:
@@ -72,6 +74,14 @@ class Search:
         """Whether nothing is left to try."""
         return self.study.is_complete if self.study else bool(self.best or self.reason)
 
+    def importances(self) -> Mapping[str, float]:
+        """What mattered, for the report."""
+        if self.mattered is not None or not self.study:
+            return self.mattered or {}
+        found = self.study.importances()
+        self.mattered = found if self.is_complete else None
+        return found
+
     @property
     def trials(self) -> tuple[Trial, ...]:
         """What was tried, for the report."""
@@ -89,19 +99,24 @@ class SearchScheduler:
 
     `states` are those of the plan's nodes, by the id of the node as planned; a run has another id where its parent's
     winner is not the configured run. Runs that the store already holds are told at once, so that a driver that is
-    started again goes on where the last one was killed.
+    started again goes on where the last one was killed. `trials` has the number of every node that is searched.
+    `on_close` is called whenever a study has ended.
     """
 
-    def __init__(self, plan: Plan, search: SearchFields, store: Store, journal: Journal) -> None:
+    def __init__(
+        self, plan: Plan, search: SearchFields, store: Store, journal: Journal, trials: Mapping[str, int]
+    ) -> None:
         self.nodes: dict[str, Node] = {}
         self.blocked_by: dict[str, str] = {}
         self.searches: dict[str, Search] = {}
+        self.on_close: Callable[[], object] = lambda: None
         self._plan = plan
         self._search = search
+        self._trials = trials
         self._store = store
         self._journal = journal
         self._scheduler: Scheduler | None = None
-        self._ranks = ranks({node_id: self._whole(node) for node_id, node in plan.nodes.items()}, ())
+        self._ranks = search_ranks(plan.nodes, trials, search.parallel)
         self._of: dict[str, str] = {}
         self._children: defaultdict[str, list[str]] = defaultdict(list)
         for node_id, node in plan.nodes.items():
@@ -194,13 +209,14 @@ class SearchScheduler:
         """All studies with their trials, winner, gain over the configured setting and importances, for the report."""
         return [
             {
+                "node": search.node.run_id,
                 "name": search.node.name,
                 "phase": search.base.phase.value,
                 "tasks": list(search.base.tasks),
                 "mlm": search.base.mlm is not None,
                 "winner": search.best.run_id if search.best else "",
                 "gain": search.study.gain,
-                "importances": search.study.importances(),
+                "importances": search.importances(),
                 "trials": [asdict(trial) for trial in search.trials],
             }
             for search in self.searches.values()
@@ -209,18 +225,8 @@ class SearchScheduler:
 
     def resolved(self) -> Plan:
         """The plan with the winner of every node in its place, or its configured run where there is no winner yet."""
-        ids: dict[str, str] = {}
-        nodes: dict[str, Node] = {}
-        for node_id, node in self._plan.nodes.items():
-            found = self.searches.get(node_id)
-            spec = replace(node.spec, parent=ids.get(node.spec.parent, node.spec.parent))
-            if found and found.best:
-                spec = self._spec(found, found.best.run_id)
-            ids[node_id] = spec.run_id
-            nodes[spec.run_id] = replace(node, spec=spec)
-        return replace(
-            self._plan, nodes=nodes, cells={cell: ids[node_id] for cell, node_id in self._plan.cells.items()}
-        )
+        winners = {id_: self._spec(found, found.best.run_id) for id_, found in self.searches.items() if found.best}
+        return resolve(self._plan, winners)
 
     @property
     def _connected(self) -> Scheduler:
@@ -230,18 +236,10 @@ class SearchScheduler:
     def _spec(self, search: Search, run_id: str) -> RunSpec:
         return search.base if search.base.run_id == run_id else self._store.record(run_id).spec
 
-    def _whole(self, node: Node) -> Node:
-        """The node with the cost of its whole search."""
-        rounds = self._search.trials(node.spec.phase) / self._search.parallel
-        return replace(node, cost=node.cost * max(rounds, 1.0))
-
     def _rank(self, run_id: str) -> float:
-        """Seconds from the start of a trial to the end of the graph; the later trials of a study have less before them,
-        so that studies take turns.
-        """
         search = self.searches[self._of[run_id]]
         number = next((trial.number for trial in search.trials if trial.run_id == run_id), 0)
-        return self._ranks[self._of[run_id]] - number * search.node.cost / self._search.parallel
+        return trial_rank(self._ranks[self._of[run_id]], search.node.cost, number, self._search.parallel)
 
     def _share(self, node: Node) -> Node:
         """The node as it runs here: without a GPU anywhere, on cores alone."""
@@ -253,7 +251,7 @@ class SearchScheduler:
         """Begin the search of a node whose parent's winner is known."""
         node = self._plan.nodes[node_id]
         base = replace(node.spec, parent=parent)
-        trials, study = self._search.trials(base.phase), None
+        trials, study = self._trials.get(node_id, 0), None
         if trials and base.optimisation:
             space = self._search.space(base.optimisation, phase=base.phase, tasks=base.tasks, mlm=base.mlm is not None)
             if space:
@@ -266,6 +264,7 @@ class SearchScheduler:
                     startup=self._search.startup,
                     parallel=self._search.parallel,
                 )
+                study.try_again()
         self.searches[node_id] = Search(node=node, base=base, study=study)
         self._advance(node_id)
 
@@ -290,11 +289,13 @@ class SearchScheduler:
         search = self.searches[node_id]
         if search.study:
             search.best = search.study.best
-        if not search.best:
+        if search.best:
+            for child in self._children[node_id]:
+                self._open(child, search.best.run_id)
+        else:
             self._block(node_id)
-            return
-        for child in self._children[node_id]:
-            self._open(child, search.best.run_id)
+        if search.study:
+            self.on_close()
 
     def _block(self, node_id: str) -> None:
         pending = list(self._children[node_id])

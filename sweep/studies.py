@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optuna import Trial as OptunaTrial
     from optuna.trial import FrozenTrial
 
-_RUN_ID, _REASON = "run_id", "reason"
+_RUN_ID, _REASON, _AGAIN = "run_id", "reason", "again"
 _FEWEST_FOR_IMPORTANCES = 4
 _UPPER_HALF = 0.5
 """Importance is for reaching the better half: of a dozen trials, Optuna's upper tenth would be a single one."""
@@ -64,6 +64,9 @@ class Best:
 
 class Study:
     """The search for the best setting of one run, by the English dev figure of its own task (protocol.md 2.6).
+
+    A trial that was told cannot be untold in Optuna. What is tried again is a trial of its own there, beyond the number
+    asked for; `trials` shows it in the place of the one that failed.
 
     The journal is the truth: another Study on the same journal goes on where this one was, with the same trials. The
     sampler of trial n is seeded from the study's name and n, so trials depend on what was told before, not on when
@@ -135,13 +138,27 @@ class Study:
         if value is None or not math.isfinite(value):
             self.fail(run_id, f"no finite dev figure, got {value}")
             return
-        for trial in self._untold(run_id):
+        untold = self._untold(run_id)
+        if run_id == self.base.run_id and any(_AGAIN in trial.user_attrs for trial in untold):
+            self._try_the_others_again()
+        for trial in untold:
             self._study.tell(trial.number, float(value))
 
     def fail(self, run_id: str, reason: str) -> None:
         """Note that a run failed; told once, as `tell`."""
         for trial in self._untold(run_id):
             self._fail(trial.number, reason)
+
+    def try_again(self) -> None:
+        """If every trial so far has failed, try the configured run again: the cause may have gone, say a full disk.
+
+        When it now succeeds, the others are tried again too. Call it once for each start of a driver.
+        """
+        from optuna.trial import TrialState as State
+
+        found = self._frozen()
+        if found and all(trial.state is State.FAIL for trial in found):
+            self._study.enqueue_trial(self._configured, user_attrs={_AGAIN: self.base.run_id})
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -156,8 +173,7 @@ class Study:
     @property
     def is_complete(self) -> bool:
         """Whether all trials are drawn and told."""
-        found = self._frozen()
-        return len(found) >= self._budget and all(trial.state.is_finished() for trial in found)
+        return self._num_drawn >= self._budget and all(trial.state.is_finished() for trial in self._frozen())
 
     @property
     def best(self) -> Best | None:
@@ -178,8 +194,16 @@ class Study:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """All trials drawn so far, in order."""
-        return tuple(_trial(trial) for trial in self._frozen() if _RUN_ID in trial.user_attrs)
+        """All trials drawn so far, in order; one that was tried again as it ended the last time."""
+        drawn = [(trial, _AGAIN in trial.user_attrs) for trial in self._frozen() if _RUN_ID in trial.user_attrs]
+        last = {trial.user_attrs[_RUN_ID]: _trial(trial) for trial, again in drawn if again}
+        first = [_trial(trial) for trial, again in drawn if not again]
+        return tuple(
+            dataclasses.replace(last[trial.run_id], number=trial.number)
+            if trial.state is TrialState.FAILED and trial.run_id in last
+            else trial
+            for trial in first
+        )
 
     def importances(self) -> dict[str, float]:
         """Parameter -> share in reaching the better half of the trials, largest first (PED-ANOVA).
@@ -223,7 +247,7 @@ class Study:
 
         found = self._frozen()
         waiting = [trial.number for trial in found if trial.state is State.WAITING]
-        if not waiting and len(found) >= self._budget:
+        if not waiting and self._num_drawn >= self._budget:
             return False
         if not found:
             self._study.enqueue_trial(self._configured)
@@ -246,14 +270,25 @@ class Study:
 
     def _told_like_an_earlier(self, number: int, run_id: str) -> bool:
         """Tell a trial that repeats an earlier run what that one was told; whether there is such a run."""
-        earlier = next(trial for trial in self.trials if trial.run_id == run_id)
-        if earlier.number == number or earlier.state is TrialState.RUNNING:
+        earlier = next((trial for trial in self.trials if trial.run_id == run_id and trial.number < number), None)
+        again = _AGAIN in self._frozen()[number].user_attrs
+        if again or not earlier or earlier.state is TrialState.RUNNING:
             return False
         if earlier.state is TrialState.FAILED:
             self._fail(number, earlier.reason)
         else:
             self._study.tell(number, earlier.value)
         return True
+
+    def _try_the_others_again(self) -> None:
+        """Add a trial for every failed run that has none yet; written before the first success is told, so that a kill
+        in between loses nothing.
+        """
+        known = {trial.user_attrs[_AGAIN] for trial in self._frozen() if _AGAIN in trial.user_attrs}
+        failed = {trial.run_id: trial.params for trial in self.trials if trial.state is TrialState.FAILED}
+        for run_id, params in failed.items():
+            if run_id not in known:
+                self._study.enqueue_trial(dict(params), user_attrs={_AGAIN: run_id})
 
     def _untold(self, run_id: str) -> list[FrozenTrial]:
         """Trials of a run that wait for its value; raises ValueError when no trial has that run."""
@@ -267,6 +302,11 @@ class Study:
 
         self._journal.storage.set_trial_user_attr(self._id(number), _REASON, reason)
         self._study.tell(number, state=State.FAIL)
+
+    @property
+    def _num_drawn(self) -> int:
+        """Trials that count towards the number asked for."""
+        return sum(_AGAIN not in trial.user_attrs for trial in self._frozen())
 
     def _frozen(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)

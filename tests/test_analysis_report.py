@@ -9,7 +9,7 @@ import pytest
 
 from analysis.comparison import why_not_comparable
 from analysis.load import Run, load
-from analysis.report import main, write_report
+from analysis.report import chosen_runs, main, write_report
 from tests.analysis_fixtures import DATA, fill, language_scores, record, target_spec
 from trainables.record import DataUse
 from trainables.spec import EncoderRef
@@ -68,6 +68,30 @@ def test_a_plan_is_kept_and_used_again(tmp_path, capsys):
     assert "two runs" in (error := capsys.readouterr().err) or "more than one sweep" in error
     assert main([str(store.root), "--sweep", str(tmp_path / "out" / "sweep.json"), "--out", str(tmp_path / "two")]) == 0
     assert (tmp_path / "two" / "report.md").read_text() == first
+
+
+def test_after_a_search_that_was_killed_the_runs_are_those_of_its_plan(tmp_path, capsys):
+    """The store also holds a trial that lost, which would make a second sweep of it."""
+    store = fill(tmp_path / "store")
+    runs = load(store)
+    store.finish(record(target_spec("xnli", learning_rate=1e-4), language_scores("xnli", 99.0)))
+    (store.root / "search.json").write_text("[]")
+    assert main([str(store.root), "--out", str(tmp_path / "out")]) == 2
+    (store.root / "plan.json").write_text(json.dumps({"nodes": [{"spec": run.record.spec.to_dict()} for run in runs]}))
+    planned = sorted(run.record.run_id for run in runs)
+    assert chosen_runs(store.root, None) == (planned, None)
+    assert main([str(store.root)]) == 0
+    assert "99.0" not in (store.root / "report" / "report.md").read_text()
+    # the report of an earlier, other plan is old; that of this plan knows the states of its cells
+    own = store.root / "report" / "sweep.json"
+    own.write_text(json.dumps({"run_ids": planned[1:], "cells": []}))
+    assert chosen_runs(store.root, None) == (planned, None)
+    own.write_text(json.dumps({"run_ids": planned, "cells": [["none", False, "xnli", 42, "failed", "why"]]}))
+    assert chosen_runs(store.root, None) == (planned, {("none", False, "xnli", 42): ("failed", "why")})
+    (store.root / "plan.json").write_text("[]")
+    capsys.readouterr()
+    assert main([str(store.root)]) == 2
+    assert "plan.json is not the plan of a sweep" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_where_chooses_a_sweep(tmp_path):

@@ -7,8 +7,11 @@ import yaml
 
 from search_spaces.config_file import load_yaml
 from search_spaces.presets import paper
+from search_spaces.search_fields import SearchFields
 from sweep import search
 from sweep.arguments import UsageError, configure, parse
+from sweep.budget_file import trials_of
+from sweep.run import Summary
 from sweep.search import best_settings
 
 
@@ -18,18 +21,32 @@ def test_trials_by_phase_become_settings():
     assert configure(parse(["plan", "--preset", "demo"])).search.intermediate == 0
 
 
+@pytest.mark.parametrize("given", ["20h", "gpu-hours=20", "20.0h"])
+def test_a_total_of_hours_becomes_a_setting(given):
+    config = configure(parse(["plan", "--preset", "demo", "--search", given]))
+    assert config.search == SearchFields(gpu_hours=20)
+    both = configure(parse(["plan", "--preset", "demo", "--search", f"{given},intermediate=12,target=6"]))
+    assert both.search == SearchFields(gpu_hours=20, intermediate=12, target=6)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ("intermediat=3", "did you mean 'intermediate'"),
-        ("target", "--search target"),
+        ("target", "--search target: allowed: a number after it, for example target=12"),
+        ("gpu-hour=3", "did you mean 'gpu-hours'"),
+        ("-3h", r"search.gpu_hours: given '-3'; allowed: a number of at least 0"),
+        ("gpu-hours=many", r"search.gpu_hours: given 'many'; allowed: a number of at least 0"),
+        ("1.5.2h", r"search.gpu_hours: given '1.5.2'"),
+        ("20", "unknown budget '20'; known: intermediate, target, gpu-hours; hours alone as 20h"),
+        ("20h,gpu-hours=3", "gpu-hours is given twice"),
         ("target=many", "many"),
-        ("retrieval=3", "known: intermediate, target"),
+        ("retrieval=3", "known: intermediate, target, gpu-hours"),
     ],
 )
 def test_what_is_no_search_is_named(given, message):
     with pytest.raises((UsageError, ValueError), match=message):
-        configure(parse(["plan", "--preset", "demo", "--search", given]))
+        configure(parse(["plan", "--preset", "demo", f"--search={given}"]))
 
 
 @pytest.mark.parametrize(
@@ -38,12 +55,32 @@ def test_what_is_no_search_is_named(given, message):
         (["--phase", "intermediat", "--tasks", "squad"], "did you mean 'intermediate'"),
         (["--phase", "target", "--tasks", "xnlj", "--data", "demo"], "did you mean 'xnli'"),
         (["--phase", "target", "--tasks", "tatoeba", "--data", "demo", "--encoder", "bundled:1"], "nothing to search"),
+        (["--phase", "target", "--tasks", "xnli", "--hours", "-3"], "--hours -3: allowed: a number above 0"),
+        (["--phase", "target", "--tasks", "xnli", "--hours", "nan"], "--hours nan: allowed: a number above 0"),
         (["--phase", "target", "--tasks", "xnli", "--encodr", "bundled"], "did you mean '--encoder'"),
     ],
 )
 def test_bad_input_ends_with_a_message_and_status_2(capsys, tmp_path, arguments, message):
     assert search.main([*arguments, "--store", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_hours_of_a_search_without_a_grid_are_spread_over_its_tasks(tmp_path, capsys, monkeypatch):
+    asked = {}
+
+    def computed(config, plan, store, console):
+        trials = trials_of(plan, config.search, store.root, keep=True)
+        asked.update({plan.nodes[node_id].spec.tasks[0]: str(number) for node_id, number in trials.items()})
+        return Summary(done=(), stopped="interrupted")
+
+    monkeypatch.setattr("sweep.commands.compute", computed)
+    arguments = ["--phase", "intermediate", "--tasks", "squad,qqp", "--hours", "0.05", "--data", "demo"]
+    assert search.main([*arguments, "--encoder", "bundled:1", "--store", str(tmp_path)]) == 130
+    out = capsys.readouterr().out
+    assert "search: 0.05 core-hours beyond the configured runs (tpe), by cost and expected gain" in out
+    rows = [line.split() for line in out.splitlines() if line.startswith(("squad", "qqp"))]
+    assert {task: trials for task, _, trials, _ in rows} == asked
+    assert all(int(trials) > 2 for trials in asked.values())
 
 
 def study(name, phase, mlm, winner, params):

@@ -5,19 +5,24 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
+from dataclasses import replace
 
 import optuna
 import pytest
 from rich.console import Console
 
+from analysis.report import chosen_runs, planned_runs
 from analysis.searches import SEARCH_FILE, read_searches, searches_section
 from search_spaces.search_fields import SearchFields
+from sweep.budget_file import trials_of
 from sweep.capacity import Machine
 from sweep.journal import Journal
-from sweep.run import JOURNAL_FILE, run_plan
+from sweep.plan_file import load_plan, save_plan
+from sweep.run import JOURNAL_FILE, _Sweep, run_plan
 from sweep.samplers import make_sampler, seed
 from sweep.scheduler import RunState
 from sweep.searches import SearchScheduler
+from sweep.status import State, run_states
 from sweep.studies import TrialState
 from tests import graphs
 from tests.executors import quadratic_record
@@ -39,7 +44,8 @@ def store(tmp_path):
 
 
 def scheduler(plan, search, store):
-    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE))
+    trials = trials_of(plan, search, store.root, keep=True)
+    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE), trials)
 
 
 def drive(found, store, most=10_000, order=lambda live: live[0]):
@@ -215,3 +221,96 @@ def test_studies_run_side_by_side_on_ray_and_a_second_start_computes_nothing(sto
     again = sweep()
     assert (again.exit_code, again.computed) == (0, ())
     assert again.resolved == summary.resolved
+
+
+# hours
+
+
+def test_every_node_gets_the_trials_that_its_hours_pay_for_and_a_restart_the_same(store):
+    """8 core-hours, spread by hand: `a` costs 1 hour a trial, its children 2."""
+    parent = graphs.node("a", cost=3600)
+    plan = graphs.plan([parent, *(graphs.node(task, parent=parent, cost=7200) for task in ("x", "y"))])
+    search = fields(intermediate=4, gpu_hours=8)
+    drive(scheduler(plan, search, store), store, most=3)
+    measured = graphs.plan([replace(node, cost=3600 * 100) for node in plan.nodes.values()])
+    found = scheduler(measured, search, store)
+    drive(found, store)
+    assert found.is_complete
+    numbers = {node.name: len(found.searches[node_id].trials) for node_id, node in plan.nodes.items()}
+    # two cells below `a`, of which 0.2 count: 0.4 * 0.564, 0.4 * 0.282, ... an hour; x and y 0.564 / 2, 0.282 / 2, ...
+    # in order: x2 y2 (4 h), a2 (5 h), x3 (7 h); y3 no longer fits, a3 does (8 h)
+    assert numbers == {"a": 3, "a -> x #42": 3, "a -> y #42": 2}
+
+
+def test_a_study_with_more_trials_than_a_smaller_total_gives_is_complete(store):
+    plan = graphs.plan([graphs.node("a", cost=3600)])
+    first = scheduler(plan, fields(gpu_hours=5), store)
+    drive(first, store)
+    second = scheduler(plan, fields(gpu_hours=2), store)
+    assert second.is_complete
+    [search] = second.searches.values()
+    assert len(search.trials) == 6
+    assert second.resolved() == first.resolved()
+
+
+# what a killed driver leaves
+
+
+def sweep_of(plan, store):
+    return _Sweep(plan, store, Options(data="demo", encoder="bundled"), store.root, Console(), "none", set())
+
+
+def test_after_a_kill_the_plan_on_disk_holds_the_winners_so_far(store):
+    """No driver ends here: what is on disk is what a SIGKILL would leave."""
+    plan = graphs.fan(["a"], ["x"])
+    save_plan(plan, store.root)
+    sweep = sweep_of(plan, store)
+    sweep.search(fields(intermediate=4, target=3))
+    ended = drive(sweep._searches, store, most=5)
+    kept = load_plan(store.root)
+    [parent, child] = kept.nodes.values()
+    values = {run_id: store.record(run_id).dev_curve[0].selection for run_id in ended[:4]}
+    winner = max(values, key=values.get)
+    assert winner not in plan.nodes  # the configured run does not win here
+    assert parent.run_id == winner == child.spec.parent
+    assert run_states(kept, store)[winner] == (State.DONE, "")
+    assert planned_runs(store.root) == sorted(kept.nodes)
+    assert chosen_runs(store.root, None) == (sorted(kept.nodes), None)
+    [search] = [study for study in read_searches(store.root) if study["winner"]]
+    assert search["winner"] == winner
+    again = sweep_of(plan, store)
+    save_plan(plan, store.root)
+    again.search(fields(intermediate=4, target=3))
+    assert load_plan(store.root).nodes.keys() == kept.nodes.keys()
+
+
+def test_a_full_disk_when_a_winner_is_noted_ends_nothing(store, monkeypatch, caplog):
+    def full(plan, folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sweep.run.save_plan", full)
+    plan = graphs.fan(["a"], ["x"])
+    sweep = sweep_of(plan, store)
+    sweep.search(fields(intermediate=2, target=2))
+    drive(sweep._searches, store)
+    assert sweep._searches.is_complete
+    assert "cannot note the winners" in caplog.text
+
+
+# a cause that has gone
+
+
+def test_a_search_that_failed_wholly_is_tried_again_at_the_next_start(store):
+    plan = graphs.fan(["a"], ["x"])
+    search = fields(intermediate=3)
+    first = scheduler(plan, search, store)
+    first.connect(TWO_CORES)
+    while run_id := first.start(0.0):
+        store.fail(run_id, "a", "OSError: no space left on device")
+        first.fail(run_id)
+    assert {first.state(node_id) for node_id in plan.nodes} == {RunState.FAILED, RunState.BLOCKED}
+    second = scheduler(plan, search, store)
+    assert not second.is_complete
+    assert len(drive(second, store)) == 3 + 1
+    assert {second.state(node_id) for node_id in plan.nodes} == {RunState.DONE}
+    assert scheduler(plan, search, store).is_complete

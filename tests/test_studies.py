@@ -231,6 +231,90 @@ def test_a_repetition_of_a_failed_run_fails_alike(open_study):
     assert all(trial.reason == f"no {trial.params['epochs']:.0f}" for trial in study.trials)
 
 
+# a cause that has gone
+
+
+def failed_study(open_study, **settings):
+    study = open_study(**settings)
+    while (spec := study.ask()) is not None:
+        study.fail(spec.run_id, "no space left on device")
+    return study
+
+
+def test_a_study_that_failed_wholly_is_tried_again_from_the_configured_run(open_study):
+    failed = failed_study(open_study, trials=3)
+    assert failed.is_complete
+    study = open_study(trials=3)
+    assert study.is_complete
+    study.try_again()
+    assert not study.is_complete
+    assert study.ask() == BASE
+    assert study.ask() is None  # the others wait for it
+    study.tell(BASE.run_id, 70.0)
+    others = run_to_the_end(study)
+    assert [spec.run_id for spec in others] == [trial.run_id for trial in failed.trials[1:]]
+    assert study.is_complete
+    assert [(trial.number, trial.run_id, trial.state) for trial in study.trials] == [
+        (trial.number, trial.run_id, TrialState.DONE) for trial in failed.trials
+    ]
+    assert study.gain == max(map(dev_figure, others)) - 70
+
+
+def test_while_the_cause_is_there_one_run_a_start_is_tried(open_study):
+    failed = failed_study(open_study, trials=3)
+    for start in range(3):
+        study = open_study(trials=3)
+        study.try_again()
+        assert study.ask() == BASE
+        study.fail(BASE.run_id, f"still none at start {start}")
+        assert study.ask() is None
+        assert study.is_complete
+        assert study.best is None
+        assert [trial.reason for trial in study.trials] == [
+            f"still none at start {start}",
+            *2 * ["no space left on device"],
+        ]
+    assert [trial.run_id for trial in study.trials] == [trial.run_id for trial in failed.trials]
+
+
+def test_a_study_with_a_value_tries_nothing_again(open_study):
+    study = open_study(trials=2)
+    study.tell(study.ask().run_id, 70.0)
+    study.fail(study.ask().run_id, "diverged")
+    again = open_study(trials=2)
+    again.try_again()
+    assert again.is_complete
+    assert again.ask() is None
+
+
+def test_a_driver_killed_while_it_tries_again_tries_each_once(open_study):
+    failed_study(open_study, trials=3)
+    first = open_study(trials=3)
+    first.try_again()
+    first.ask()
+    second = open_study(trials=3)
+    second.try_again()
+    assert second.ask() == BASE
+    second._try_the_others_again()  # killed before the value is told
+    third = open_study(trials=3)
+    third.try_again()
+    done = run_to_the_end(third)
+    assert sorted(spec.run_id for spec in done) == sorted(trial.run_id for trial in third.trials)
+    assert len(done) == 3
+    assert third.is_complete
+
+
+def test_more_trials_of_a_study_that_was_tried_again_are_counted_without_the_repetitions(open_study):
+    failed_study(open_study, trials=2)
+    study = open_study(trials=2)
+    study.try_again()
+    run_to_the_end(study)
+    more = run_to_the_end(open_study(trials=4))
+    assert len(more) == 2
+    assert [trial.number for trial in open_study(trials=4).trials][:2] == [0, 1]
+    assert len(open_study(trials=4).trials) == 4
+
+
 # a killed driver
 
 
