@@ -71,9 +71,10 @@ def _searches(plan: Plan, search: SearchFields) -> Iterator[RenderableType]:
     for phase in Phase:
         nodes = [node for node in plan.nodes.values() if node.spec.phase is phase]
         if nodes and (trials := search.trials(phase)):
+            how = search.sampler if search.pruning == "off" else f"{search.sampler}, pruning by {search.pruning}"
             work = duration(trials * sum(node.cost for node in nodes))
             yield Text(
-                f"search: {trials} trials ({search.sampler}) for each of {len(nodes)} {phase.value} runs; the table"
+                f"search: {trials} trials ({how}) for each of {len(nodes)} {phase.value} runs; the table"
                 f" counts one of them each, all trials are about {work} of work"
             )
 
