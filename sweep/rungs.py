@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 RUNGS = 8
 """Parts of a training run; the last of them is its end, where there is nothing to prune."""
+FIRST_RUNG = 2
+"""Where `median` begins to compare: at an eighth, the warm-up of the learning rate is hardly over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,15 +100,17 @@ def figures(curve: Sequence[DevPoint], planned_steps: int, *, ended: bool = Fals
 def make_pruner(name: str, *, startup: int, trials: int) -> BasePruner | None:
     """Optuna's pruner by short name; None when it is `off`.
 
-    `median` waits for `startup` finished trials, or for half of the budget where that is fewer.
+    `median` waits for `startup` finished trials, or for half of the budget where that is fewer. The resource of
+    `hyperband` are the rungs.
     """
     import optuna
 
     if name not in PRUNERS:
         raise ValueError(unknown("pruning", name, PRUNERS))
+    enough = max(1, min(startup, trials // 2))
     made: dict[str, BasePruner | None] = {
         "off": None,
-        "median": optuna.pruners.MedianPruner(n_startup_trials=max(1, min(startup, trials // 2))),
+        "median": optuna.pruners.MedianPruner(n_startup_trials=enough, n_warmup_steps=FIRST_RUNG),
         "hyperband": optuna.pruners.HyperbandPruner(min_resource=1, max_resource=RUNGS),
     }
     return made[name]

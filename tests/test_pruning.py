@@ -139,8 +139,8 @@ def alone(name, sampler, pruner, trials):
 @pytest.mark.parametrize(
     ("sampler", "pruning", "pruner"),
     [
-        ("tpe", "median", optuna.pruners.MedianPruner(n_startup_trials=2)),
-        ("random", "median", optuna.pruners.MedianPruner(n_startup_trials=2)),
+        ("tpe", "median", optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=2)),
+        ("random", "median", optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=2)),
         ("random", "hyperband", optuna.pruners.HyperbandPruner(min_resource=1, max_resource=8)),
     ],
 )
@@ -203,9 +203,19 @@ def test_trial_0_is_never_pruned(open_study):
     study.report(other.run_id, dict.fromkeys(range(1, RUNGS), 80.0))
     study.tell(other.run_id, 80.0)
     assert configured == BASE
-    assert study.report(configured.run_id, {1: 1.0}) is None
+    assert study.report(configured.run_id, {2: 1.0}) is None
     third = study.ask()
-    assert study.report(third.run_id, {1: 1.0}) is not None
+    assert study.report(third.run_id, {2: 1.0}) is not None
+
+
+def test_the_median_ends_nothing_before_a_quarter_of_training(open_study):
+    study = open_study(trials=3, startup=1)
+    run_id = study.ask().run_id
+    study.report(run_id, dict.fromkeys(range(1, RUNGS), 80.0))
+    study.tell(run_id, 80.0)
+    run_id = study.ask().run_id
+    assert study.report(run_id, {1: 1.0}) is None
+    assert study.report(run_id, {1: 1.0, 2: 1.0}).rung == 2
 
 
 def test_pruned_trials_count_for_the_budget_and_for_nothing_else(open_study):
@@ -214,7 +224,7 @@ def test_pruned_trials_count_for_the_budget_and_for_nothing_else(open_study):
     study.report(first.run_id, dict.fromkeys(range(1, RUNGS), 50.0))
     study.tell(first.run_id, 50.0)
     while (spec := study.ask()) is not None:
-        verdict = study.report(spec.run_id, {1: 49.0})
+        verdict = study.report(spec.run_id, {1: 49.0, 2: 49.0})
         study.prune(spec.run_id, str(verdict))
         study.prune(spec.run_id, "again")
         study.tell(spec.run_id, 99.0)
@@ -223,7 +233,7 @@ def test_pruned_trials_count_for_the_budget_and_for_nothing_else(open_study):
     assert (study.best.run_id, study.best.value, study.gain) == (first.run_id, 50.0, 0.0)
     assert study.importances() == {}
     assert {(trial.value, trial.reason) for trial in study.trials[1:]} == {
-        (None, "pruned at 1/8 of training: 49.0, median 50.0")
+        (None, "pruned at 1/4 of training: 49.0, median 50.0")
     }
     assert len(study.told) == 6
 

@@ -56,9 +56,7 @@ class Store(ABC):
 
     @abstractmethod
     def finish(self, record: Record) -> None:
-        """Make a run finished. Call after its artefacts are published; clears its failure, the note of its
-        pruning and its working folder.
-        """
+        """Make a run finished. Call after its artefacts are published; clears its notes and working folder."""
 
     @abstractmethod
     def publish(self, run_id: str, name: str, made: Path) -> None:
@@ -82,7 +80,7 @@ class Store(ABC):
 
     @abstractmethod
     def prune(self, pruned: Pruned) -> None:
-        """Note that a search has ended a run early."""
+        """Note that a search has ended a run early; clears its failure."""
 
     @abstractmethod
     def pruned(self, run_id: str) -> Pruned | None:
@@ -225,8 +223,10 @@ class LocalStore(Store):
             return "an attempt failed; its note cannot be read"
 
     def prune(self, pruned: Pruned) -> None:
-        self._folder(pruned.run_id).mkdir(parents=True, exist_ok=True)
-        _replace(self._folder(pruned.run_id) / "pruned.json", pruned.to_json().encode())
+        folder = self._folder(pruned.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / "pruned.json", pruned.to_json().encode())
+        (folder / "failure.json").unlink(missing_ok=True)
 
     def pruned(self, run_id: str) -> Pruned | None:
         path = self._folder(run_id) / "pruned.json"
