@@ -46,12 +46,12 @@ def searches_section(studies: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _summary(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| run | trials | failed | winner | setting | dev | gain | what mattered |"
-    yield "| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |"
+    yield "| run | trials | pruned | failed | winner | setting | dev | gain | what mattered |"
+    yield "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | --- |"
     for study in studies:
         trials = study["trials"]
         winner = next((trial for trial in trials if trial["run_id"] == study["winner"]), None)
-        failed = sum(trial["state"] == "failed" for trial in trials)
+        pruned, failed = (sum(trial["state"] == state for trial in trials) for state in ("pruned", "failed"))
         mattered = ", ".join(f"{name} {share:.0%}" for name, share in study["importances"].items())
         found = (
             ["–", "–", "–"]
@@ -59,7 +59,7 @@ def _summary(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             else [f"{winner['number']}", _setting(winner["params"]), f"{winner['value']:.1f}"]
         )
         gain = "–" if study["gain"] is None else f"{study['gain']:+.1f}"
-        cells = [study["name"], f"{len(trials)}", f"{failed}", *found, gain, mattered or "–"]
+        cells = [study["name"], f"{len(trials)}", f"{pruned}", f"{failed}", *found, gain, mattered or "–"]
         yield f"| {' | '.join(cells)} |"
 
 

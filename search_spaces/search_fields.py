@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from search_spaces.fields import (
     BatchSizes,
@@ -39,6 +39,8 @@ SAMPLERS: Mapping[str, str] = MappingProxyType({
     "bruteforce": "BruteForceSampler",
 })  # fmt: skip
 """Short name -> class in `optuna.samplers`; those that need nothing but the space and a seed."""
+PRUNERS = ("off", "median", "hyperband")
+"""How trials that fall behind are ended early."""
 
 
 def _sampler(given: str) -> str:
@@ -48,6 +50,14 @@ def _sampler(given: str) -> str:
     if found is None:
         raise ValueError(unknown("sampler", given, SAMPLERS))
     return found
+
+
+def _pruning(given: object) -> object:
+    """The name of a pruner; YAML reads `off` as false."""
+    name = {False: "off", True: "on"}[given] if isinstance(given, bool) else given
+    if isinstance(name, str) and name not in PRUNERS:
+        raise ValueError(unknown("pruning", name, PRUNERS))
+    return name
 
 
 class TargetRanges(Section):
@@ -100,6 +110,7 @@ class SearchFields(Section):
         sampler: of Optuna, by short or class name.
         startup: trials drawn at random before the sampler models what it has seen.
         parallel: most trials of one run at the same time.
+        pruning: end trials early that fall behind others at the same fraction of training: off, median, hyperband.
         ranges: what varies.
     """
 
@@ -109,6 +120,7 @@ class SearchFields(Section):
     sampler: Annotated[str, AfterValidator(_sampler)] = "tpe"
     startup: Count = 5
     parallel: Count = 4
+    pruning: Annotated[str, BeforeValidator(_pruning)] = "off"
     ranges: RangesFields = RangesFields()
 
     @property

@@ -94,7 +94,9 @@ class ProgressCallback(tune.Callback):
         run_id, now = trial.config["run_id"], time.monotonic()
         if self._scheduler.run_state(run_id) is RunState.DONE:
             self._board.end(self._node(trial), now)
-            if not self._console.is_terminal:
+            if pruned := self._store.pruned(run_id):
+                self._say(f"[dim]pruned[/] {name(trial)}: {pruned.reason.removeprefix('pruned ')}")
+            elif not self._console.is_terminal:
                 self._say(f"[green]done[/]   {name(trial)}{self._standing(now)}")
         else:
             if isinstance(trial.get_pickled_error(), RayActorError):

@@ -215,6 +215,7 @@ class _Sweep:
         from sweep.board import Board
         from sweep.placement import cluster_slots, resources
         from sweep.progress import ProgressCallback
+        from sweep.pruning import PruningScheduler
         from sweep.searcher import GraphSearcher, run_config
         from sweep.tensorboard import TensorBoard
         from trainables.trainable import RunTrainable
@@ -228,6 +229,7 @@ class _Sweep:
         tuner = tune.Tuner(
             tune.with_resources(RunTrainable, resources),
             tune_config=tune.TuneConfig(
+                scheduler=PruningScheduler(self._searches) if self._searches and self._searches.prunes else None,
                 search_alg=GraphSearcher(scheduler, self._store, config, cluster_slots),
                 num_samples=-1,
                 max_concurrent_trials=PENDING_TRIALS,

@@ -29,6 +29,7 @@ examples:
   python -m sweep.search --phase intermediate --tasks squad,qqp --trials 12 --data DIR --encoder bundled:6
   python -m sweep.search --phase target --tasks xnli --set search.ranges.target.epochs=fixed
   python -m sweep.search --phase intermediate --tasks squad,qqp --hours 20 ...  spread by cost and expected gain
+  python -m sweep.search --phase target --tasks xnli --trials 20 --set search.pruning=median
   python -m sweep.grid run --config results/search/best.yaml ...          with what was found
 """
 

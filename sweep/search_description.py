@@ -26,7 +26,7 @@ def searches(outlook: Outlook, search: SearchFields) -> Iterator[RenderableType]
     for phase in Phase:
         num_runs = sum(outlook.plan.nodes[run_id].spec.phase is phase for run_id in outlook.trials)
         if num_runs:
-            yield Text(f"search: {search.trials(phase)} trials ({search.sampler}) for each of {num_runs} {phase} runs")
+            yield Text(f"search: {search.trials(phase)} trials ({_how(search)}) for each of {num_runs} {phase} runs")
 
 
 def wall_clock(
@@ -63,10 +63,14 @@ def _spread(outlook: Outlook, search: SearchFields) -> Iterator[RenderableType]:
         words = f"{most}" if least == most else f"{least} to {most}"
         table.add_row(task, f"{len(numbers)}", words, f"{hours[task]:.3g}")
     yield Text(
-        f"search: {search.gpu_hours:g} {unit(plan)} beyond the configured runs ({search.sampler}), by cost and expected"
+        f"search: {search.gpu_hours:g} {unit(plan)} beyond the configured runs ({_how(search)}), by cost and expected"
         f" gain; {sum(hours.values()):.3g} are given out"
     )
     yield table
+
+
+def _how(search: SearchFields) -> str:
+    return search.sampler if search.pruning == "off" else f"{search.sampler}, pruning by {search.pruning}"
 
 
 def _task(node: Node) -> str:

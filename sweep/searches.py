@@ -15,9 +15,11 @@ from search_spaces.search_fields import SearchFields
 from sweep.capacity import Capacity, Machine
 from sweep.journal import Journal
 from sweep.nodes import Node, Plan, resolve
+from sweep.rungs import figures
 from sweep.scheduler import Live, RunState, Scheduler, search_ranks, trial_rank
 from sweep.studies import Best, Study, Trial, TrialState
-from trainables.record import Record
+from trainables.pruned import Pruned
+from trainables.record import DevPoint, Record
 from trainables.spec import RunSpec
 from trainables.store import Store
 
@@ -58,6 +60,7 @@ class Search:
         """A run is finished."""
         value = dev_figure(record)
         if self.study:
+            self.study.report(run_id, figures(record.dev_curve, record.planned_steps, ended=True))
             self.study.tell(run_id, value)
         else:
             self.best = Best(run_id=run_id, value=value or 0.0)
@@ -68,6 +71,16 @@ class Search:
             self.study.fail(run_id, reason)
         else:
             self.reason = reason
+
+    def report(self, node: Node, curve: Sequence[DevPoint], planned_steps: int) -> Pruned | None:
+        """A live run was evaluated on dev, last of all now; the note of its pruning, if it ends here."""
+        verdict = self.study.report(node.run_id, figures(curve, planned_steps)) if self.study else None
+        return verdict.note(node, curve, planned_steps) if verdict else None
+
+    def prune(self, run_id: str, reason: str) -> None:
+        """A run was ended early."""
+        assert self.study
+        self.study.prune(run_id, reason)
 
     @property
     def is_complete(self) -> bool:
@@ -91,7 +104,9 @@ class Search:
     def why_failed(self) -> str:
         """Reasons of its failed trials."""
         failed = [trial for trial in self.trials if trial.state is TrialState.FAILED]
-        return f"all {len(failed)} trials failed; the first: {failed[0].reason}" if failed else self.reason
+        pruned = len(self.trials) - len(failed)
+        others = f" that were not pruned ({pruned} were)" if pruned else ""
+        return f"all {len(failed)} trials{others} failed; the first: {failed[0].reason}" if failed else self.reason
 
 
 class SearchScheduler:
@@ -118,6 +133,8 @@ class SearchScheduler:
         self._scheduler: Scheduler | None = None
         self._ranks = search_ranks(plan.nodes, trials, search.parallel)
         self._of: dict[str, str] = {}
+        self._curves: defaultdict[str, dict[int, DevPoint]] = defaultdict(dict)
+        self._pruned: dict[str, str] = {}
         self._children: defaultdict[str, list[str]] = defaultdict(list)
         for node_id, node in plan.nodes.items():
             for parent in node.parents:
@@ -155,6 +172,11 @@ class SearchScheduler:
         return self._connected.exhausted
 
     @property
+    def prunes(self) -> bool:
+        """Whether trials that fall behind are ended early."""
+        return self._search.pruning != "off"
+
+    @property
     def is_complete(self) -> bool:
         """Whether every node has its winner, has failed or is blocked."""
         return all(
@@ -174,8 +196,32 @@ class SearchScheduler:
         self._end(run_id).tell(run_id, self._store.record(run_id))
         self._advance(self._of[run_id])
 
+    def report(self, run_id: str, point: DevPoint, planned_steps: int) -> bool:
+        """A live run was evaluated on dev; whether it is to end here, of which the store then has a note.
+
+        Nothing ends at its last evaluation. A run that started again after the loss of its worker reports its earlier
+        evaluations again.
+        """
+        curve = self._curves[run_id]
+        curve[point.step] = point
+        if point.step >= planned_steps:
+            return False
+        search, node = self.searches[self._of[run_id]], self.nodes[run_id]
+        pruned = search.report(node, [curve[step] for step in sorted(curve)], planned_steps)
+        if not pruned:
+            return False
+        self._store.prune(pruned)
+        self._pruned[run_id] = pruned.reason
+        return True
+
     def fail(self, run_id: str) -> None:
-        """A live run ended without a record: a failed trial, and the end of a study that has no other."""
+        """A live run ended without a record: pruned, or a failed trial, and the end of a study that has no other."""
+        if reason := self._pruned.pop(run_id, ""):
+            self._connected.finish(run_id)
+            self._store.discard(run_id)
+            self._end(run_id).prune(run_id, reason)
+            self._advance(self._of[run_id])
+            return
         self._connected.fail(run_id)
         self._end(run_id).fail(run_id, self._store.failure(run_id) or LOST)
         self._advance(self._of[run_id])
@@ -263,6 +309,7 @@ class SearchScheduler:
                     sampler=self._search.sampler,
                     startup=self._search.startup,
                     parallel=self._search.parallel,
+                    pruning=self._search.pruning,
                 )
                 study.try_again()
         self.searches[node_id] = Search(node=node, base=base, study=study)
@@ -276,6 +323,10 @@ class SearchScheduler:
             if self._store.is_finished(run_id):
                 search.tell(run_id, self._store.record(run_id))
                 continue
+            if reason := self._pruned_before(search, run_id):
+                self._store.discard(run_id)
+                search.prune(run_id, reason)
+                continue
             number = next((f", trial {trial.number}" for trial in search.trials if trial.run_id == run_id), "")
             node = replace(search.node, spec=spec, name=search.node.name + number)
             self.nodes[run_id] = node
@@ -284,6 +335,11 @@ class SearchScheduler:
                 self._scheduler.add(self._share(node), self._rank(run_id))
         if search.is_complete:
             self._close(node_id)
+
+    def _pruned_before(self, search: Search, run_id: str) -> str:
+        """Why this very study has pruned a run, when the driver was killed before it was told; or empty."""
+        noted = self._store.pruned(run_id) if search.study and self.prunes else None
+        return noted.reason if noted and search.study and noted.study == search.study.name else ""
 
     def _close(self, node_id: str) -> None:
         search = self.searches[node_id]

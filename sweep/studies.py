@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.ranges import Range, assign, assigned
 from sweep.journal import Journal, StudyError
+from sweep.rungs import Verdict, make_pruner, verdict
 from sweep.samplers import check_sampler, distribution, make_sampler, quiet, seed, suggest
 from trainables.nearest import unknown
 from trainables.spec import RunSpec
@@ -40,11 +41,13 @@ class TrialState(StrEnum):
     """Told a value."""
     FAILED = "failed"
     """Told a reason; samplers pass over it."""
+    PRUNED = "pruned"
+    """Ended early because it fell behind; has a reason, and counts for nothing but the sampler."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One trial, for the report. `value` is None until the trial is done; `reason` says why it failed."""
+    """One trial, for the report. `value` is None until the trial is done; `reason` says why it failed or was pruned."""
 
     number: int
     params: Mapping[str, float]
@@ -87,6 +90,7 @@ class Study:
         sampler: str = "tpe",
         startup: int = 5,
         parallel: int = 0,
+        pruning: str = "off",
     ) -> None:
         """Open the study, or create it; opening one that exists writes nothing.
 
@@ -98,6 +102,7 @@ class Study:
             sampler: short name, a key of `SAMPLERS`.
             startup: trials drawn at random before the sampler models anything, trial 0 included.
             parallel: most runs handed out and not told yet; 0 is no limit.
+            pruning: one of `PRUNERS`; may be another when a study is opened again.
 
         Raises StudyError as `check_sampler` does, and for a study of this name with other trials.
         """
@@ -109,6 +114,7 @@ class Study:
         self._space = dict(space)
         self._configured = assigned(base.optimisation, space)
         self._budget, self._sampler, self._startup, self._parallel = trials, sampler, startup, parallel
+        self._pruning, self._pruner = pruning, make_pruner(pruning, startup=startup, trials=trials)
         self._journal = journal
         self._out: set[str] = set()
         self.name = f"{base.run_id}-{_digest({'space': _plain(space), 'sampler': sampler})[:8]}"
@@ -130,6 +136,29 @@ class Study:
                 break
         return None
 
+    @property
+    def prunes(self) -> bool:
+        """Whether trials that fall behind are ended early."""
+        return self._pruner is not None
+
+    def report(self, run_id: str, figures: Mapping[int, float]) -> Verdict | None:
+        """Note the figures of a live run at the rungs that it has reached; the verdict that ends it, if there is one.
+
+        Trial 0 is noted and never pruned. Optuna's pruner decides, once a rung; it is not shown to the sampler, which
+        would otherwise draw each bracket of Hyperband from the few trials of that bracket alone.
+        """
+        trial = next((trial for trial in self._running() if trial.user_attrs.get(_RUN_ID) == run_id), None)
+        if self._pruner is None or trial is None:
+            return None
+        for rung, figure in sorted(figures.items()):
+            if rung in trial.intermediate_values:
+                continue
+            self._journal.storage.set_trial_intermediate_value(self._id(trial.number), rung, figure)
+            trial = self._frozen()[trial.number]
+            if self._pruner.prune(self._study, trial) and run_id != self.base.run_id:
+                return verdict(self._pruning, rung, self._study, trial)
+        return None
+
     def tell(self, run_id: str, value: float | None) -> None:
         """Give a run's dev figure. A trial is told once; what comes later is ignored.
 
@@ -147,17 +176,22 @@ class Study:
     def fail(self, run_id: str, reason: str) -> None:
         """Note that a run failed; told once, as `tell`."""
         for trial in self._untold(run_id):
-            self._fail(trial.number, reason)
+            self._end(trial.number, TrialState.FAILED, reason)
+
+    def prune(self, run_id: str, reason: str) -> None:
+        """Note that a run was ended early; told once, as `tell`."""
+        for trial in self._untold(run_id):
+            self._end(trial.number, TrialState.PRUNED, reason)
 
     def try_again(self) -> None:
-        """If every trial so far has failed, try the configured run again: the cause may have gone, say a full disk.
+        """If no trial so far has a value, try the configured run again: the cause may have gone, say a full disk.
 
         When it now succeeds, the others are tried again too. Call it once for each start of a driver.
         """
         from optuna.trial import TrialState as State
 
         found = self._frozen()
-        if found and all(trial.state is State.FAIL for trial in found):
+        if found and all(trial.state in (State.FAIL, State.PRUNED) for trial in found):
             self._study.enqueue_trial(self._configured, user_attrs={_AGAIN: self.base.run_id})
 
     @property
@@ -167,7 +201,7 @@ class Study:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """Runs with a value or a failure."""
+        """Runs that have ended, with a value or without."""
         return _run_ids(trial for trial in self._frozen() if trial.state.is_finished())
 
     @property
@@ -274,8 +308,8 @@ class Study:
         again = _AGAIN in self._frozen()[number].user_attrs
         if again or not earlier or earlier.state is TrialState.RUNNING:
             return False
-        if earlier.state is TrialState.FAILED:
-            self._fail(number, earlier.reason)
+        if earlier.value is None:
+            self._end(number, earlier.state, earlier.reason)
         else:
             self._study.tell(number, earlier.value)
         return True
@@ -297,11 +331,12 @@ class Study:
             raise ValueError(unknown("run", run_id, _run_ids(self._frozen())))
         return [trial for trial in self._running() if trial.user_attrs.get(_RUN_ID) == run_id]
 
-    def _fail(self, number: int, reason: str) -> None:
+    def _end(self, number: int, state: TrialState, reason: str) -> None:
+        """Tell a trial that it failed or is pruned."""
         from optuna.trial import TrialState as State
 
         self._journal.storage.set_trial_user_attr(self._id(number), _REASON, reason)
-        self._study.tell(number, state=State.FAIL)
+        self._study.tell(number, state=State.PRUNED if state is TrialState.PRUNED else State.FAIL)
 
     @property
     def _num_drawn(self) -> int:
@@ -337,14 +372,15 @@ class Study:
 def _trial(trial: FrozenTrial) -> Trial:
     from optuna.trial import TrialState as State
 
-    state = {State.COMPLETE: TrialState.DONE, State.FAIL: TrialState.FAILED}.get(trial.state, TrialState.RUNNING)
+    states = {State.COMPLETE: TrialState.DONE, State.FAIL: TrialState.FAILED, State.PRUNED: TrialState.PRUNED}
+    state = states.get(trial.state, TrialState.RUNNING)
     return Trial(
         number=trial.number,
         params=dict(trial.params),
         run_id=trial.user_attrs[_RUN_ID],
         state=state,
         value=trial.value if state is TrialState.DONE else None,
-        reason=trial.user_attrs.get(_REASON, "") if state is TrialState.FAILED else "",
+        reason=trial.user_attrs.get(_REASON, "") if state in (TrialState.FAILED, TrialState.PRUNED) else "",
     )
 
 

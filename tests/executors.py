@@ -95,6 +95,31 @@ def quadratic(spec: RunSpec, name: str, store: Store, options: Options) -> Itera
     yield record
 
 
+def learning(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """The figure of `quadratic` with a dev evaluation after each of eight steps an epoch; leaves a checkpoint."""
+    _attempt(spec, store)
+    record = learning_record(spec, name)
+    for point in record.dev_curve:
+        (store.work(spec.run_id) / "checkpoint").write_text(str(point.step))
+        (store.work(spec.run_id).parent / "steps").write_text(str(point.step))
+        yield Progress(stage="train", step=point.step, planned_steps=record.planned_steps, selection=point.selection)
+        time.sleep(0.02)
+    store.finish(record)
+    yield record
+
+
+def learning_record(spec: RunSpec, name: str) -> Record:
+    """The record of such a run: half of its figure at the start, the other half in equal parts."""
+    assert spec.optimisation
+    steps = round(8 * spec.optimisation.epochs)
+    final = quadratic_record(spec, name)
+    top = final.dev_curve[0].selection
+    curve = tuple(
+        DevPoint(step=step, selection=top * (0.5 + 0.5 * step / steps), metrics={}) for step in range(1, steps + 1)
+    )
+    return dataclasses.replace(final, dev_curve=curve, best_step=steps, steps=steps, planned_steps=steps)
+
+
 def quadratic_record(spec: RunSpec, name: str) -> Record:
     """The record of such a run; raises ValueError where it diverges."""
     assert spec.optimisation

@@ -135,6 +135,17 @@ def test_a_resumed_run_ends_bit_identical(tmp_path, names, killed_after):
         assert torch.equal(parameter, other), name
 
 
+def test_a_resumed_run_tells_the_evaluations_before_its_checkpoint_again(tmp_path):
+    """So that whoever compares runs by their best figure so far has the whole curve."""
+    path = tmp_path / "c.safetensors"
+    running = training(network(tiny_encoder()), ["pairs"], path, checkpoint_seconds=0).run()
+    before = [next(running), next(running)]
+    running.close()
+    again = training(network(tiny_encoder()), ["pairs"], path, checkpoint_seconds=0).run()
+    assert [next(again), next(again)] == before
+    assert next(again).step > before[1].step
+
+
 def test_the_best_parameters_come_back_at_the_end(tmp_path):
     net = network(tiny_encoder())
     run = training(net, ["pairs"], tmp_path / "c.safetensors", patience=1)

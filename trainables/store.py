@@ -6,6 +6,7 @@ STORE/
   runs/<run id>/record.json  the run is finished if and only if this exists
   runs/<run id>/<name>       published artefacts: encoder/, predictions/
   runs/<run id>/failure.json why the last attempt failed; removed when the run finishes
+  runs/<run id>/pruned.json  a search ended the run early; removed when the run finishes
   runs/<run id>/.work/       private to the running attempt: checkpoint, half-made artefacts
 ```
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import filelock
 
+from trainables.pruned import Pruned
 from trainables.record import BrokenRecordError, Record
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ class Store(ABC):
 
     @abstractmethod
     def finish(self, record: Record) -> None:
-        """Make a run finished. Call after its artefacts are published; clears its failure and working folder."""
+        """Make a run finished. Call after its artefacts are published; clears its notes and working folder."""
 
     @abstractmethod
     def publish(self, run_id: str, name: str, made: Path) -> None:
@@ -75,6 +77,18 @@ class Store(ABC):
     @abstractmethod
     def failure(self, run_id: str) -> str:
         """Reason of the last failed attempt, or an empty string."""
+
+    @abstractmethod
+    def prune(self, pruned: Pruned) -> None:
+        """Note that a search has ended a run early; clears its failure."""
+
+    @abstractmethod
+    def pruned(self, run_id: str) -> Pruned | None:
+        """What was noted of a run that was ended early and not finished since. A broken note counts as none."""
+
+    @abstractmethod
+    def discard(self, run_id: str) -> None:
+        """Remove the working folder of a run that nobody computes any more."""
 
     def is_finished(self, run_id: str) -> bool:
         """Whether the run has a readable record. A broken record counts as none and is reported in the log."""
@@ -169,7 +183,8 @@ class LocalStore(Store):
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / "record.json", record.to_json().encode())
         (folder / "failure.json").unlink(missing_ok=True)
-        shutil.rmtree(folder / ".work", ignore_errors=True)
+        (folder / "pruned.json").unlink(missing_ok=True)
+        self.discard(record.run_id)
 
     def publish(self, run_id: str, name: str, made: Path) -> None:
         target = self._folder(run_id) / name
@@ -206,6 +221,25 @@ class LocalStore(Store):
             return ""
         except (ValueError, KeyError):
             return "an attempt failed; its note cannot be read"
+
+    def prune(self, pruned: Pruned) -> None:
+        folder = self._folder(pruned.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / "pruned.json", pruned.to_json().encode())
+        (folder / "failure.json").unlink(missing_ok=True)
+
+    def pruned(self, run_id: str) -> Pruned | None:
+        path = self._folder(run_id) / "pruned.json"
+        try:
+            return Pruned.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (BrokenRecordError, UnicodeDecodeError) as error:
+            log.warning("%s is broken and counts as none: %s", path, error)
+            return None
+
+    def discard(self, run_id: str) -> None:
+        shutil.rmtree(self._folder(run_id) / ".work", ignore_errors=True)
 
     def _folder(self, run_id: str) -> Path:
         return self.root / "runs" / run_id

@@ -91,7 +91,7 @@ class Training:
         return total_steps(rows, settings.batch_sizes, settings.epochs, settings.mixing_cap, self.mlm_length)
 
     def run(self) -> Generator[DevPoint, None, Outcome]:
-        """Train to the end, or on from the checkpoint; yields every dev evaluation."""
+        """Train to the end, or on from the checkpoint; yields every dev evaluation, those before it at once."""
         settings, steps = self.settings, self.planned_steps
         rows = {item.name: item.encoded.num_rows for item in self.sets}
         sequence = task_of_each_step(rows, settings.mixing_cap, steps, self.seed)
@@ -102,6 +102,7 @@ class Training:
         drawn = Counter(sequence[: state.step])
         saved = time.monotonic()
         started = saved - state.seconds
+        yield from state.curve
         while state.step < steps and not (state.curve and out_of_patience(state.curve, settings.patience)):
             name = sequence[state.step]
             rate = learning_rate(state.step, steps, settings.learning_rate, settings.warmup_fraction)
