@@ -22,6 +22,7 @@ from search_spaces.config_file import ConfigError, apply_sets, dump_yaml, load_y
 from search_spaces.presets import demo
 from search_spaces.ranges import Choices
 from search_spaces.search_fields import PRUNERS, SearchFields
+from sweep.budget import counted
 from sweep.journal import Journal
 from sweep.pruning import PruningScheduler
 from sweep.run import JOURNAL_FILE, run_plan
@@ -274,7 +275,7 @@ def pruning_fields(intermediate=0, target=0, pruning="median", **others):
 
 
 def scheduler(plan, search, store):
-    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE))
+    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE), counted(plan, search))
 
 
 def drive(found, store, stop_after_notes=math.inf):
