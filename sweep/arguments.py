@@ -108,7 +108,8 @@ def configure(given: argparse.Namespace) -> SweepConfig:
         for option, keys in _FIELDS.items()
         if (value := getattr(given, option)) is not None
     ]
-    return apply(config, [*overrides, *_searches(given.search), *map(parse_set, given.set)])
+    race = [Override(keys=("race", "enabled"), value="on", origin="--race")] if given.race else []
+    return apply(config, [*overrides, *_searches(given.search), *race, *map(parse_set, given.set)])
 
 
 def _searches(given: str | None) -> list[Override]:
@@ -127,7 +128,7 @@ def _searches(given: str | None) -> list[Override]:
 def starts_as_published(given: argparse.Namespace) -> bool:
     """Whether some option says what to compute but none says from which sweep to start."""
     what = [option for option in _FIELDS if option not in _WHERE and getattr(given, option) is not None]
-    return not given.preset and not given.config and bool(what or given.set or given.search)
+    return not given.preset and not given.config and bool(what or given.set or given.search or given.race)
 
 
 def _as_name(path: Path) -> str:
@@ -158,6 +159,9 @@ def _parser() -> _Parser:
     what.add_argument("--eval-rows", metavar="N", help="cap on rows of every evaluated split; 0 is no cap")
     what.add_argument(
         "--search", metavar="LIST", help="trials of every run of a phase, for example intermediate=12,target=6"
+    )
+    what.add_argument(
+        "--race", action="store_true", help="no further seeds or trials where an intermediate is beaten on dev"
     )
     what.add_argument(
         "--set", metavar="FIELD=VALUE", action="append", default=[],

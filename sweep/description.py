@@ -21,10 +21,13 @@ from trainables.store import Store
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def describe(plan: Plan, store: Store, size: EncoderSize, search: SearchFields) -> Group:
+def describe(plan: Plan, store: Store, size: EncoderSize, search: SearchFields, *, racing: bool = False) -> Group:
     """The plan as text and one table, for the terminal. `size` is that of the encoder."""
     states = run_states(plan, store)
-    return Group(*_headline(plan, store), _phases(plan, states, size), *_searches(plan, search), *_remarks(plan))
+    parts = [*_headline(plan, store), _phases(plan, states, size), *_searches(plan, search)]
+    if racing:
+        parts.append(Text("race: these figures are the most that can be needed; what is dropped on the way is not run"))
+    return Group(*parts, *_remarks(plan))
 
 
 def duration(seconds: float) -> str:

@@ -143,6 +143,10 @@ class Study:
         for trial in self._untold(run_id):
             self._fail(trial.number, reason)
 
+    def withdraw(self, run_id: str) -> None:
+        """Take back a run that was handed out and has not started; its trial stays drawn."""
+        self._out.discard(run_id)
+
     @property
     def running(self) -> tuple[str, ...]:
         """Runs that this Study handed out and was not told of; those left by a killed driver count once asked for."""
