@@ -125,7 +125,7 @@ def row_of(name: str) -> str:
 
 
 def compute(store: Store, node: Node, quality: Quality) -> None:
-    """Finish a run; raises ValueError where the quality of its row is below 0."""
+    """Finish a run; raises ValueError where the quality of its row is `broken`."""
     row = row_of(node.name)
     if node.spec.phase is Phase.INTERMEDIATE:
         if quality.get(row, 0.0) == "broken":
