@@ -56,6 +56,7 @@ class TaskScore:
         num_seeds: how many runs it is the mean of.
         capped: whether fewer rows were read than the data has.
         restricted: the languages the run was restricted to; empty means none.
+        cut_short: whether a race dropped it, so that seeds are missing.
     """
 
     target: str
@@ -66,6 +67,7 @@ class TaskScore:
     num_seeds: int = 1
     capped: bool = False
     restricted: tuple[str, ...] = ()
+    cut_short: bool = False
 
     @property
     def value(self) -> float:
@@ -116,9 +118,14 @@ def overall(scores: Mapping[str, TaskScore | Gap], targets: Sequence[str]) -> fl
 
 
 def over_seeds(scores: Mapping[int, TaskScore | Gap]) -> TaskScore | Gap:
-    """Mean of one cell over its seeds; a Gap when any seed is one. Needs at least one seed."""
+    """Mean of one cell over its seeds; a Gap when any seed is one. Needs at least one seed.
+
+    Seeds that a race has dropped are left out, and the score says so.
+    """
     gaps = {seed: score for seed, score in scores.items() if isinstance(score, Gap)}
-    if gaps:
+    done = [score for score in scores.values() if isinstance(score, TaskScore)]
+    cut_short = bool(done and gaps) and all(gap.state is State.DROPPED for gap in gaps.values())
+    if gaps and not cut_short:
         several = len(scores) > 1
         reasons = [f"seed {seed}: {gap.reason}" if several else gap.reason for seed, gap in gaps.items()]
         bounds = [score.bounds for score in scores.values()]
@@ -127,7 +134,6 @@ def over_seeds(scores: Mapping[int, TaskScore | Gap]) -> TaskScore | Gap:
             state=worst(gap.state for gap in gaps.values()),
             bounds=(mean(low for low, _ in bounds), mean(high for _, high in bounds)),
         )
-    done = [score for score in scores.values() if isinstance(score, TaskScore)]
     first = done[0]
     extras = [name for name in first.extras if all(name in score.extras for score in done)]
     return TaskScore(
@@ -146,12 +152,13 @@ def over_seeds(scores: Mapping[int, TaskScore | Gap]) -> TaskScore | Gap:
         num_seeds=len(done),
         capped=any(score.capped for score in done),
         restricted=first.restricted,
+        cut_short=cut_short,
     )
 
 
 def worst(states: Iterable[State]) -> State:
     """What to say of several cells together: what may still come first, then what never will."""
-    order = [State.PENDING, State.FAILED, State.BLOCKED, State.NO_DATA, State.INCOMPLETE, State.DONE]
+    order = [State.PENDING, State.FAILED, State.BLOCKED, State.NO_DATA, State.DROPPED, State.INCOMPLETE, State.DONE]
     return min(states, key=order.index)
 
 

@@ -9,6 +9,8 @@ from trainables.tasks.registry import intermediates, targets, task
 
 BASELINE = "none"
 """The pretrained encoder without intermediate training."""
+RACE_FILE = "race.json"
+"""In a store: what a race across the grid has dropped (`races.py`)."""
 MULTITASK = "multitask"
 """A mixture of intermediate tasks."""
 
@@ -58,11 +60,13 @@ class State(StrEnum):
     """A run it starts from failed."""
     NO_DATA = "no data"
     """The rows it needs do not exist here."""
+    DROPPED = "dropped"
+    """A race has dropped its row from its target."""
 
     @property
     def absent(self) -> bool:
         """Whether waiting will not bring a score."""
-        return self in (State.FAILED, State.BLOCKED, State.NO_DATA)
+        return self in (State.FAILED, State.BLOCKED, State.NO_DATA, State.DROPPED)
 
 
 def heading(name: str) -> str:

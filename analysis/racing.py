@@ -31,7 +31,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
 
 from analysis.cells import BASELINE
 from trainables.nearest import unknown
@@ -292,6 +291,8 @@ def _against(found: Standing, lead: int, seed_sd: float) -> tuple[Floats, Floats
     that agree tell nothing, and a few that differ cannot make a small p (five against none: 0.04 here, 1 / 32 by the
     exact McNemar test).
     """
+    from scipy.special import stdtr
+
     differences = found.means[lead] - found.means
     measured = found.runs - 1
     freedom = ASSUMED_FREEDOM + measured.sum()

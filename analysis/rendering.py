@@ -181,6 +181,6 @@ def _escape_latex(text: str) -> str:
     special = {
         "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
         "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "†": "$^\\dagger$", "‡": "$^\\ddagger$",
-        "°": "$^\\circ$", "…": "\\ldots{}", "–": "--", "·": "$\\cdot$", ">": "$>$", "<": "$<$",
+        "°": "$^\\circ$", "↓": "$^\\downarrow$", "…": "\\ldots{}", "–": "--", "·": "$\\cdot$", ">": "$>$", "<": "$<$",
     }  # fmt: skip
     return "".join(special.get(character, character) for character in text)

@@ -15,8 +15,9 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from analysis import rendering, sections
-from analysis.cells import AnalysisError
+from analysis.cells import RACE_FILE, AnalysisError
 from analysis.load import load, open_store, score_table
+from analysis.races import read_race
 from analysis.results import CellsStatus, collect
 from analysis.searches import SEARCH_FILE, read_searches
 from analysis.selection import select
@@ -68,12 +69,13 @@ def _write(
         one_run_per_cell(runs)
     if not runs and not cells_status:
         raise AnalysisError("there is no finished run to report on")
-    results = collect(runs, cells_status)
+    race = read_race(store.root) if isinstance(store, LocalStore) else None
+    results = collect(runs, cells_status, race)
     selections = select(results)
     table = table2(results, selections, title=sections.table_title(runs))
     failures = noted_failures(store, run_ids)
     studies = read_searches(store.root) if isinstance(store, LocalStore) else []
-    text = sections.report(runs, results, selections, table, failures, studies)
+    text = sections.report(runs, results, selections, table, failures, studies, race)
     frame = score_table(runs)
     plan = {
         "run_ids": sorted(run_ids if run_ids is not None else (run.record.run_id for run in runs)),
@@ -126,7 +128,7 @@ def chosen_runs(store: Path, sweep: Path | None) -> tuple[list[str] | None, Cell
     """
     if sweep:
         return read_plan(sweep)
-    if not (store / SEARCH_FILE).exists():
+    if not any((store / name).exists() for name in (SEARCH_FILE, RACE_FILE)):
         return None, None
     own, planned = store / "report" / PLAN, planned_runs(store)
     found = read_plan(own) if own.exists() else None

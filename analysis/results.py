@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from analysis.averages import Gap, TaskScore, over_seeds, overall, task_scores
 from analysis.cells import BASELINE, CellKey, State, Variant, heading, target_order, variant_order
 from analysis.load import Run, score_table
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
+
+if TYPE_CHECKING:
+    from analysis.races import RaceRecord
 
 CellsStatus = Mapping[tuple[str, bool, str, int], tuple[str, str]]
 """(intermediate, mlm, target, seed) -> (state, reason), as the sweep tells it."""
@@ -27,12 +31,14 @@ class Results:
         targets: columns in the order of Table 2.
         seeds: every cell is expected with each of them.
         cells: score or gap by cell and split.
+        dropped: why a race has dropped a row from a target.
     """
 
     variants: tuple[Variant, ...]
     targets: tuple[str, ...]
     seeds: tuple[int, ...]
     cells: Mapping[tuple[CellKey, Split], ScoreOrGap]
+    dropped: Mapping[tuple[Variant, str], str] = field(default_factory=dict)
 
     def seeds_of(self, variant: Variant, target: str, split: Split) -> dict[int, ScoreOrGap]:
         """Seed -> score or gap of one cell."""
@@ -46,6 +52,14 @@ class Results:
         """Score on the split that selects: dev, or the only set of a task that has one."""
         return self.score(variant, target, task(target).selection_split)
 
+    def dev_beside(self, variant: Variant, other: Variant, target: str) -> ScoreOrGap:
+        """Dev score of `variant` over the seeds that `other` has; over all seeds where a race has not dropped it."""
+        if not (isinstance(shown := self.dev(other, target), TaskScore) and shown.cut_short):
+            return self.dev(variant, target)
+        split = task(target).selection_split
+        own, beside = (self.seeds_of(each, target, split) for each in (variant, other))
+        return over_seeds({seed: score for seed, score in own.items() if isinstance(beside[seed], TaskScore)})
+
     @cached_property
     def averaged_targets(self) -> tuple[str, ...]:
         """Targets the overall average is over: all but those that have no data in any row."""
@@ -57,7 +71,12 @@ class Results:
 
     def dev_average(self, variant: Variant) -> float | Gap:
         """Overall dev average of a row."""
-        return overall({target: self.dev(variant, target) for target in self.targets}, self.averaged_targets)
+        return self.average_beside(variant, variant)
+
+    def average_beside(self, variant: Variant, other: Variant) -> float | Gap:
+        """Overall dev average of `variant` over the seeds that `other` has on each target."""
+        found = {target: self.dev_beside(variant, other, target) for target in self.targets}
+        return overall(found, self.averaged_targets)
 
     @property
     def baseline(self) -> Variant | None:
@@ -74,17 +93,19 @@ class Results:
         return {state: count for state, count in counts.items() if count}
 
 
-def collect(runs: Sequence[Run], status: CellsStatus | None = None) -> Results:
+def collect(runs: Sequence[Run], status: CellsStatus | None = None, race: RaceRecord | None = None) -> Results:
     """Results of the runs of one sweep.
 
     The grid is every row, target and seed that `status` names, or that has a run when there is no status: a fine-tuning
     may measure targets that were not asked for. A cell that has a run is done, whatever the status says; a cell of the
-    grid that neither has is pending.
+    grid that neither has is pending, or dropped by the race.
     """
     told = {CellKey(*key): (State(state), reason) for key, (state, reason) in (status or {}).items()}
+    if race:
+        told |= {cell: (State.DROPPED, reason) for cell, reason in race.cells.items()}
     scored = task_scores(score_table(runs))
     finished = {cell for run in runs for cell in run.cells}
-    known = set(told) or finished
+    known = {CellKey(*key) for key in status or ()} or finished
     variants = tuple(sorted({cell.variant for cell in known}, key=variant_order))
     targets = tuple(sorted({cell.target for cell in known}, key=target_order))
     seeds = tuple(sorted({cell.seed for cell in known}))
@@ -97,7 +118,8 @@ def collect(runs: Sequence[Run], status: CellsStatus | None = None) -> Results:
                 cell = CellKey(*variant, target, seed)
                 for split in (Split.DEV, Split.TEST):
                     cells[cell, split] = scored.get((cell, split)) or _absent(cell, cell in finished, told)
-    return Results(variants=variants, targets=targets, seeds=seeds, cells=cells)
+    dropped = race.reasons if race else {}
+    return Results(variants=variants, targets=targets, seeds=seeds, cells=cells, dropped=dropped)
 
 
 def _absent(cell: CellKey, finished: bool, told: Mapping[CellKey, tuple[State, str]]) -> Gap:

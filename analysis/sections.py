@@ -11,6 +11,7 @@ from analysis.averages import Gap, TaskScore, expected_languages
 from analysis.cells import MULTITASK, CellKey, State, Variant, heading, variant_title
 from analysis.comparison import comparison
 from analysis.load import Run
+from analysis.races import RaceRecord, race_section
 from analysis.rendering import markdown
 from analysis.results import Results
 from analysis.searches import searches_section
@@ -30,6 +31,7 @@ def report(
     table: Table,
     failures: Mapping[str, str],
     studies: Sequence[Mapping[str, Any]] = (),
+    race: RaceRecord | None = None,
 ) -> str:
     """The whole report; `failures` is run id -> why its last attempt failed, `studies` are those of `read_searches`."""
     sections = [
@@ -37,6 +39,7 @@ def report(
         ("Table 2", markdown(table)),
         ("Selection", _selection(results, selections)),
         ("Searches", searches_section(studies)),
+        ("Race", race_section(race)),
         ("Comparison with the paper", _comparison(runs, results, selections)),
         ("Failures and gaps", _failures(results, failures)),
         ("Costs", _costs(runs)),

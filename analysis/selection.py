@@ -18,10 +18,11 @@ from trainables.tasks.task import Split
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A variant with its dev score (percent) or gap by seed."""
+    """A variant with its dev score (percent) or gap by seed; `dropped` says why a race has dropped it."""
 
     variant: Variant
     seeds: Mapping[int, float | Gap]
+    dropped: str = ""
 
     @property
     def score(self) -> float:
@@ -36,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The best of the candidates, and those that never got a score: variant -> why."""
+    """The best of the candidates, and those that never got a score or were dropped by a race: variant -> why."""
 
     best: Candidate
     candidates: tuple[Candidate, ...]
@@ -80,13 +81,14 @@ def _state_of_none(candidates: Sequence[Candidate]) -> State:
 def choose(candidates: Sequence[Candidate]) -> Choice | Gap:
     """The candidate with the highest mean over its seeds; ties go to no MLM, then to the order of Table 2.
 
-    A candidate that will never have any score (failed, blocked, no data) is left out by name. One that is pending or
-    incomplete, or has other seeds than the rest, makes a Gap: it could still win.
+    A candidate that will never have any score (failed, blocked, no data), or that a race has dropped, is left out by
+    name. One that is pending or incomplete, or has other seeds than the rest, makes a Gap: it could still win.
     """
     left_out = {
-        candidate.variant: "; ".join(sorted({gap.reason for gap in candidate.gaps.values()}))
+        candidate.variant: candidate.dropped or "; ".join(sorted({gap.reason for gap in candidate.gaps.values()}))
         for candidate in candidates
-        if len(candidate.gaps) == len(candidate.seeds) and all(gap.state.absent for gap in candidate.gaps.values())
+        if candidate.dropped
+        or (len(candidate.gaps) == len(candidate.seeds) and all(gap.state.absent for gap in candidate.gaps.values()))
     }
     racing = [candidate for candidate in candidates if candidate.variant not in left_out]
     if not racing:
@@ -131,6 +133,7 @@ def _select(results: Results, target: str) -> Selection:
                     seed: score if isinstance(score, Gap) else score.value
                     for seed, score in results.seeds_of(variant, target, split).items()
                 },
+                dropped=results.dropped.get((variant, target), ""),
             )
             for variant in results.variants
         ]

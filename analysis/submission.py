@@ -22,13 +22,14 @@ from analysis import xtreme_layout
 from analysis.averages import Gap, TaskScore
 from analysis.cells import AnalysisError, CellKey, Variant, heading, variant_title
 from analysis.load import Run, load, open_store
+from analysis.races import read_race
 from analysis.report import chosen_runs
 from analysis.results import CellsStatus, Results, collect
 from analysis.selection import Selection, select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
 from analysis.xtreme_layout import LayoutError, Row
 from trainables.record import BrokenRecordError
-from trainables.store import Store, StoreError
+from trainables.store import LocalStore, Store, StoreError
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
 
@@ -102,7 +103,7 @@ def write_submission(
     cells = one_run_per_cell(runs)
     if not runs:
         raise AnalysisError("there is no finished run to submit")
-    results = collect(runs, cells_status)
+    results = collect(runs, cells_status, read_race(store.root) if isinstance(store, LocalStore) else None)
     if seed is not None and seed not in results.seeds:
         raise AnalysisError(f"no run has seed {seed}; seeds here: {', '.join(map(str, results.seeds))}")
     folder = folder.expanduser().resolve()

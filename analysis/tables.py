@@ -18,7 +18,7 @@ from analysis.selection import Choice, Selection, baseline_average, best_models_
 from trainables.tasks.registry import task
 
 METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
-ONE_SET, RESTRICTED, CAPPED = "†", "‡", "°"
+ONE_SET, RESTRICTED, CAPPED, CUT_SHORT = "†", "‡", "°", "↓"
 _Item = TypeVar("_Item")
 GAP_WORDS = {
     State.PENDING: "…",
@@ -26,6 +26,7 @@ GAP_WORDS = {
     State.FAILED: "failed",
     State.BLOCKED: "blocked",
     State.NO_DATA: "no data",
+    State.DROPPED: "dropped",
 }
 
 
@@ -131,29 +132,36 @@ def entry_of(score: TaskScore | Gap, against: TaskScore | Gap | None = None, *, 
     if isinstance(against, Gap):
         return Entry(gap=replace(against, reason=f"no baseline to compare with: {against.reason}"))
     marks = (CAPPED if score.capped else "") + (RESTRICTED if score.restricted else "")
+    marks += CUT_SHORT if score.cut_short else ""
     values = tuple(score.metrics.values())
     if against is not None:
         values = tuple(value - against.metrics[name] for name, value in score.metrics.items())
     return Entry(values=values, signed=against is not None, marks=marks, best=best)
 
 
-def average_entry(average: float | Gap, against: float | Gap | None = None) -> Entry:
+def average_entry(average: float | Gap, against: float | Gap | None = None, *, marks: str = "") -> Entry:
     """Entry of an overall average, or of its change `against` another; one metric."""
     for side in (average, against):
         if isinstance(side, Gap):
             return Entry(gap=side) if side.state is State.PENDING else Entry(text="–")
     assert not isinstance(average, Gap)
     assert not isinstance(against, Gap)
-    return Entry(values=(average - (against or 0.0),), signed=against is not None)
+    return Entry(values=(average - (against or 0.0),), signed=against is not None, marks=marks)
 
 
 def _dev_entries(
     results: Results, selections: Mapping[str, Selection], variant: Variant, against: Variant | None
 ) -> Iterator[Entry]:
-    for target in results.targets:
-        other = results.dev(against, target) if against is not None else None
-        yield entry_of(results.dev(variant, target), other, best=selections[target].variant == variant)
-    yield average_entry(results.dev_average(variant), results.dev_average(against) if against is not None else None)
+    scores = {target: results.dev(variant, target) for target in results.targets}
+    for target, score in scores.items():
+        other = results.dev_beside(against, variant, target) if against is not None else None
+        yield entry_of(score, other, best=selections[target].variant == variant)
+    cut_short = any(isinstance(score, TaskScore) and score.cut_short for score in scores.values())
+    yield average_entry(
+        results.dev_average(variant),
+        results.average_beside(against, variant) if against is not None else None,
+        marks=CUT_SHORT if cut_short else "",
+    )
 
 
 def _test_rows(results: Results, selections: Mapping[str, Selection]) -> Iterator[Row]:
@@ -221,15 +229,23 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
         yield f"{ONE_SET} one set only: the same rows select and report."
     if CAPPED in marks:
         yield f"{CAPPED} capped: fewer rows than the data has."
+    if CUT_SHORT in marks:
+        yield (
+            f"{CUT_SHORT} dropped by the race on dev: the mean (for Avg: of a target or more) is over the seeds until"
+            " then, against the baseline's with the same seeds."
+        )
     if RESTRICTED in marks:
         yield f"{RESTRICTED} restricted to some of its languages: {_restrictions(results)}."
     dropped = [heading(target) for target in results.targets if target not in results.averaged_targets]
     if dropped:
         yield f"Avg is over {len(results.averaged_targets)} targets: there is no data for {', '.join(dropped)}."
     choices = [(target, selections[target].choice) for target in results.targets]
-    left_out = [(v, target) for target, choice in choices if isinstance(choice, Choice) for v in choice.left_out]
+    every = [(v, target) for target, choice in choices if isinstance(choice, Choice) for v in choice.left_out]
+    left_out, raced = ([pair for pair in every if (pair in results.dropped) == raced] for raced in (False, True))
     if left_out:
         yield f"Selected without the candidates that have no score: {_cell_list(left_out, results)}."
+    if raced:
+        yield f"Selected without the candidates that the race has dropped: {_cell_list(raced, results)}."
 
 
 def _restrictions(results: Results) -> str:

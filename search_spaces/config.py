@@ -31,6 +31,7 @@ from search_spaces.fields import (
     Target,
     Trained,
 )
+from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
 from trainables.model.names import DEFAULT_REVISION, parse_encoder
 from trainables.nearest import unknown
@@ -276,5 +277,6 @@ class SweepConfig(Section):
     mlm: MlmFields = MlmFields()
     retrieval: RetrievalFields = RetrievalFields()
     search: SearchFields = SearchFields()
+    race: RaceFields = RaceFields()
     cluster: ClusterFields = ClusterFields()
     engine: EngineFields = EngineFields()

@@ -111,7 +111,8 @@ def configure(given: argparse.Namespace) -> SweepConfig:
         for option, keys in _FIELDS.items()
         if (value := getattr(given, option)) is not None
     ]
-    return apply(config, [*overrides, *_searches(given.search), *map(parse_set, given.set)])
+    race = [Override(keys=("race", "enabled"), value="on", origin="--race")] if given.race else []
+    return apply(config, [*overrides, *_searches(given.search), *race, *map(parse_set, given.set)])
 
 
 def _searches(given: str | None) -> list[Override]:
@@ -139,7 +140,7 @@ def _is_hours(part: str) -> bool:
 def starts_as_published(given: argparse.Namespace) -> bool:
     """Whether some option says what to compute but none says from which sweep to start."""
     what = [option for option in _FIELDS if option not in _WHERE and getattr(given, option) is not None]
-    return not given.preset and not given.config and bool(what or given.set or given.search)
+    return not given.preset and not given.config and bool(what or given.set or given.search or given.race)
 
 
 def _as_name(path: Path) -> str:
@@ -172,6 +173,9 @@ def _parser() -> _Parser:
         "--search", metavar="LIST",
         help="trials of every run of a phase, for example intermediate=12,target=6, or a total of GPU-hours, 20h",
     )  # fmt: skip
+    what.add_argument(
+        "--race", action="store_true", help="no further seeds or trials where an intermediate is beaten on dev"
+    )
     what.add_argument(
         "--set", metavar="FIELD=VALUE", action="append", default=[],
         help="any field of the configuration, for example target.tasks.xnli.epochs=1; may be repeated",

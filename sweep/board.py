@@ -22,6 +22,7 @@ SYMBOLS = {
     RunState.DONE: "●",
     RunState.FAILED: "✗",
     RunState.BLOCKED: "⊘",
+    RunState.DROPPED: "↓",
     NO_DATA: "–",
 }
 STYLES = {
@@ -31,10 +32,12 @@ STYLES = {
     RunState.DONE: "green",
     RunState.FAILED: "bold red",
     RunState.BLOCKED: "red",
+    RunState.DROPPED: "yellow",
     NO_DATA: "dim",
 }
 LOUDEST = (
-    RunState.FAILED, RunState.LIVE, RunState.BLOCKED, RunState.READY, RunState.WAITING, RunState.DONE, NO_DATA,
+    RunState.FAILED, RunState.LIVE, RunState.BLOCKED, RunState.READY, RunState.WAITING, RunState.DROPPED,
+    RunState.DONE, NO_DATA,
 )  # fmt: skip
 """Which state stands for a place of the matrix that holds several seeds."""
 NARROW = 3
@@ -113,7 +116,11 @@ class Board:
         """One line: how many runs are in which state, time gone and time to go."""
         counts = self.counts()
         parts = [f"{counts[RunState.DONE]} of {len(self.plan.nodes)} runs done", f"{counts[RunState.LIVE]} running"]
-        parts += [f"{counts[state]} {state}" for state in (RunState.FAILED, RunState.BLOCKED) if counts[state]]
+        parts += [
+            f"{counts[state]} {state}"
+            for state in (RunState.FAILED, RunState.BLOCKED, RunState.DROPPED)
+            if counts[state]
+        ]
         parts.append(f"{duration(now - self._started)} gone")
         if counts[RunState.LIVE] or counts[RunState.READY]:
             parts.append(f"about {duration(self.eta(now))} to go")

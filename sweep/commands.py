@@ -14,6 +14,7 @@ from rich.text import Text
 from sweep.arguments import configure, starts_as_published
 
 if TYPE_CHECKING:
+    from analysis.racing import Rule
     from search_spaces.config import SweepConfig
     from search_spaces.grid import Cell
     from sweep.nodes import Plan
@@ -30,6 +31,7 @@ MOST_REASONS = 10
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Compute what is missing; show Table 2 and write the report."""
+    from analysis.cells import RACE_FILE
     from search_spaces.config_file import dump_yaml
     from sweep.plan import build_plan
     from sweep.plan_file import save_plan, write_text
@@ -37,8 +39,12 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
     config = configured(given, console)
     plan = build_plan(config)
-    store = store_of(config).prepare()
+    store = store_of(config)
+    race_of(config, plan, store)
+    store.prepare()
     with store.driver_lock():
+        if not config.race.enabled:
+            (store.root / RACE_FILE).unlink(missing_ok=True)
         write_text(store.root / CONFIG_FILE, dump_yaml(config))
         save_plan(plan, store.root)
     console.print(Text(f"configuration: {store.root / CONFIG_FILE}"))
@@ -56,7 +62,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     _report(plan, store, states, console)
     if summary.exit_code:
         return summary.exit_code
-    return 0 if all(state in (State.DONE, State.NO_DATA) for state, _ in states.values()) else 1
+    return 0 if all(state in (State.DONE, State.NO_DATA, State.DROPPED) for state, _ in states.values()) else 1
 
 
 def plan(given: argparse.Namespace, console: Console) -> int:
@@ -64,7 +70,10 @@ def plan(given: argparse.Namespace, console: Console) -> int:
     from sweep.plan import build_plan
 
     config = configured(given, console)
-    console.print(_described(build_plan(config), store_of(config), config))
+    plan = build_plan(config)
+    store = store_of(config)
+    race_of(config, plan, store)
+    console.print(_described(plan, store, config))
     return 0
 
 
@@ -83,6 +92,7 @@ def status(given: argparse.Namespace, console: Console) -> int:
         State.FAILED: RunState.FAILED,
         State.BLOCKED: RunState.BLOCKED,
         State.PENDING: RunState.WAITING,
+        State.DROPPED: RunState.DROPPED,
     }
     board = Board(plan, lambda run_id: shown[states[run_id][0]], now=0.0, slots=1)
     console.print(Text(f"store: {store.root}"))
@@ -119,7 +129,21 @@ def compute(config: SweepConfig, plan: Plan, store: LocalStore, console: Console
         console=console,
         max_concurrent=config.cluster.max_concurrent,
         search=config.search if config.search.is_asked_for else None,
+        race=race_of(config, plan, store),
     )
+
+
+def race_of(config: SweepConfig, plan: Plan, store: LocalStore) -> Rule | None:
+    """The rule of the race, if there is to be one; raises ValueError when the plan has nothing to race for."""
+    if not config.race.enabled:
+        return None
+    from analysis.racing import Guarantee, Rule
+    from sweep.budget_file import trials_of
+    from sweep.races import check_races
+
+    check_races(plan, trials_of(plan, config.search, store.root, keep=False))
+    race = config.race
+    return Rule(alpha=race.alpha, guarantee=Guarantee(race.guarantee), seed_sd=race.seed_sd)
 
 
 def run_options(config: SweepConfig, plan: Plan) -> Options:
@@ -180,7 +204,15 @@ def _described(plan: Plan, store: LocalStore, config: SweepConfig) -> object:
 
     size = encoder_size(config.encoder.name, config.encoder.revision)
     outlook, machines = look_at(plan, config.search, store), clusters(config.cluster, plan)
-    return describe(outlook, store, size, config.search, machines, config.cluster.max_concurrent)
+    return describe(
+        outlook,
+        store,
+        size,
+        config.search,
+        machines,
+        config.cluster.max_concurrent,
+        racing=config.race.enabled,
+    )
 
 
 def _show_reasons(states: Mapping[Cell, tuple[State, str]], console: Console) -> None:
@@ -195,6 +227,7 @@ def _show_reasons(states: Mapping[Cell, tuple[State, str]], console: Console) ->
 
 def _report(plan: Plan, store: LocalStore, states: Mapping[Cell, tuple[State, str]], console: Console) -> None:
     from analysis.load import load
+    from analysis.races import read_race
     from analysis.rendering import Terminal
     from analysis.report import write_report
     from analysis.results import collect
@@ -206,6 +239,6 @@ def _report(plan: Plan, store: LocalStore, states: Mapping[Cell, tuple[State, st
     run_ids = list(plan.nodes)
     path = write_report(store, store.root / REPORT_FOLDER, run_ids=run_ids, cells_status=status)
     runs = load(store, run_ids)
-    results = collect(runs, status)
+    results = collect(runs, status, read_race(store.root))
     console.print(Terminal(table2(results, select(results), title=table_title(runs))))
     console.print(Text(f"report: {path}"))

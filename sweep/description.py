@@ -33,6 +33,8 @@ def describe(
     search: SearchFields,
     machines: Mapping[str, Machine],
     max_concurrent: int = 0,
+    *,
+    racing: bool = False,
 ) -> Group:
     """The plan as text and tables, for the terminal.
 

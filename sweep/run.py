@@ -23,7 +23,9 @@ from trainables.store import LocalStore
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
+    from analysis.racing import Rule
     from search_spaces.search_fields import SearchFields
+    from sweep.races import Races
     from sweep.scheduler import Scheduler
     from sweep.searches import SearchScheduler
 
@@ -51,6 +53,7 @@ class Summary:
         not_started: runs that were still waiting, or were ended on the way, when the sweep stopped.
         seconds: wall clock.
         stopped: why the sweep was stopped before its end, or empty.
+        dropped: runs that a race has dropped.
         resolved: the plan with the winners of its searches, where it had any.
     """
 
@@ -59,6 +62,7 @@ class Summary:
     failed: Mapping[str, str] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
     not_started: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     seconds: float = 0.0
     stopped: str = ""
     resolved: Plan | None = None
@@ -84,6 +88,7 @@ def run_plan(
     cpus: int = 0,
     gpus: int = -1,
     search: SearchFields | None = None,
+    race: Rule | None = None,
 ) -> Summary:
     """Compute whatever the plan still lacks, and say how it ended. Ray is started only if something is missing.
 
@@ -100,18 +105,20 @@ def run_plan(
         cpus: cores of a local Ray; 0: all.
         gpus: GPUs of a local Ray; -1: all.
         search: what to search, and how; None: the settings of the plan are final.
+        race: when an intermediate counts as beaten and gets no further runs on a target; None: never.
 
     Raises:
-        ValueError: for a plan that cannot run on these machines, or a budget file that cannot be read; before anything
-            starts.
+        ValueError: for a plan that cannot run on these machines, or has nothing to race for, or a budget file that
+            cannot be read; before anything starts.
         StudyError: when the journal of an earlier search cannot be used.
         StoreError: when another sweep holds the store.
         RayError: when Ray cannot be reached.
     """
     began = time.monotonic()
     done = finished_runs(plan, store)
-    if not search and done.issuperset(plan.nodes):
+    if not search and not race and done.issuperset(plan.nodes):
         return Summary(done=tuple(plan.nodes))
+    from search_spaces.search_fields import SearchFields
     from sweep.placement import check_share
     from sweep.session import Interruption, ray_session
 
@@ -121,7 +128,7 @@ def run_plan(
     sweep = _Sweep(plan, store, options, folder, console, executor, done)
     with store.driver_lock(), Interruption() as interruption:
         try:
-            if search and sweep.search(search):
+            if (search or race) and sweep.search(search or SearchFields(), race):
                 return sweep.summary(time.monotonic() - began)
             with ray_session(address, folder / "ray.log", cpus=cpus, gpus=gpus):
                 interruption.listen()
@@ -156,16 +163,20 @@ class _Sweep:
         self._done = done
         self._scheduler: Scheduler | SearchScheduler | None = None
         self._searches: SearchScheduler | None = None
+        self._races: Races | None = None
 
-    def search(self, search: SearchFields) -> bool:
+    def search(self, search: SearchFields, race: Rule | None) -> bool:
         """Open the studies, which learn what the store already holds; whether nothing is left to do."""
         from sweep.budget_file import trials_of
         from sweep.journal import Journal
+        from sweep.races import Races
         from sweep.searches import SearchScheduler
 
         journal = Journal(self._store.root / JOURNAL_FILE)
         trials = trials_of(self._plan, search, self._store.root, keep=True)
-        self._searches = SearchScheduler(self._plan, search, self._store, journal, trials)
+        if race:
+            self._races = Races(self._plan, race, trials, self._store)
+        self._searches = SearchScheduler(self._plan, search, self._store, journal, trials, self._races)
         self._searches.on_close = self._keep_standing
         self._keep_standing()
         return self._searches.is_complete
@@ -174,6 +185,8 @@ class _Sweep:
         """Write what the searches have found beside the records, for the report."""
         if self._searches:
             write_text(self._store.root / SEARCH_FILE, json.dumps(self._searches.told(), indent=1))
+            if self._races:
+                self._races.keep(self._searches)
 
     def _keep_standing(self) -> None:
         """Write the plan with the winners so far and the searches, so that `status` and the report see the truth also
@@ -290,6 +303,7 @@ class _Sweep:
             failed={node_id: searches.searches[node_id].why_failed for node_id in failed},
             blocked=dict(searches.blocked_by),
             not_started=tuple(node_id for node_id, state in states.items() if state in open_ones),
+            dropped=tuple(node_id for node_id, state in states.items() if state is RunState.DROPPED),
             seconds=seconds,
             stopped=self.stopped,
             resolved=searches.resolved(),

@@ -35,6 +35,8 @@ class RunState(StrEnum):
     """It ended without a record."""
     BLOCKED = "blocked"
     """An ancestor failed."""
+    DROPPED = "dropped"
+    """A race has dropped it, or all that starts from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,14 @@ class Scheduler:
                 self._states[child] = RunState.BLOCKED
                 self.blocked_by[child] = run_id
                 pending.extend(self._children[child])
+
+    def withdraw(self, run_id: str) -> None:
+        """Forget a run that waits for room."""
+        queue = self._ready[self.nodes[run_id].share]
+        queue.remove((-self.ranks[run_id], self._order[run_id], run_id))
+        heapq.heapify(queue)
+        self._states[run_id] = RunState.DROPPED
+        self._unchanged = False
 
     def resize(self, machines: Sequence[Machine]) -> None:
         """Follow the cluster when machines join or leave. Runs on a lost machine stay live until they are ended."""

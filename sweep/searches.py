@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from search_spaces.search_fields import SearchFields
 from sweep.capacity import Capacity, Machine
@@ -22,6 +23,9 @@ from trainables.pruned import Pruned
 from trainables.record import DevPoint, Record
 from trainables.spec import RunSpec
 from trainables.store import Store
+
+if TYPE_CHECKING:
+    from sweep.races import Races
 
 LOST = "it ended without a record"
 
@@ -38,6 +42,7 @@ class Search:
         reason: why the single trial failed.
         best: the winner, once the search is complete.
         mattered: importances of the parameters, once they were asked for and the search is complete.
+        stopped: whether a race wants no further trials; the winner is then the best of those that were told.
     """
 
     node: Node
@@ -48,9 +53,12 @@ class Search:
     best: Best | None = None
     mattered: Mapping[str, float] | None = None
     asked: bool = False
+    stopped: bool = False
 
     def ask(self) -> RunSpec | None:
         """The next run, if there is one to start now."""
+        if self.stopped:
+            return None
         if self.study:
             return self.study.ask()
         first, self.asked = not self.asked, True
@@ -85,6 +93,8 @@ class Search:
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left to try."""
+        if self.study and self.stopped:
+            return not self.study.running
         return self.study.is_complete if self.study else bool(self.best or self.reason)
 
     def importances(self) -> Mapping[str, float]:
@@ -97,8 +107,9 @@ class Search:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """What was tried, for the report."""
-        return self.study.trials if self.study else ()
+        """What was tried, for the report; without what a stopped search did not start."""
+        trials = self.study.trials if self.study else ()
+        return tuple(t for t in trials if t.state is not TrialState.RUNNING) if self.stopped else trials
 
     @property
     def why_failed(self) -> str:
@@ -114,12 +125,18 @@ class SearchScheduler:
 
     `states` are those of the plan's nodes, by the id of the node as planned; a run has another id where its parent's
     winner is not the configured run. Runs that the store already holds are told at once, so that a driver that is
-    started again goes on where the last one was killed. `trials` has the number of every node that is searched.
-    `on_close` is called whenever a study has ended.
+    started again goes on where the last one was killed. `trials` has the number of every node that is searched. With
+    `races`, a node also waits until a race wants it. `on_close` is called whenever a study has ended.
     """
 
     def __init__(
-        self, plan: Plan, search: SearchFields, store: Store, journal: Journal, trials: Mapping[str, int]
+        self,
+        plan: Plan,
+        search: SearchFields,
+        store: Store,
+        journal: Journal,
+        trials: Mapping[str, int],
+        races: Races | None = None,
     ) -> None:
         self.nodes: dict[str, Node] = {}
         self.blocked_by: dict[str, str] = {}
@@ -130,6 +147,8 @@ class SearchScheduler:
         self._trials = trials
         self._store = store
         self._journal = journal
+        self._races = races
+        self._held: dict[str, str] = {}
         self._scheduler: Scheduler | None = None
         self._ranks = search_ranks(plan.nodes, trials, search.parallel)
         self._of: dict[str, str] = {}
@@ -142,6 +161,7 @@ class SearchScheduler:
         for node_id, node in plan.nodes.items():
             if not node.parents:
                 self._open(node_id, "")
+        self._race_on()
 
     def connect(self, machines: Sequence[Machine], max_concurrent: int = 0) -> None:
         """Let runs start on these machines. Raises UnplaceableError for a node that fits on none."""
@@ -178,10 +198,9 @@ class SearchScheduler:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every node has its winner, has failed or is blocked."""
-        return all(
-            self.state(node_id) in (RunState.DONE, RunState.FAILED, RunState.BLOCKED) for node_id in self._plan.nodes
-        )
+        """Whether every node has its winner, has failed, is blocked or dropped."""
+        ended = (RunState.DONE, RunState.FAILED, RunState.BLOCKED, RunState.DROPPED)
+        return all(self.state(node_id) in ended for node_id in self._plan.nodes)
 
     def start(self, now: float) -> str | None:
         """Admit the next run and return its id; None when nothing can start before something changes."""
@@ -195,6 +214,7 @@ class SearchScheduler:
         self._connected.finish(run_id)
         self._end(run_id).tell(run_id, self._store.record(run_id))
         self._advance(self._of[run_id])
+        self._race_on()
 
     def report(self, run_id: str, point: DevPoint, planned_steps: int) -> bool:
         """A live run was evaluated on dev; whether it is to end here, of which the store then has a note.
@@ -220,11 +240,11 @@ class SearchScheduler:
             self._connected.finish(run_id)
             self._store.discard(run_id)
             self._end(run_id).prune(run_id, reason)
-            self._advance(self._of[run_id])
-            return
-        self._connected.fail(run_id)
-        self._end(run_id).fail(run_id, self._store.failure(run_id) or LOST)
+        else:
+            self._connected.fail(run_id)
+            self._end(run_id).fail(run_id, self._store.failure(run_id) or LOST)
         self._advance(self._of[run_id])
+        self._race_on()
 
     def resize(self, machines: Sequence[Machine]) -> None:
         """Follow the cluster when machines join or leave."""
@@ -236,7 +256,7 @@ class SearchScheduler:
             return RunState.BLOCKED
         found = self.searches.get(node_id)
         if not found:
-            return RunState.WAITING
+            return RunState.DROPPED if self._races and self._races.drops(node_id) else RunState.WAITING
         if found.live:
             return RunState.LIVE
         if found.is_complete:
@@ -294,7 +314,10 @@ class SearchScheduler:
         return replace(node, share=replace(node.share, gpus=0.0))
 
     def _open(self, node_id: str, parent: str) -> None:
-        """Begin the search of a node whose parent's winner is known."""
+        """Begin the search of a node whose parent's winner is known, once a race wants it."""
+        if self._races and not self._races.opens(node_id):
+            self._held[node_id] = parent
+            return
         node = self._plan.nodes[node_id]
         base = replace(node.spec, parent=parent)
         trials, study = self._trials.get(node_id, 0), None
@@ -311,8 +334,10 @@ class SearchScheduler:
                     parallel=self._search.parallel,
                     pruning=self._search.pruning,
                 )
-                study.try_again()
-        self.searches[node_id] = Search(node=node, base=base, study=study)
+        stopped = bool(self._races and study and study.best and self._races.stops(node_id))
+        if study and not stopped:
+            study.try_again()
+        self.searches[node_id] = Search(node=node, base=base, study=study, stopped=stopped)
         self._advance(node_id)
 
     def _advance(self, node_id: str) -> None:
@@ -360,6 +385,33 @@ class SearchScheduler:
             if child not in self.blocked_by:
                 self.blocked_by[child] = node_id
                 pending.extend(self._children[child])
+
+    def _race_on(self) -> None:
+        """Hold the rounds that are over: they stop searches and open nodes, which may end other rounds."""
+        while self._races and self._races.advance(self):
+            for node_id, search in list(self.searches.items()):
+                if not search.is_complete and self._races.stops(node_id):
+                    self._stop(node_id)
+            for node_id, parent in list(self._held.items()):
+                if self._races.opens(node_id):
+                    del self._held[node_id]
+                    self._open(node_id, parent)
+
+    def _stop(self, node_id: str) -> None:
+        """Ask for no further trials; those that have started go on."""
+        search = self.searches[node_id]
+        if search.stopped or not search.study:
+            return
+        search.stopped = True
+        for run_id in search.study.running:
+            if run_id not in search.live:
+                search.study.withdraw(run_id)
+                if self._scheduler:
+                    self._scheduler.withdraw(run_id)
+                else:
+                    del self.nodes[run_id]
+        if search.is_complete:
+            self._close(node_id)
 
     def _end(self, run_id: str) -> Search:
         search = self.searches[self._of[run_id]]

@@ -194,6 +194,10 @@ class Study:
         if found and all(trial.state in (State.FAIL, State.PRUNED) for trial in found):
             self._study.enqueue_trial(self._configured, user_attrs={_AGAIN: self.base.run_id})
 
+    def withdraw(self, run_id: str) -> None:
+        """Take back a run that was handed out and has not started; its trial stays drawn."""
+        self._out.discard(run_id)
+
     @property
     def running(self) -> tuple[str, ...]:
         """Runs that this Study handed out and was not told of; those left by a killed driver count once asked for."""

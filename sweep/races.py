@@ -1,0 +1,300 @@
+"""Races across the grid: which nodes of the graph may open, which wait for a decision, which are not needed any more.
+
+A race on a target has one round a seed; two where target runs are searched: when all contenders have half their trials,
+and when they have their winner. A round is over when every contender that is left has what it asks for, or never will.
+It is decided from exactly the runs that it asks for, so that a driver that is started again decides the same. Pure
+state: no Ray, no torch. The statistics are `analysis/racing.py`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from analysis.cells import BASELINE, RACE_FILE, target_order
+from analysis.races import Decision, RaceRecord, TargetRace, read_race
+from analysis.racing import Rule, decide, standing
+from analysis.row_scores import RowReader, RowsError, points_of
+from sweep.nodes import Plan
+from sweep.plan_file import write_text
+from sweep.studies import TrialState
+from trainables.spec import Phase
+from trainables.store import LocalStore
+
+if TYPE_CHECKING:
+    from sweep.searches import Search
+
+
+class Searches(Protocol):
+    """What a race asks of the graph that runs (`sweep.searches.SearchScheduler`)."""
+
+    searches: dict[str, Search]
+    blocked_by: dict[str, str]
+
+
+class Gate(StrEnum):
+    """Whether a node may start, as far as races go."""
+
+    OPEN = "open"
+    """Some cell below it is wanted."""
+    CLOSED = "closed"
+    """That is not decided yet."""
+    DROPPED = "dropped"
+    """No cell below it is wanted any more."""
+
+
+class Round(NamedTuple):
+    """What a round asks for: the seed's search, whole or half of its trials; and all earlier seeds."""
+
+    seed: int
+    halfway: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Course:
+    """What is fixed about the race for one target: node ids by row and seed, rounds, trials of a target run."""
+
+    nodes: Mapping[str, Mapping[int, str]]
+    rounds: tuple[Round, ...]
+    trials: int
+
+
+class Races:
+    """The races of a plan, with their record in the store.
+
+    Raises ValueError when no target has anything to race for, AnalysisError for a record that cannot be read. A record
+    of the same rule, seeds, rounds, trials and contenders stands; another is replaced, and all is decided again from
+    the store.
+    """
+
+    def __init__(self, plan: Plan, rule: Rule, trials: Mapping[str, int], store: LocalStore) -> None:
+        self._plan = plan
+        self._trials = trials
+        self._path = store.root / RACE_FILE
+        self._read = RowReader(store)
+        self._courses = _courses(plan, trials)
+        self._cells = _cells_below(plan)
+        check_races(plan, trials)
+        fresh = RaceRecord(rule=rule, seeds=_seeds(plan), races=tuple(map(self._fresh, self._courses)))
+        kept = read_race(store.root)
+        self.record = _continued(kept) if kept and _course_of(kept) == _course_of(fresh) else fresh
+        self._index()
+
+    def gate(self, node_id: str) -> Gate:
+        """Whether a node may start: the most that any cell below it asks for."""
+        found = {self._gate(*cell) for cell in self._cells[node_id]}
+        return next((gate for gate in (Gate.OPEN, Gate.CLOSED) if gate in found), Gate.DROPPED)
+
+    def opens(self, node_id: str) -> bool:
+        """Whether a node may start."""
+        return self.gate(node_id) is Gate.OPEN
+
+    def drops(self, node_id: str) -> bool:
+        """Whether a node will never start."""
+        return self.gate(node_id) is Gate.DROPPED
+
+    def stops(self, node_id: str) -> bool:
+        """Whether a node that has started needs no further trials."""
+        return all(self._stops(*cell) for cell in self._cells[node_id])
+
+    def advance(self, graph: Searches) -> bool:
+        """Hold every round that is over; whether there was any."""
+        before = self.record
+        races = tuple(self._advanced(race, graph) for race in before.races)
+        if races == before.races:
+            return False
+        self.record = replace(before, races=races)
+        self._index()
+        self.keep(graph)
+        return True
+
+    def keep(self, graph: Searches) -> None:
+        """Write the record."""
+        self.record = replace(self.record, saved=self._saved(graph))
+        write_text(self._path, self.record.to_json())
+
+    def _fresh(self, target: str) -> TargetRace:
+        course = self._courses[target]
+        why_none = f"no race: {why}" if (why := _why_none(course)) else ""
+        return TargetRace(
+            target=target, contenders=tuple(course.nodes), rounds=len(course.rounds), trials=course.trials,
+            why_none=why_none,
+        )  # fmt: skip
+
+    def _index(self) -> None:
+        self._dropped = self.record.decisions
+        self._races = {race.target: race for race in self.record.races}
+
+    def _gate(self, row: str, target: str, seed: int) -> Gate:
+        seeds, race = self.record.seeds, self._races[target]
+        place = seeds.index(seed)
+        if decision := self._dropped.get((row, target)):
+            return Gate.DROPPED if place > seeds.index(decision.seed) else Gate.OPEN
+        if race.why_none or not place:
+            return Gate.OPEN
+        last = max(number for number, each in enumerate(self._courses[target].rounds) if each.seed == seeds[place - 1])
+        return Gate.OPEN if race.held > last else Gate.CLOSED
+
+    def _stops(self, row: str, target: str, seed: int) -> bool:
+        decision, seeds = self._dropped.get((row, target)), self.record.seeds
+        if not decision:
+            return False
+        return seeds.index(seed) > seeds.index(decision.seed) or (seed == decision.seed and decision.halfway)
+
+    def _advanced(self, race: TargetRace, graph: Searches) -> TargetRace:
+        course = self._courses[race.target]
+        while not race.why_none and race.held < race.rounds:
+            gone = {each.dropped.contender for each in race.dropped}
+            asked = course.rounds[race.held]
+            nodes = [course.nodes[row][asked.seed] for row in race.contenders if row not in gone]
+            after = replace(race, held=race.held + 1)
+            settled = [node_id for node_id in nodes if _settled(graph, node_id, _half(course, asked))]
+            if len(settled) < len(nodes):
+                if after.held < race.rounds:
+                    self._read_ahead([_found(graph, node_id, _half(course, asked)) for node_id in settled], race.target)
+                break
+            try:
+                beaten = self._decided(after, course, graph) if after.held < race.rounds else []
+            except ValueError as error:
+                return replace(race, why_none=f"no {'further ' if race.held else ''}race: {error}")
+            race = replace(after, dropped=(*race.dropped, *beaten))
+        return race
+
+    def _read_ahead(self, run_ids: Sequence[str], target: str) -> None:
+        """Read rows while others compute, so that the end of a round holds nothing up."""
+        for run_id in filter(None, run_ids):
+            with suppress(RowsError):
+                self._read(run_id, target)
+
+    def _decided(self, race: TargetRace, course: _Course, graph: Searches) -> list[Decision]:
+        """Who is dropped after the last round that was held."""
+        until = {each.dropped.contender: each.dropped.round for each in race.dropped}
+        runs, gone = {}, set(until)
+        for row in race.contenders:
+            asked = _asked(course.rounds[: min(race.held, until.get(row, race.held))])
+            found = [_found(graph, course.nodes[row][each.seed], _half(course, each)) for each in asked]
+            if not all(found):
+                gone.add(row)
+            if any(found):
+                runs[row] = [self._read(run_id, race.target) for run_id in found if run_id]
+        if len(runs.keys() - gone) < 2:
+            return []
+        now = course.rounds[race.held - 1]
+        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        beaten = decide(
+            standing(points_of(runs)), target=race.target, round=race.held, rounds=race.rounds, gone=gone,
+            rule=self.record.rule, baseline=BASELINE,
+        )  # fmt: skip
+        return [Decision(dropped=each, seed=now.seed, halfway=now.halfway, at=at) for each in beaten]
+
+    def _saved(self, graph: Searches) -> dict[str, int]:
+        """Runs that are not needed any more, by phase: whole nodes, and trials of stopped ones."""
+        saved = dict.fromkeys((phase.value for phase in Phase), 0)
+        for node_id, node in self._plan.nodes.items():
+            trials = self._trials.get(node_id, 0)
+            if node_id in graph.searches:
+                tried = sum(trial.state is not TrialState.RUNNING for trial in graph.searches[node_id].trials)
+                saved[node.spec.phase.value] += trials - tried if trials and self.stops(node_id) else 0
+            elif self.drops(node_id):
+                saved[node.spec.phase.value] += max(trials, 1)
+        return saved
+
+
+def check_races(plan: Plan, trials: Mapping[str, int]) -> None:
+    """Raise ValueError unless some target has a race in which a drop can save a run.
+
+    `trials` has the number of every node that is searched.
+    """
+    courses = _courses(plan, trials)
+    if courses and any(not _why_none(course) for course in courses.values()):
+        return
+    reasons = dict.fromkeys(_why_none(course) for course in courses.values())
+    raise ValueError(
+        f"nothing to race for: {'; '.join(reasons) or 'no target can be computed'}. A race drops intermediates after "
+        "a seed or after half of a search; it needs two rows and more --seeds, or --search target=N with at least 2 "
+        "trials"
+    )
+
+
+def _courses(plan: Plan, trials: Mapping[str, int]) -> dict[str, _Course]:
+    """Target -> its course."""
+    nodes: defaultdict[str, defaultdict[str, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
+    for cell, node_id in plan.cells.items():
+        nodes[cell.target][cell.row][cell.seed] = node_id
+    found = {}
+    for target in sorted(nodes, key=target_order):
+        least = min(trials.get(node_id, 0) for row in nodes[target].values() for node_id in row.values())
+        halves = (True, False) if least else (False,)
+        rounds = tuple(Round(seed, halfway) for seed in _seeds(plan) for halfway in halves)
+        found[target] = _Course(nodes=nodes[target], rounds=rounds, trials=least)
+    return found
+
+
+def _seeds(plan: Plan) -> tuple[int, ...]:
+    """In the order of the sweep."""
+    return tuple(dict.fromkeys(cell.seed for cell in plan.cells))
+
+
+def _why_none(course: _Course) -> str:
+    if len(course.nodes) < 2:
+        return "one row only"
+    return "" if len(course.rounds) > 1 else "one round only, which leaves nothing to save"
+
+
+def _cells_below(plan: Plan) -> dict[str, list[tuple[str, str, int]]]:
+    """Node id -> row, target and seed of the cells that it serves, itself or through its children."""
+    found: defaultdict[str, list[tuple[str, str, int]]] = defaultdict(list)
+    for cell, node_id in plan.cells.items():
+        for served in (node_id, *plan.nodes[node_id].parents):
+            found[served].append((cell.row, cell.target, cell.seed))
+    return found
+
+
+def _half(course: _Course, asked: Round) -> int:
+    """How many of the first trials count; 0: the whole search."""
+    return -(-course.trials // 2) if asked.halfway else 0
+
+
+def _asked(rounds: Sequence[Round]) -> list[Round]:
+    """One round for each seed so far: the last of each."""
+    return list({each.seed: each for each in rounds}.values())
+
+
+def _settled(graph: Searches, node_id: str, half: int) -> bool:
+    """Whether a node has what a round asks for, or never will."""
+    if node_id in graph.blocked_by:
+        return True
+    search = graph.searches.get(node_id)
+    if search is None:
+        return False
+    told = [trial.number for trial in search.trials if trial.state is not TrialState.RUNNING]
+    return search.is_complete or (half > 0 and set(range(half)) <= set(told))
+
+
+def _found(graph: Searches, node_id: str, half: int) -> str:
+    """The run of a node that a round compares: its winner, or the best of its first trials; empty if it has none."""
+    search = graph.searches.get(node_id)
+    if search is None:
+        return ""
+    if not half:
+        return search.best.run_id if search.best else ""
+    done = [trial for trial in search.trials if trial.number < half and trial.value is not None]
+    return max(done, key=lambda trial: (trial.value, -trial.number)).run_id if done else ""
+
+
+def _course_of(record: RaceRecord) -> object:
+    """What must agree for decisions to stand."""
+    return record.rule, record.seeds, {r.target: (r.contenders, r.rounds, r.trials) for r in record.races}
+
+
+def _continued(kept: RaceRecord) -> RaceRecord:
+    """A record whose races go on; rows that could not be read are tried again."""
+    races = (
+        replace(race, why_none="") if race.rounds > 1 and len(race.contenders) > 1 else race for race in kept.races
+    )
+    return replace(kept, races=tuple(races))

@@ -1,0 +1,186 @@
+"""Runs with predictions of chosen quality, scored by the formats themselves, as the phases do it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow.parquet as pq
+
+from analysis.racing import Rule
+from search_spaces.grid import Cell
+from search_spaces.search_fields import SearchFields
+from sweep.budget import counted
+from sweep.capacity import Machine
+from sweep.journal import Journal
+from sweep.nodes import Node, Plan, Share
+from sweep.races import Races
+from sweep.run import JOURNAL_FILE
+from sweep.searches import SearchScheduler
+from tests.analysis_fixtures import intermediate_spec, record, target_spec
+from trainables.phases.options import Options, Progress
+from trainables.phases.predictions import PredictionTable
+from trainables.record import DevPoint, Record, Score
+from trainables.spec import Phase, RunSpec
+from trainables.store import Store
+from trainables.tasks.formats.mining import MiningFormat
+from trainables.tasks.formats.span import SpanFormat
+from trainables.tasks.formats.tagging import TaggingFormat
+from trainables.tasks.registry import task
+from trainables.tasks.task import Split, Task
+
+Quality = Mapping[str, float | str]
+"""Row (`squad`) or row and target (`squad -> xnli`) -> probability that a row is right, or `broken`."""
+
+
+def finish(
+    store: Store, spec: RunSpec, quality: float | Mapping[str, float], *, name: str = "", rows: int = 60
+) -> None:
+    """Finish a target or retrieval run whose rows are right with the probability `quality` (or one by target)."""
+    store.finish(made_record(store, spec, quality, name=name, rows=rows))
+
+
+def made_record(
+    store: Store, spec: RunSpec, quality: float | Mapping[str, float], *, name: str = "", rows: int = 60
+) -> Record:
+    """The record of such a run, whose predictions are published; its dev figure is the quality and up to a point."""
+    scores: list[Score] = []
+    figure = 0.0
+    for target in spec.tasks:
+        own = quality if isinstance(quality, float | int) else quality[target]
+        figure = 100 * own + random.Random(spec.run_id).random()
+        of, table = task(target), PredictionTable()
+        for split in (Split.DEV, Split.TEST):
+            for language in of.languages.get(split, ()):
+                draw = random.Random(f"{spec.run_id} {target} {split} {language}")
+                ids, gold, given = _rows(of, split, language, rows, own, draw)
+                table.add(split, language, ids, given, gold)
+                scores += [
+                    Score(task=target, split=split, language=language, metric=metric, value=value, rows=rows)
+                    for metric, value in of.format.score(gold, given, language).items()
+                ]
+        made = store.work(spec.run_id) / f"{target}.parquet"
+        pq.write_table(table.to_arrow(), made)
+        store.publish(spec.run_id, f"predictions/{target}.parquet", made)
+    return Record(
+        run_id=spec.run_id, name=name or ",".join(spec.tasks), spec=spec, scores=tuple(scores),
+        dev_curve=(DevPoint(step=2, selection=figure, metrics={"accuracy": figure}),), best_step=2, steps=2,
+        planned_steps=2,
+    )  # fmt: skip
+
+
+def _rows(
+    of: Task, split: str, language: str, rows: int, quality: float, draw: random.Random
+) -> tuple[list[str], list, list]:
+    """Ids, references, predictions. References depend on the row alone; XQuAD and MLQA share ids among languages."""
+    truth = random.Random(f"{of.name} {split}")
+    ids = [f"{language}.{split}.{number}" for number in range(rows)]
+    right = [draw.random() < quality for _ in range(rows)]
+    if isinstance(of.format, MiningFormat):
+        found = [(row, [f"en-{row}"], [f"en-{row}"] if hit else []) for row, hit in zip(ids, right, strict=True)]
+        found += [(f"{language}.x{n}", [], ["en-0"]) for n in range(rows) if draw.random() > quality]
+        names, gold, given = zip(*found, strict=True)
+        return list(names), list(gold), list(given)
+    if isinstance(of.format, TaggingFormat):
+        tags = of.format.labels
+        gold = [[truth.choice(tags) for _ in range(1 + number % 7)] for number in range(rows)]
+        return ids, gold, [[t if draw.random() < quality else draw.choice(tags) for t in words] for words in gold]
+    if isinstance(of.format, SpanFormat):
+        words = [f"{truth.randrange(90)} {truth.randrange(90)} word" for _ in range(rows)]
+        wrong = [f"{text.split()[0]} elsewhere" if draw.random() < 0.5 else "nothing" for text in words]
+        answers: Sequence[str] = [text if hit else other for text, other, hit in zip(words, wrong, right, strict=True)]
+        return [f"q{number}" for number in range(rows)], [(text,) for text in words], list(answers)
+    labels = getattr(of.format, "labels", ())
+    if labels:
+        gold = [truth.choice(labels) for _ in range(rows)]
+        return ids, gold, [g if hit else labels[labels.index(g) - 1] for g, hit in zip(gold, right, strict=True)]
+    return ids, ids, [row if hit else "elsewhere" for row, hit in zip(ids, right, strict=True)]
+
+
+def grid(rows: Sequence[str], groups: Sequence[tuple[str, ...]], seeds: Sequence[int]) -> Plan:
+    """Rows (`none`, `squad`, ...) x groups of targets that share a run x seeds, as `build_plan` makes it."""
+    nodes: dict[str, Node] = {}
+    cells: dict[Cell, str] = {}
+
+    def add(spec: RunSpec, name: str, cost: float) -> str:
+        nodes[spec.run_id] = Node(spec=spec, name=name, cost=cost, share=Share())
+        return spec.run_id
+
+    for row in rows:
+        parents = {
+            seed: "" if row == "none" else add(intermediate_spec(row, seed=seed), f"{row} #{seed}", 2.0)
+            for seed in seeds
+        }
+        for group in groups:
+            for seed in seeds:
+                name = f"{row} -> {','.join(group)} #{seed}"
+                run_id = add(target_spec(*group, parent=parents[seed], seed=seed), name, 1.0)
+                for target in group:
+                    cells[Cell(intermediate=row, mlm=False, target=target, seed=seed)] = run_id
+    return Plan(nodes=nodes, cells=cells)
+
+
+def row_of(name: str) -> str:
+    """`squad` from `squad #1` or `squad -> xnli #1`."""
+    return name.split(" ")[0]
+
+
+def compute(store: Store, node: Node, quality: Quality) -> None:
+    """Finish a run; raises ValueError where the quality of its row is `broken`."""
+    row = row_of(node.name)
+    if node.spec.phase is Phase.INTERMEDIATE:
+        if quality.get(row, 0.0) == "broken":
+            raise ValueError("the data is broken")
+        store.finish(record(node.spec, name=node.name))
+        return
+    own = {target: quality.get(f"{row} -> {target}", quality[row]) for target in node.spec.tasks}
+    if "broken" in own.values():
+        raise ValueError("the loss is not finite")
+    finish(store, node.spec, own, name=node.name)
+
+
+RULE = Rule()
+ROWS = ("none", "squad", "qqp")
+GOOD_AND_BAD: Quality = {"none": 0.7, "squad": 0.75, "qqp": 0.3}
+"""Of two intermediates one is good and one is bad."""
+
+
+def scheduler(plan, store, rule=RULE, search=None):
+    search = search or SearchFields()
+    trials = counted(plan, search)
+    races = Races(plan, rule, trials, store)
+    return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE), trials, races)
+
+
+def drive(found, store, quality, most=10_000, order=lambda live: live[0], cpus=3):
+    """Start whatever may start, end one run at a time; the names of the runs in the order of their end."""
+    found.connect([Machine(name="here", cpus=cpus, gpus=0)])
+    live, ended = [], []
+    while len(ended) < most:
+        while run_id := found.start(now=float(len(ended))):
+            live.append(run_id)
+        if not live:
+            break
+        run_id = order(live)
+        live.remove(run_id)
+        node = found.nodes[run_id]
+        try:
+            compute(store, node, quality)
+            found.finish(run_id)
+        except ValueError as error:
+            store.fail(run_id, node.name, str(error))
+            found.fail(run_id)
+        ended.append(node.name)
+    return ended
+
+
+def searching(target=4, **others):
+    ranges = {"learning_rate": {"low": 1e-6, "high": 1e-4, "log": True}, "epochs": "fixed"}
+    return SearchFields.model_validate({"target": target, "ranges": {"target": ranges}} | others)
+
+
+def raced(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+    """An executor whose predictions are as good as GOOD_AND_BAD says."""
+    yield Progress(stage="train", step=1, planned_steps=2)
+    compute(store, Node(spec=spec, name=name, cost=1.0, share=Share()), GOOD_AND_BAD)
+    yield store.record(spec.run_id)
