@@ -22,6 +22,7 @@ from sweep.wording import duration
 from trainables.spec import Phase
 from trainables.store import Store
 
+_RACING = "race: these figures are the most that can be needed; what is dropped on the way is not run"
 _SEARCHED = ("search trials", "their work")
 """Columns of a plan with searches: trials beyond the configured runs."""
 
@@ -45,6 +46,7 @@ def describe(
         _phases(outlook, size),
         *searches(outlook, search),
         *wall_clock(outlook, search, machines, max_concurrent),
+        *([Text(_RACING)] if racing else ()),
         *_remarks(outlook.plan),
     )
 

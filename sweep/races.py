@@ -27,7 +27,7 @@ from trainables.spec import Phase
 from trainables.store import LocalStore
 
 if TYPE_CHECKING:
-    from sweep.searches import Search
+    from sweep.node_search import Search
 
 
 class Searches(Protocol):

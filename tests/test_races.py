@@ -239,9 +239,10 @@ def test_half_way_the_first_half_of_the_trials_is_compared_whatever_else_is_told
     ],
 )
 def test_nothing_to_race_for_is_said_before_anything_runs(rows, groups, seeds, target, message):
+    plan = grid(rows, groups, seeds)
+    trials = counted(plan, searching(target))
     with pytest.raises(ValueError, match=f"{message}.*--seeds, or --search target=N"):
-        plan = grid(rows, groups, seeds)
-        check_races(plan, counted(plan, searching(target)))
+        check_races(plan, trials)
 
 
 @pytest.mark.parametrize("shuffle", range(3))
