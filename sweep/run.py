@@ -165,7 +165,7 @@ class _Sweep:
         self._searches: SearchScheduler | None = None
         self._races: Races | None = None
 
-    def search(self, search: SearchFields, race: Rule | None) -> bool:
+    def search(self, search: SearchFields, race: Rule | None = None) -> bool:
         """Open the studies, which learn what the store already holds; whether nothing is left to do."""
         from sweep.budget_file import trials_of
         from sweep.journal import Journal

@@ -265,7 +265,7 @@ def test_after_a_kill_the_plan_on_disk_holds_the_winners_so_far(store):
     plan = graphs.fan(["a"], ["x"])
     save_plan(plan, store.root)
     sweep = sweep_of(plan, store)
-    sweep.search(fields(intermediate=4, target=3), None)
+    sweep.search(fields(intermediate=4, target=3))
     ended = drive(sweep._searches, store, most=5)
     kept = load_plan(store.root)
     [parent, child] = kept.nodes.values()
