@@ -56,6 +56,8 @@ def one(contender: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     config = encoder.config
     head = new_head(known.format, config.hidden_size, 0.0, config.initializer_range)
     network = Network(encoder, {known.name: head}).to(device).eval()
+    if contender == "engine" and device.type == "cpu":  # as phases/fit.py does; on a GPU in bf16 only
+        network.use_unpadded()
     started = time.perf_counter()
     if contender == "engine":
         outputs = to_the_end(predict_all(network, known.name, parts, pad_id=PAD, max_tokens=MAX_TOKENS))

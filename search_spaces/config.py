@@ -246,7 +246,7 @@ class EngineFields(Section):
         keep_table_gradient: on a CPU, one gradient buffer for the whole table (runs with MLM).
         token_cache: tokenise once and keep the tokens on disk.
         fast_dropout: on a CPU, draw dropout masks sixteen bits at a time.
-        unpadded: on a GPU, run the encoder on batches without padding.
+        unpadded: run the encoder on batches without padding; on a GPU in bf16 only.
         compile: on a GPU, compile the encoder.
         micro_tokens: most sub-words in one forward pass of training on a CPU, rows sorted by length; 0 is no limit.
         micro_batch: most rows in one forward pass of training; 0 is no limit.
@@ -259,7 +259,7 @@ class EngineFields(Section):
     fast_dropout: Switch = True
     unpadded: Switch = True
     compile: Switch = False
-    micro_tokens: CountOrNone = 256
+    micro_tokens: CountOrNone = 1024
     micro_batch: CountOrNone = 0
     eval_tokens: Count = 8192
 

@@ -8,7 +8,6 @@ from search_spaces.config import (
     ClusterFields,
     DataFields,
     EncoderFields,
-    EngineFields,
     GpuFields,
     GridFields,
     IntermediateFields,
@@ -60,7 +59,6 @@ def demo() -> SweepConfig:
         mlm=MlmFields(sentences=160, batch_size=16, languages=DEMO_LANGUAGES),
         retrieval=RetrievalFields(max_length=128),
         cluster=ClusterFields(gpus=GpuFields(intermediate=0, target=0, retrieval=0)),
-        engine=EngineFields(micro_tokens=1024),
     )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ class Options:
         device: `cpu` or `cuda`.
         threads: CPU threads of the arithmetic; fixed, since another number may round differently.
         micro_batch: most rows in one forward pass of training; 0 is no limit.
-        micro_tokens: most sub-words, padding included, in one forward pass of training on a CPU, which is fastest when
-            a pass fits into its cache; 0 is no limit. Not used for MLM and wherever every pass would make a gradient
+        micro_tokens: about the most sub-words in one forward pass of training on a CPU, padding included where there is
+            some; more take more memory. 0 is no limit. Not used for MLM and wherever every pass would make a gradient
             of the whole embedding's size.
         eval_tokens: sub-words (padding included) in one evaluation batch.
         checkpoint_seconds: time between two checkpoints of a training run.
@@ -28,7 +28,7 @@ class Options:
         keep_table_gradient: on a CPU, keep one gradient buffer for the whole embedding of a run with MLM
             (model/table.py).
         fast_dropout: on a CPU, draw dropout masks the short way (model/dropout.py).
-        unpadded: on a GPU in bf16, run the encoder on sequences without padding (model/unpadded.py).
+        unpadded: run the encoder on sequences without padding, on a GPU in bf16 only (model/unpadded.py).
         compile: on a GPU, compile the encoder.
         trim_vocabulary: train only the embedding rows in use and put the full table back, which changes nothing
             (model/vocabulary.py).
@@ -41,7 +41,7 @@ class Options:
     device: str = "cpu"
     threads: int = 1
     micro_batch: int = 0
-    micro_tokens: int = 256
+    micro_tokens: int = 1024
     eval_tokens: int = 8192
     checkpoint_seconds: float = 120.0
     commit: str = ""
