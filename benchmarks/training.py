@@ -79,13 +79,23 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any], batch: int) -> Table:
-    """Medians, their spread, and the ratio of the medians against the better Trainer."""
+    """Medians, their spread, and the engine's speed and memory over those of each Trainer."""
     drawn = Table(title="Training: medians (lowest to highest)", title_justify="left")
-    for column in ("task", "batch", "contender", "steps/s", "sub-words/s", "TFLOP/s", "peak GB", "speed", "memory"):
+    for column in (
+        "task",
+        "batch",
+        "contender",
+        "steps/s",
+        "sub-words/s",
+        "TFLOP/s",
+        "peak GB",
+        "engine: speed",
+        "memory",
+    ):
         drawn.add_column(column, justify="left" if column in ("task", "contender") else "right")
     for task, contenders in found.items():
         for name, figures in contenders.items():
-            speed, memory = ratios(contenders) if name == ENGINE and len(contenders) > 1 else (0.0, 0.0)
+            speed, memory = ratios(contenders, name)
             drawn.add_row(
                 task,
                 str(batch or SETTINGS[task].batch),
@@ -100,15 +110,14 @@ def table(found: dict[str, Any], batch: int) -> Table:
     return drawn
 
 
-def ratios(contenders: dict[str, Any]) -> tuple[float, float]:
-    """Speed and memory of the engine over those of the faster, and of the smaller, Trainer; 0 without one."""
-    others = [figures for name, figures in contenders.items() if not name.startswith(ENGINE)]
-    if ENGINE not in contenders or not others:
+def ratios(contenders: dict[str, Any], other: str) -> tuple[float, float]:
+    """Speed and memory of the engine over those of another contender; 0 where there is nothing to compare."""
+    if other.startswith(ENGINE) or ENGINE not in contenders:
         return 0.0, 0.0
-    own = {name: statistics.median(values) for name, values in contenders[ENGINE].items()}
-    fastest = max(statistics.median(figures["steps_a_second"]) for figures in others)
-    smallest = min(statistics.median(figures["peak_bytes"]) for figures in others)
-    return own["steps_a_second"] / fastest, own["peak_bytes"] / smallest
+    own, others = (
+        {name: statistics.median(values) for name, values in contenders[who].items()} for who in (ENGINE, other)
+    )
+    return own["steps_a_second"] / others["steps_a_second"], own["peak_bytes"] / others["peak_bytes"]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -141,12 +150,13 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console()
     found = measure(options, console)
     console.print(table(found, options.batch))
-    speeds, memories = zip(*(ratios(contenders) for contenders in found.values()), strict=True)
-    if all(speeds):
-        console.print(
-            f"median over {len(found)} tasks: {statistics.median(speeds):.2f} times the steps a second, "
-            f"{statistics.median(memories):.2f} times the peak memory of the better Trainer"
-        )
+    for other in options.contenders:
+        compared = [ratios(contenders, other) for contenders in found.values()]
+        if all(speed for speed, _ in compared):
+            speed, memory = map(statistics.median, zip(*compared, strict=True))
+            console.print(
+                f"median over {len(found)} tasks: {speed:.2f}x the speed, {memory:.2f}x the memory of {other}"
+            )
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
     settings = {name: getattr(options, name) for name in ("data", "encoder", "device", "precision", "threads", "steps")}
     write(options.json, {"settings": settings, "tasks": found})
