@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RESULTS ?= results/demo
 GPU_PYTHON ?= python3
-GPU := --device cuda --encoder large --precision bf16 --steps 90 --tokens benchmarks/tokens
+GPU := --device cuda --encoder large --precision bf16 --steps 66 --tokens benchmarks/tokens
 
 .PHONY: demo test lint bench bench-tokens bench-gpu clean
 .DEFAULT_GOAL := help
@@ -49,7 +49,7 @@ bench-gpu:
 	$(GPU_PYTHON) -m benchmarks.training $(GPU) --tasks all --contenders engine "engine, whole table" Trainer "Trainer, length grouping" --json benchmarks/results/gpu-training.json
 	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --compile --json benchmarks/results/gpu-training-compiled.json
 	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --no-unpadded --json benchmarks/results/gpu-training-padded.json
-	$(GPU_PYTHON) -m benchmarks.training $(GPU) --tasks qqp --batch 512 --steps 30 --json benchmarks/results/gpu-training-large-batch.json
+	$(GPU_PYTHON) -m benchmarks.training $(GPU) --tasks qqp --batch 512 --steps 27 --json benchmarks/results/gpu-training-large-batch.json
 	$(GPU_PYTHON) -m benchmarks.mining --device cuda --width 1024 --json benchmarks/results/gpu-mining.json --contenders engine
 	$(GPU_PYTHON) -m benchmarks.grid_cost benchmarks/results/gpu-training.json
 

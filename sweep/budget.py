@@ -67,11 +67,6 @@ def allocate(candidates: Mapping[str, Candidate], hours: float) -> dict[str, int
     return {node_id: trials if trials > 1 else 0 for node_id, trials in granted.items()}
 
 
-def expected_gain(candidate: Candidate, trials: int) -> float:
-    """Points over all its cells that so many trials are expected to gain over the configured run alone."""
-    return candidate.weight * SPREAD * sum(map(best_of, range(2, trials + 1)))
-
-
 @cache
 def best_of(n: int) -> float:
     """By how much the best of n standard normals is expected to exceed the best of n - 1.

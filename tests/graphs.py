@@ -83,3 +83,28 @@ def _of_row(row: Node | None, target: str, cost: float) -> Node:
         return node(target, parent=row, cost=cost, share=Share(gpus=1.0))
     baseline = node(f"{target}-baseline", cost=cost, share=Share(gpus=1.0))
     return Node(spec=baseline.spec, name=f"none -> {target} #42", cost=cost, share=baseline.share)
+
+
+def drive(found, store, compute, machines, most=10_000, order=lambda live: live[0]):
+    """Start whatever may start, end one run at a time; the runs in the order of their end.
+
+    `compute(node)` finishes a run in the store, or raises ValueError for one that fails.
+    """
+    found.connect(machines)
+    live, ended = [], []
+    while len(ended) < most:
+        while run_id := found.start(now=float(len(ended))):
+            live.append(run_id)
+        if not live:
+            break
+        run_id = order(live)
+        live.remove(run_id)
+        node = found.nodes[run_id]
+        try:
+            compute(node)
+            found.finish(run_id)
+        except ValueError as error:
+            store.fail(run_id, node.name, f"ValueError: {error}")
+            found.fail(run_id)
+        ended.append(run_id)
+    return ended

@@ -17,6 +17,7 @@ from sweep.nodes import Node, Plan, Share
 from sweep.races import Races
 from sweep.run import JOURNAL_FILE
 from sweep.searches import SearchScheduler
+from tests import graphs
 from tests.analysis_fixtures import intermediate_spec, record, target_spec
 from trainables.phases.options import Options, Progress
 from trainables.phases.predictions import PredictionTable
@@ -153,25 +154,10 @@ def scheduler(plan, store, rule=RULE, search=None):
 
 
 def drive(found, store, quality, most=10_000, order=lambda live: live[0], cpus=3):
-    """Start whatever may start, end one run at a time; the names of the runs in the order of their end."""
-    found.connect([Machine(name="here", cpus=cpus, gpus=0)])
-    live, ended = [], []
-    while len(ended) < most:
-        while run_id := found.start(now=float(len(ended))):
-            live.append(run_id)
-        if not live:
-            break
-        run_id = order(live)
-        live.remove(run_id)
-        node = found.nodes[run_id]
-        try:
-            compute(store, node, quality)
-            found.finish(run_id)
-        except ValueError as error:
-            store.fail(run_id, node.name, str(error))
-            found.fail(run_id)
-        ended.append(node.name)
-    return ended
+    """Run a graph to its end, or until so many runs have ended; the names of the runs in the order of their end."""
+    machines = [Machine(name="here", cpus=cpus, gpus=0)]
+    ended = graphs.drive(found, store, lambda node: compute(store, node, quality), machines, most, order)
+    return [found.nodes[run_id].name for run_id in ended]
 
 
 def searching(target=4, **others):

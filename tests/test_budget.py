@@ -21,7 +21,6 @@ from sweep.budget import (
     best_of,
     candidates,
     cells_that_gain,
-    expected_gain,
     trial_hours,
     unit,
 )
@@ -71,7 +70,7 @@ CANDIDATES = st.lists(
 
 
 def gain(nodes: dict[str, Candidate], trials: dict[str, int]) -> float:
-    return sum(expected_gain(each, trials[node_id]) for node_id, each in nodes.items())
+    return sum(each.weight * sum(map(best_of, range(2, trials[node_id] + 1))) for node_id, each in nodes.items())
 
 
 def optimum(nodes: dict[str, Candidate], hours: float) -> float:

@@ -49,25 +49,12 @@ def scheduler(plan, search, store):
 
 
 def drive(found, store, most=10_000, order=lambda live: live[0]):
-    """Start whatever may start, end one run at a time; the runs in the order of their end."""
-    found.connect(TWO_CORES)
-    live, ended = [], []
-    while len(ended) < most:
-        while run_id := found.start(now=float(len(ended))):
-            live.append(run_id)
-        if not live:
-            break
-        run_id = order(live)
-        live.remove(run_id)
-        node = found.nodes[run_id]
-        try:
-            store.finish(quadratic_record(node.spec, node.name))
-            found.finish(run_id)
-        except ValueError as error:
-            store.fail(run_id, node.name, f"ValueError: {error}")
-            found.fail(run_id)
-        ended.append(run_id)
-    return ended
+    """Run a graph to its end, or until so many runs have ended; the runs in the order of their end."""
+
+    def compute(node):
+        store.finish(quadratic_record(node.spec, node.name))
+
+    return graphs.drive(found, store, compute, TWO_CORES, most, order)
 
 
 def test_children_start_from_the_winner_of_their_parent_and_from_nothing_else(store):
