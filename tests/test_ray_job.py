@@ -37,31 +37,21 @@ sys.exit(summary.exit_code)
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A Ray head on free ports, and the environment that its clients need. Killed by process id at the end."""
+    """A Ray head on ports of its own, and the environment that its clients need. Killed by process id at the end."""
     home = Path(os.environ.get("TMPDIR", "/tmp")) / f"xs-{os.getpid()}"  # sockets need a short path
-    ports = [str(port) for port in free_ports(3)]
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
     environment.pop("RAY_ADDRESS", None)
-    ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    options = ["--head", "--block", "--num-cpus=2", "--num-gpus=0", "--port", ports[0], "--dashboard-port", ports[1]]
-    options += ["--ray-client-server-port", ports[2], "--temp-dir", str(home), "--object-store-memory=100000000"]
-    with (tmp_path_factory.mktemp("head") / "log").open("w") as log:
-        process = subprocess.Popen([*ray, "start", *options], env=environment, stdout=log, stderr=log)
-    try:
-        environment["GCS"] = f"127.0.0.1:{ports[0]}"
-        environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{ports[1]}"
-        wait_for_port(int(ports[1]))
-        wait_for_agent(environment)
-        yield environment
-    finally:
-        family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
-        for each in family:
-            try:
-                each.kill()
-            except psutil.NoSuchProcess:
-                continue
-        process.wait()
-        shutil.rmtree(home, ignore_errors=True)
+    log = tmp_path_factory.mktemp("head") / "log"
+    for _ in range(3):  # another process may take a port between its choice and its use
+        process = start_head(home, environment, log)
+        try:
+            if wait_for_head(process, environment):
+                yield environment
+                return
+        finally:
+            end_family(process)
+            shutil.rmtree(home, ignore_errors=True)
+    pytest.fail(f"the Ray head does not start:\n{log.read_text()}")
 
 
 @pytest.fixture
@@ -117,6 +107,40 @@ def jobs(head: dict[str, str], *arguments: str) -> list[str]:
     return [sys.executable, "-m", "ray.scripts.scripts", "job", *arguments]
 
 
+def start_head(home: Path, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """All fixed ports are chosen: the default of the agent (52365) lies among those that the system gives out."""
+    named = ("port", "dashboard-port", "ray-client-server-port", "dashboard-agent-listen-port")
+    ports = dict(zip(named, free_ports(len(named)), strict=True))
+    environment["GCS"] = f"127.0.0.1:{ports['port']}"
+    environment["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{ports['dashboard-port']}"
+    options = ["--head", "--block", "--num-cpus=2", "--num-gpus=0", "--temp-dir", str(home)]
+    options += ["--object-store-memory=100000000", *(f"--{name}={port}" for name, port in ports.items())]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", *options]
+    with log.open("a") as stream:
+        return subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
+
+
+def wait_for_head(process: subprocess.Popen[bytes], head: dict[str, str], seconds: float = 150) -> bool:
+    """Whether the head takes jobs, which is later than its dashboard answers; False when it ended or is too slow."""
+    deadline = time.monotonic() + seconds
+    submit_nothing = jobs(head, "submit", "--", "true")
+    while process.poll() is None and time.monotonic() < deadline:
+        if not subprocess.run(submit_nothing, env=head, capture_output=True, check=False).returncode:
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def end_family(process: subprocess.Popen[bytes]) -> None:
+    family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+    for each in family:
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
 def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
@@ -125,21 +149,3 @@ def free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
-
-
-def wait_for_agent(head: dict[str, str], seconds: float = 150) -> None:
-    """The dashboard answers before it can take jobs."""
-    deadline = time.monotonic() + seconds
-    while subprocess.run(jobs(head, "submit", "--", "true"), env=head, capture_output=True, check=False).returncode:
-        assert time.monotonic() < deadline, "the head takes no jobs"
-        time.sleep(0.5)
-
-
-def wait_for_port(port: int, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert time.monotonic() < deadline, "the dashboard did not come up"
-        time.sleep(0.1)
