@@ -1,7 +1,8 @@
 """Steps a second, sub-words a second and peak memory of training: this engine against transformers' Trainer.
 
 Same encoder, rows, effective batch, precision and optimiser; every measurement is a process of its own, the contenders
-take turns. Rows are real ones where a mirror is at hand.
+take turns. Rows are real ones where a mirror is at hand. Operations are those of a plain pass over the sub-words,
+without padding; beside them stands their share of the speed at which this machine multiplies large matrices.
 
     python -m benchmarks.training [--data ../shared/data/mirror] [--encoder bundled] [--precision fp32] [--json FILE]
     python -m benchmarks.training --device cuda --encoder large --precision bf16      # geometry of XLM-R Large
@@ -30,15 +31,19 @@ from trainables.data.cache_folder import cache_folder
 ENGINE = "engine"
 NAMES = (ENGINE, "engine, whole table", "Trainer", "Trainer, length grouping")
 USUAL = (ENGINE, "Trainer", "Trainer, length grouping")
+MATRICES = "matrix products"
+"""Not a contender: what the arithmetic is compared with."""
 
 
 def one(task: str, contender: str, settings: dict[str, Any]) -> dict[str, float]:
     """One measurement, in this process."""
     import torch
 
-    from benchmarks.training_contenders import CONTENDERS, flops_of_a_token, tokens, updates
+    from benchmarks.training_contenders import CONTENDERS, flops_of_a_token, matrix_flops, tokens, updates
 
     torch.set_num_threads(settings["threads"])
+    if contender == MATRICES:
+        return {"flops": matrix_flops(settings)}
     batch = settings["batch"] or SETTINGS[task].batch
     encoded = rows(task, settings["data"], updates(settings["steps"]) * batch, Path(settings["tokens"]))
     seconds = CONTENDERS[contender](task, encoded, settings["steps"], settings)
@@ -53,21 +58,22 @@ def one(task: str, contender: str, settings: dict[str, Any]) -> dict[str, float]
     }
 
 
-def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """All measurements: task -> contender -> figure -> values."""
+def measure(options: argparse.Namespace, console: Console) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """All measurements: task -> contender -> figure -> values, and task -> operations a second of large matrices."""
     found: dict[str, Any] = {}
+    matrices: dict[str, list[float]] = defaultdict(list)
+    names = (
+        "data", "tokens", "encoder", "device", "precision", "threads", "steps", "batch", "unpadded", "compile",
+        "micro_tokens", "fast_dropout",
+    )  # fmt: skip
+    settings = {name: getattr(options, name) for name in names}
     for task in options.tasks:
         found[task] = defaultdict(lambda: defaultdict(list))
         for repetition in range(options.repetitions):
+            given = {"module": "benchmarks.training", "task": task, "settings": settings}
+            matrices[task].append(in_a_process(contender=MATRICES, **given)["flops"])
             for contender in options.contenders:
-                settings = {
-                    name: getattr(options, name)
-                    for name in (
-                        "data", "tokens", "encoder", "device", "precision", "threads", "steps", "batch", "unpadded",
-                        "compile", "micro_tokens", "fast_dropout",
-                    )
-                }  # fmt: skip
-                figures = in_a_process("benchmarks.training", task=task, contender=contender, settings=settings)
+                figures = in_a_process(contender=contender, **given)
                 for name, value in figures.items():
                     found[task][contender][name].append(value)
                 console.print(
@@ -75,11 +81,11 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
                     f"{figures['steps_a_second']:.2f} steps a second",
                     style="dim",
                 )
-    return found
+    return found, matrices
 
 
-def table(found: dict[str, Any], batch: int) -> Table:
-    """Medians, their spread, and the engine's speed and memory over those of each Trainer."""
+def table(found: dict[str, Any], matrices: dict[str, list[float]], batch: int) -> Table:
+    """Medians, their spread, the share of the speed of large matrices, and the engine's figures over each Trainer's."""
     drawn = Table(title="Training: medians (lowest to highest)", title_justify="left")
     for column in (
         "task",
@@ -88,6 +94,7 @@ def table(found: dict[str, Any], batch: int) -> Table:
         "steps/s",
         "sub-words/s",
         "TFLOP/s",
+        "of matrices",
         "peak GB",
         "engine: speed",
         "memory",
@@ -96,13 +103,15 @@ def table(found: dict[str, Any], batch: int) -> Table:
     for task, contenders in found.items():
         for name, figures in contenders.items():
             speed, memory = ratios(contenders, name)
+            flops = statistics.median(figures["flops"])
             drawn.add_row(
                 task,
                 str(batch or SETTINGS[task].batch),
                 name,
                 summary(figures["steps_a_second"]),
                 f"{statistics.median(figures['tokens_a_second']):,.0f}",
-                f"{statistics.median(figures['flops']) / 1e12:.2f}",
+                f"{flops / 1e12:.3g}",
+                f"{flops / statistics.median(matrices[task]):.0%}",
                 f"{statistics.median(figures['peak_bytes']) / 2**30:.2f}",
                 f"{speed:.2f}x" if speed else "",
                 f"{memory:.2f}x" if memory else "",
@@ -148,8 +157,8 @@ def main(arguments: list[str] | None = None) -> None:
             rows(task, options.data, 1, Path(options.tokens))
         return
     console = Console()
-    found = measure(options, console)
-    console.print(table(found, options.batch))
+    found, matrices = measure(options, console)
+    console.print(table(found, matrices, options.batch))
     for other in options.contenders:
         compared = [ratios(contenders, other) for contenders in found.values()]
         if all(speed for speed, _ in compared):
@@ -159,7 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
             )
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
     settings = {name: getattr(options, name) for name in ("data", "encoder", "device", "precision", "threads", "steps")}
-    write(options.json, {"settings": settings, "tasks": found})
+    write(options.json, {"settings": settings, "tasks": found, "matrix_flops": matrices})
 
 
 if __name__ == "__main__":

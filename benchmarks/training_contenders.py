@@ -22,7 +22,7 @@ from benchmarks.training_rows import SETTINGS
 from trainables.model.encoder import load_encoder
 from trainables.model.heads import MlmHead, SequenceHead, SpanHead, TaggingHead, TaskHead
 from trainables.model.network import Network
-from trainables.model.precision import attention, use
+from trainables.model.precision import attention, autocast, use
 from trainables.model.vocabulary import trim, used_ids
 from trainables.spec import MlmLength, Optimisation, Precision
 from trainables.tasks.formats.base import Encoded
@@ -260,6 +260,24 @@ def flops_of_a_token(encoded: Encoded, name: str) -> float:
     lengths = encoded.sequences.lengths
     seen = float((lengths**2).sum() / lengths.sum())
     return 6.0 * weights + 12.0 * layers * width * seen
+
+
+def matrix_flops(settings: Mapping[str, Any]) -> float:
+    """Operations a second of the encoder's largest product, over 4,096 sub-words; the best of many."""
+    device, precision = torch.device(settings["device"]), Precision(settings["precision"])
+    config = LARGE if settings["encoder"] == "large" else encoder(settings["encoder"], "sdpa").config
+    use(precision)
+    with autocast(device, precision):
+        dtype = torch.bfloat16 if torch.is_autocast_enabled(device.type) else torch.float32
+    rows, width, inner = 4096, config.hidden_size, config.intermediate_size
+    left, right = (torch.randn(size, device=device, dtype=dtype) for size in ((rows, width), (inner, width)))
+    best = float("inf")
+    until = time.perf_counter() + 2
+    while time.perf_counter() < until:
+        began = _now(device)
+        torch.nn.functional.linear(left, right)
+        best = min(best, _now(device) - began)
+    return 2.0 * rows * width * inner / best
 
 
 CONTENDERS = {

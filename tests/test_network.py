@@ -35,7 +35,7 @@ def test_the_choice_loss_is_a_softmax_over_the_choices_of_one_question():
     logits = torch.stack([
         torch.cat([
             net.heads["choices"].logits(
-                net.encoder(torch.from_numpy(encoded.sequences[row * 4 + choice][None].astype(np.int64)))[0],
+                net.encoder(torch.from_numpy(encoded.sequences[row * 4 + choice][None].astype(np.int64)))[0][:, 0],
                 collate(pairs(), np.array([0]), 1),
             ).flatten()
             for choice in range(4)
@@ -155,11 +155,30 @@ class TestUnpadded:
     def test_a_sequence_does_not_see_its_neighbours(self):
         net = network(tiny_encoder()).double().eval()
         net.use_unpadded()
-        together = net.hidden(collate(pairs(), np.arange(6), 1))
-        for row in range(6):
-            alone = net.hidden(collate(pairs(), np.array([row]), 1))[0]
-            assert torch.allclose(together[row, : len(alone)], alone, atol=1e-12)
-            assert not together[row, len(alone) :].any()
+        batch = collate(pairs(), np.arange(6), 1)
+        for row, together in enumerate(net.states(batch).split(batch.lengths)):
+            alone = net.states(collate(pairs(), np.array([row]), 1))
+            assert torch.allclose(together, alone, atol=1e-12)
+
+    @pytest.mark.parametrize("name", list(SETS))
+    def test_the_last_layer_computes_what_is_read(self, name):
+        """As many rows go through it as the head reads, and they are those of the whole layer."""
+        net = network(tiny_encoder()).double().eval()
+        net.use_unpadded()
+        batch = collate(SETS[name](), np.arange(6), 1)
+        reads = net.heads[name].reads(batch)
+        sizes = []
+        hooks = [
+            layer.output.register_forward_hook(lambda *given: sizes.append(given[-1].shape[1]))
+            for layer in net.encoder.encoder.layer
+        ]
+        found, whole = net.states(batch, reads), net.states(batch)
+        for hook in hooks:
+            hook.remove()
+        size = sum(batch.lengths)
+        read = {"pairs": 6, "choices": 24, "tags": sum(batch.positions), "spans": size}[name]
+        assert sizes == [size, read, size, size]
+        assert torch.allclose(found, whole if reads is None else whole[reads], atol=1e-12)
 
     @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=30), seed=st.integers(0, 99))
     def test_attention_by_groups_equals_attention_sequence_by_sequence(self, lengths, seed):
@@ -210,7 +229,7 @@ class TestUnpadded:
             if fast:
                 net.use_fast_dropout()
             torch.manual_seed(seed)
-            found.append(net.hidden(collate(pairs(), np.arange(6), 1)))
+            found.append(net.states(collate(pairs(), np.arange(6), 1)))
         assert torch.equal(found[0], found[1])
         assert not torch.equal(found[0], found[2])
 

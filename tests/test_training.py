@@ -254,7 +254,7 @@ def test_mlm_scores_the_selected_positions_as_scoring_all_would(kept):
     batch = collate(masked, np.arange(8), 1)
     head, table = net.heads["mlm"], net.word_embedding.weight
     with torch.no_grad():
-        hidden = net.hidden(batch)
+        hidden = net.encoder(input_ids=batch.ids_BL, attention_mask=batch.mask_BL).last_hidden_state
         everywhere = head.layer_norm(functional.gelu(head.dense(hidden))) @ table.T + head.bias
         labels = torch.full(batch.ids_BL.shape, -100)
         for row in range(8):

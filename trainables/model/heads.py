@@ -1,8 +1,9 @@
 """Task heads (protocol.md 2.2). Every head is new and random in every run, except the pretrained MLM head.
 
-Shapes: B sequences, L positions, H hidden size, C labels, R rows, P labelled positions, V vocabulary.
-A head turns hidden states into a loss *summed* over its terms, so that an effective batch may be split anywhere, and
-into one output array a row for `Format.decode`.
+Shapes: B sequences, T sub-words of all of them, L longest, H hidden size, C labels, R rows, P labelled positions, V
+vocabulary.
+A head says which sub-words it reads, and turns their hidden states into a loss *summed* over its terms, so that an
+effective batch may be split anywhere, and into one output array a row for `Format.decode`.
 """
 
 from __future__ import annotations
@@ -23,14 +24,18 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class TaskHead(nn.Module, ABC):
-    """One task on top of the encoder."""
+    """One task on top of the encoder; takes the hidden states of the sub-words that `reads` names, in that order."""
+
+    def reads(self, batch: Batch) -> Tensor | None:
+        """Which of the batch's T sub-words the head reads: the labelled ones, int64[P]. None would be all of them."""
+        return batch.starts[batch.sequence_P] + batch.position_P
 
     @abstractmethod
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
+    def loss_sum(self, hidden_PH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
         """Cross-entropy summed over the batch's terms, fp32 scalar. `embedding` is the word embedding (MLM only)."""
 
     @abstractmethod
-    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
+    def outputs(self, hidden_PH: Tensor, batch: Batch) -> list[np.ndarray]:
         """One array a row, as `Format.decode` takes them."""
 
 
@@ -44,17 +49,20 @@ class SequenceHead(TaskHead):
         self.out = nn.Linear(hidden, 1 if choice else num_labels)
         self.dropout = nn.Dropout(dropout)
 
-    def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
+    def reads(self, batch: Batch) -> Tensor:
+        """The first sub-word of each sequence, int64[B]."""
+        return batch.starts[:-1].long()
+
+    def logits(self, hidden_BH: Tensor, batch: Batch) -> Tensor:
         """fp32[R, C]: a row's labels, or its choices."""
-        first_BH = self.dropout(hidden_BLH[:, 0])
-        logits_BC = _full(self.out(self.dropout(torch.tanh(self.dense(first_BH)))))
+        logits_BC = _full(self.out(self.dropout(torch.tanh(self.dense(self.dropout(hidden_BH))))))
         return logits_BC.view(-1, batch.group) if self.choice else logits_BC
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
-        return functional.cross_entropy(self.logits(hidden_BLH, batch), batch.labels_R, reduction="sum")
+    def loss_sum(self, hidden_BH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
+        return functional.cross_entropy(self.logits(hidden_BH, batch), batch.labels_R, reduction="sum")
 
-    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
-        return list(self.logits(hidden_BLH, batch).cpu().numpy())
+    def outputs(self, hidden_BH: Tensor, batch: Batch) -> list[np.ndarray]:
+        return list(self.logits(hidden_BH, batch).cpu().numpy())
 
 
 class TaggingHead(TaskHead):
@@ -65,15 +73,15 @@ class TaggingHead(TaskHead):
         self.out = nn.Linear(hidden, num_labels)
         self.dropout = nn.Dropout(dropout)
 
-    def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
+    def logits(self, hidden_PH: Tensor) -> Tensor:
         """fp32[P, C]."""
-        return _full(self.out(self.dropout(hidden_BLH[batch.sequence_P, batch.position_P])))
+        return _full(self.out(self.dropout(hidden_PH)))
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
-        return functional.cross_entropy(self.logits(hidden_BLH, batch), batch.targets_P, reduction="sum")
+    def loss_sum(self, hidden_PH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
+        return functional.cross_entropy(self.logits(hidden_PH), batch.targets_P, reduction="sum")
 
-    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
-        best_P = self.logits(hidden_BLH, batch).argmax(-1).int().cpu().numpy()
+    def outputs(self, hidden_PH: Tensor, batch: Batch) -> list[np.ndarray]:
+        best_P = self.logits(hidden_PH).argmax(-1).int().cpu().numpy()
         return np.split(best_P, np.cumsum(batch.positions)[:-1])
 
 
@@ -84,18 +92,22 @@ class SpanHead(TaskHead):
         super().__init__()
         self.out = nn.Linear(hidden, 2)
 
-    def logits(self, hidden_BLH: Tensor, batch: Batch) -> Tensor:
-        """fp32[R, 2, L], minus infinity on padding."""
-        logits_B2L = _full(self.out(hidden_BLH)).transpose(1, 2)
-        return logits_B2L.masked_fill(batch.mask_BL[:, None] == 0, float("-inf"))
+    def reads(self, batch: Batch) -> None:
+        """All sub-words."""
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
-        logits_B2L = self.logits(hidden_BLH, batch)
+    def logits(self, hidden_TH: Tensor) -> Tensor:
+        """fp32[T, 2]."""
+        return _full(self.out(hidden_TH))
+
+    def loss_sum(self, hidden_TH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
+        logits_T2, (size_B, size_L) = self.logits(hidden_TH), batch.ids_BL.shape
+        nothing = logits_T2.new_full((size_B * size_L, 2), float("-inf"))
+        logits_B2L = nothing.index_copy(0, batch.places_T, logits_T2).view(size_B, size_L, 2).transpose(1, 2)
         return functional.cross_entropy(logits_B2L.flatten(0, 1), batch.spans_R2.flatten(), reduction="sum") / 2
 
-    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
-        logits_B2L = self.logits(hidden_BLH, batch).cpu().numpy()
-        return [logits[:, :length] for logits, length in zip(logits_B2L, batch.lengths, strict=True)]
+    def outputs(self, hidden_TH: Tensor, batch: Batch) -> list[np.ndarray]:
+        logits_2T = self.logits(hidden_TH).T.contiguous().cpu().numpy()
+        return np.split(logits_2T, np.cumsum(batch.lengths)[:-1], axis=1)
 
 
 class MlmHead(TaskHead):
@@ -107,8 +119,7 @@ class MlmHead(TaskHead):
         self.layer_norm = nn.LayerNorm(hidden, eps=epsilon)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
-    def loss_sum(self, hidden_BLH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
-        hidden_PH = hidden_BLH[batch.sequence_P, batch.position_P]
+    def loss_sum(self, hidden_PH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
         shaped_PH = self.layer_norm(functional.gelu(self.dense(hidden_PH)))
         if isinstance(embedding, TableEmbedding):
             logits_PV = embedding.project(shaped_PH, self.bias)
@@ -116,7 +127,7 @@ class MlmHead(TaskHead):
             logits_PV = _full(functional.linear(shaped_PH, embedding.weight, self.bias))
         return functional.cross_entropy(logits_PV, batch.targets_P, reduction="sum")
 
-    def outputs(self, hidden_BLH: Tensor, batch: Batch) -> list[np.ndarray]:
+    def outputs(self, hidden_PH: Tensor, batch: Batch) -> list[np.ndarray]:
         raise ValueError("the MLM head makes no predictions; it is a training loss only")
 
 

@@ -74,25 +74,28 @@ class Network(nn.Module):
         if isinstance(self.word_embedding, TableEmbedding):
             self.word_embedding.clear()
 
-    def hidden(self, batch: Batch) -> Tensor:
-        """Last hidden state, [B, L, H]."""
+    def states(self, batch: Batch, reads_P: Tensor | None = None) -> Tensor:
+        """Last hidden states of the sub-words `reads_P`, or of all T in their order, [P, H]."""
         ids_BL = batch.ids_BL if self.trimmed_ids is None else self.trimmed_ids[batch.ids_BL]
         if self.is_unpadded:
-            return unpadded.hidden(
-                self.encoder, ids_BL, batch, dropped_out if self.fast_dropout else functional.dropout
-            )
-        return self.encoder(input_ids=ids_BL, attention_mask=batch.mask_BL).last_hidden_state
+            drop = dropped_out if self.fast_dropout else functional.dropout
+            return unpadded.states(self.encoder, ids_BL, batch, reads_P, drop)
+        hidden_BLH = self.encoder(input_ids=ids_BL, attention_mask=batch.mask_BL).last_hidden_state
+        places_P = batch.places_T if reads_P is None else batch.places_T[reads_P]
+        return hidden_BLH.flatten(0, 1)[places_P]
 
     def loss_sum(self, task: str, batch: Batch) -> Tensor:
         """Loss of a batch summed over its terms, fp32 scalar."""
+        head = self._head(task)
         with autocast(batch.ids_BL.device, self.precision):
-            return self._head(task).loss_sum(self.hidden(batch), batch, self.word_embedding)
+            return head.loss_sum(self.states(batch, head.reads(batch)), batch, self.word_embedding)
 
     @torch.inference_mode()
     def outputs(self, task: str, batch: Batch) -> list[np.ndarray]:
         """One array a row for `Format.decode`."""
+        head = self._head(task)
         with autocast(batch.ids_BL.device, self.precision):
-            return self._head(task).outputs(self.hidden(batch), batch)
+            return head.outputs(self.states(batch, head.reads(batch)), batch)
 
     def _head(self, task: str) -> TaskHead:
         head = self.heads[task]

@@ -1,14 +1,15 @@
 """Unpadded batches: the encoder sees the sub-words of all sequences in one row, and attention keeps sequences apart.
 
-No padding is computed. On a GPU attention is the variable-length flash kernel of PyTorch, which needs half precision;
-on a CPU it goes by groups of sequences of similar length (model/grouped.py).
+No padding is computed, and of the last layer only what is read. On a GPU attention is the variable-length flash kernel
+of PyTorch, which needs half precision; on a CPU it goes by groups of sequences of similar length (model/grouped.py).
 
-Shapes: B sequences, L longest, T sub-words of all sequences together, A attention heads, D size of a head, H hidden.
+Shapes: B sequences, L longest, T sub-words of all sequences together, P read ones, A attention heads, D size of a head,
+H hidden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -22,13 +23,13 @@ from trainables.model.grouped import attention as grouped_attention
 NAME = "unpadded"
 """Name of the attention among transformers' implementations."""
 
-_PADDED_POSITIONS = {"xlm-roberta", "roberta", "camembert", "xlm-roberta-xl"}
+_PADDED_POSITIONS = {"xlm-roberta", "roberta", "camembert"}
 """Model types whose positions begin after the padding id."""
 _PLAIN_POSITIONS = {"bert"}
 
 
 def supports(config: PretrainedConfig) -> bool:
-    """Whether attention of this kind of encoder may be replaced: it is plain, and positions are absolute and given."""
+    """Whether encoders of this kind are known: plain attention, absolute positions, BERT's layers."""
     return config.model_type in _PADDED_POSITIONS | _PLAIN_POSITIONS
 
 
@@ -37,24 +38,42 @@ def register() -> None:
     AttentionInterface.register(NAME, attention)
 
 
-def hidden(encoder: PreTrainedModel, ids_BL: Tensor, batch: Batch, drop: Callable[[Tensor, float], Tensor]) -> Tensor:
-    """Last hidden state [B, L, H] of an encoder with this attention; zeros in place of padding.
+def states(
+    encoder: PreTrainedModel,
+    ids_BL: Tensor,
+    batch: Batch,
+    reads_P: Tensor | None,
+    drop: Callable[[Tensor, float], Tensor],
+) -> Tensor:
+    """Last hidden states [P, H] of an encoder with this attention, at the sub-words `reads_P` or at all T.
 
     `drop` draws the dropout of attention on a CPU.
     """
     config: PretrainedConfig = encoder.config
     first = config.pad_token_id + 1 if config.model_type in _PADDED_POSITIONS else 0
-    hidden_TH = encoder(
-        input_ids=ids_BL.flatten()[batch.places_T][None],
-        position_ids=(batch.offsets_T + first)[None],
-        starts=batch.starts,
-        longest=max(batch.lengths),
-        groups=None if ids_BL.is_cuda else group(batch.lengths),
-        drop=drop,
-    ).last_hidden_state[0]
-    size_B, size_L = ids_BL.shape
-    padded = hidden_TH.new_zeros(size_B * size_L, hidden_TH.shape[1]).index_copy(0, batch.places_T, hidden_TH)
-    return padded.view(size_B, size_L, -1)
+    hidden_1TH = encoder.embeddings(
+        input_ids=ids_BL.flatten()[batch.places_T][None], position_ids=(batch.offsets_T + first)[None]
+    )
+    apart = {
+        "starts": batch.starts,
+        "longest": max(batch.lengths),
+        "groups": None if ids_BL.is_cuda else group(batch.lengths),
+        "drop": drop,
+    }
+    *lower, last = encoder.encoder.layer
+    for layer in lower:
+        hidden_1TH = _layer(layer, hidden_1TH, apart)
+    return _layer(last, hidden_1TH, apart, reads_P)[0]
+
+
+def _layer(layer: Any, hidden_1TH: Tensor, apart: Mapping[str, Any], reads_P: Tensor | None = None) -> Tensor:
+    """A layer's output; after attention every sub-word goes its own way, so the others may be left out there."""
+    seen_1TH, _ = layer.attention.self(hidden_1TH, **apart)
+    if reads_P is not None:
+        hidden_1TH, seen_1TH = hidden_1TH[:, reads_P], seen_1TH[:, reads_P]
+    attended_1PH = layer.attention.output(seen_1TH, hidden_1TH)
+    output_1PH: Tensor = layer.output(layer.intermediate(attended_1PH), attended_1PH)
+    return output_1PH
 
 
 def attention(
