@@ -47,7 +47,8 @@ bench-tokens: $(STAMP)
 
 bench-gpu:
 	$(GPU_PYTHON) -m benchmarks.training $(GPU) --tasks all --contenders engine "engine, whole table" Trainer "Trainer, length grouping" --json benchmarks/results/gpu-training.json
-	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --compile --json benchmarks/results/gpu-training-compiled.json
+	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --compile layers --json benchmarks/results/gpu-training-compiled.json
+	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --compile graphs --json benchmarks/results/gpu-training-graphs.json
 	$(GPU_PYTHON) -m benchmarks.training $(GPU) --contenders engine --no-unpadded --json benchmarks/results/gpu-training-padded.json
 	$(GPU_PYTHON) -m benchmarks.training $(GPU) --tasks qqp --batch 512 --steps 27 --json benchmarks/results/gpu-training-large-batch.json
 	$(GPU_PYTHON) -m benchmarks.mining --device cuda --width 1024 --json benchmarks/results/gpu-mining.json --contenders engine

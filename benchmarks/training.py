@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--micro-tokens", type=int, default=1024, help="of the engine on a CPU")
     parser.add_argument("--fast-dropout", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--unpadded", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
+    parser.add_argument("--compile", choices=("off", "layers", "graphs"), default="off")
     options = parser.parse_args(arguments)
     if options.one:
         sys.stdout.write(json.dumps(one(**json.loads(options.one))) + "\n")

@@ -63,13 +63,13 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
     use(precision)
     trims = settings["trim"] and task != "mlm"
     model = encoder(settings["encoder"], attention(device, precision), mapped=trims)
-    if settings["compile"]:
-        model.compile(dynamic=True)
     network = Network(model, {task: _head(task, encoded, model.config)}, precision)
     if settings["unpadded"] and (device.type == "cpu" or precision is Precision.BF16):
         network.use_unpadded()
     if settings["fast_dropout"] and device.type == "cpu":
         network.use_fast_dropout()
+    if settings["compile"] != "off":
+        network.use_compiled(graphs=settings["compile"] == "graphs")
     if trims:
         trim(network, used_ids([encoded.sequences], len(network.word_embedding.weight), PAD))
     network.to(device)

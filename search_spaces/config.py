@@ -35,6 +35,7 @@ from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
 from trainables.model.names import DEFAULT_REVISION, parse_encoder
 from trainables.nearest import unknown
+from trainables.phases.options import Compile
 from trainables.spec import MlmLength, Precision
 from trainables.tasks import registry
 
@@ -42,6 +43,8 @@ from trainables.tasks import registry
 def _member(what: str, enum: type[StrEnum]) -> BeforeValidator:
     def check(value: Any) -> Any:
         names = [member.value for member in enum]
+        if isinstance(value, bool):  # YAML reads `off` as false
+            value = "on" if value else "off"
         if value not in names:
             raise ValueError(unknown(what, str(value), names))
         return enum(value)
@@ -247,7 +250,7 @@ class EngineFields(Section):
         token_cache: tokenise once and keep the tokens on disk.
         fast_dropout: on a CPU, draw dropout masks sixteen bits at a time.
         unpadded: run the encoder on batches without padding; on a GPU in bf16 only.
-        compile: on a GPU, compile the encoder.
+        compile: on a GPU, compile the encoder's layers (`layers`) and record their launches by token bucket (`graphs`).
         micro_tokens: most sub-words in one forward pass of training on a CPU, rows sorted by length; 0 is no limit.
         micro_batch: most rows in one forward pass of training; 0 is no limit.
         eval_tokens: sub-words in one evaluation batch.
@@ -258,7 +261,7 @@ class EngineFields(Section):
     token_cache: Switch = True
     fast_dropout: Switch = True
     unpadded: Switch = True
-    compile: Switch = False
+    compile: Annotated[Compile, _member("compile", Compile)] = Compile.OFF
     micro_tokens: CountOrNone = 1024
     micro_batch: CountOrNone = 0
     eval_tokens: Count = 8192

@@ -19,6 +19,7 @@ from typing import Any
 
 from ray import tune
 
+from trainables.data.cache_folder import cache_folder
 from trainables.phases.options import Options, Progress
 from trainables.record import Record
 from trainables.spec import RunSpec
@@ -50,6 +51,7 @@ class RunTrainable(tune.Trainable):
         # read when torch is first imported, which happens in the executor
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
         if config["options"]["device"] == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._begin(config)

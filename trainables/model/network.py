@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ class Network(nn.Module):
         super().__init__()
         self.precision = precision
         self.fast_dropout = False
+        self._stack: Callable[..., Tensor] = unpadded.layers
+        self._graphs = False
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
         self.trimmed_ids: Tensor | None
@@ -55,6 +57,17 @@ class Network(nn.Module):
         replace_dropout(self)
         self.fast_dropout = True
 
+    def use_compiled(self, *, graphs: bool) -> None:
+        """Compile the encoder from here on, once for batches of all sizes.
+
+        With `graphs`, unpadded batches are filled up to buckets and the kernel launches of each bucket are recorded.
+        """
+        if self.is_unpadded:
+            self._graphs = graphs
+            self._stack = unpadded.compiled_layers(graphs=graphs)
+        else:
+            self.encoder.compile(dynamic=True)
+
     def keep_table_gradient(self) -> None:
         """Keep one gradient buffer for the whole word embedding (model/table.py); its parameter stays the same."""
         whole = self.word_embedding
@@ -68,9 +81,15 @@ class Network(nn.Module):
         self.encoder.set_input_embeddings(plain)
 
     def clear_gradients(self) -> None:
-        """Begin an update."""
+        """Begin an update. With recorded launches the layers' gradients keep memory that no replay writes to."""
+        kept = set(self.encoder.encoder.layer.parameters()) if self._graphs else set()
         for parameter in self.parameters():
-            parameter.grad = None
+            if parameter not in kept:
+                parameter.grad = None
+            elif parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            else:
+                parameter.grad.zero_()
         if isinstance(self.word_embedding, TableEmbedding):
             self.word_embedding.clear()
 
@@ -79,7 +98,9 @@ class Network(nn.Module):
         ids_BL = batch.ids_BL if self.trimmed_ids is None else self.trimmed_ids[batch.ids_BL]
         if self.is_unpadded:
             drop = dropped_out if self.fast_dropout else functional.dropout
-            return unpadded.states(self.encoder, ids_BL, batch, reads_P, drop)
+            return unpadded.states(
+                self.encoder, ids_BL, batch, reads_P, drop=drop, stack=self._stack, filled=self._graphs
+            )
         hidden_BLH = self.encoder(input_ids=ids_BL, attention_mask=batch.mask_BL).last_hidden_state
         places_P = batch.places_T if reads_P is None else batch.places_T[reads_P]
         return hidden_BLH.flatten(0, 1)[places_P]

@@ -9,6 +9,7 @@ H hidden.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,11 +18,15 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
 from trainables.model.batches import Batch
+from trainables.model.buckets import COARSEST, fill, fill_reads
 from trainables.model.grouped import Groups, group
 from trainables.model.grouped import attention as grouped_attention
 
 NAME = "unpadded"
 """Name of the attention among transformers' implementations."""
+
+Drop = Callable[[Tensor, float], Tensor]
+"""Draws dropout at a rate."""
 
 _PADDED_POSITIONS = {"xlm-roberta", "roberta", "camembert"}
 """Model types whose positions begin after the padding id."""
@@ -43,27 +48,47 @@ def states(
     ids_BL: Tensor,
     batch: Batch,
     reads_P: Tensor | None,
-    drop: Callable[[Tensor, float], Tensor],
+    *,
+    drop: Drop,
+    stack: Callable[..., Tensor],
+    filled: bool = False,
 ) -> Tensor:
     """Last hidden states [P, H] of an encoder with this attention, at the sub-words `reads_P` or at all T.
 
-    `drop` draws the dropout of attention on a CPU.
+    `drop` draws the dropout of attention on a CPU; `stack` is `layers` or `compiled_layers`. `filled` has the row and
+    the reads filled up to buckets (model/buckets.py) on their way.
     """
     config: PretrainedConfig = encoder.config
     first = config.pad_token_id + 1 if config.model_type in _PADDED_POSITIONS else 0
-    hidden_1TH = encoder.embeddings(
-        input_ids=ids_BL.flatten()[batch.places_T][None], position_ids=(batch.offsets_T + first)[None]
-    )
-    apart = {
-        "starts": batch.starts,
-        "longest": max(batch.lengths),
-        "groups": None if ids_BL.is_cuda else group(batch.lengths),
-        "drop": drop,
-    }
-    *lower, last = encoder.encoder.layer
+    ids_T, positions_T, starts = ids_BL.flatten()[batch.places_T], batch.offsets_T + first, batch.starts
+    size_P, lengths, longest = len(ids_T) if reads_P is None else len(reads_P), batch.lengths, max(batch.lengths)
+    if filled:
+        ids_T, positions_T, starts = fill(ids_T, positions_T, starts, config.pad_token_id)
+        lengths = (*lengths, len(ids_T) - sum(lengths))
+        longest = max(config.max_position_embeddings, COARSEST)
+        reads_P = reads_P if reads_P is None else fill_reads(reads_P)
+    groups = group(lengths) if ids_T.device.type == "cpu" else None
+    hidden_1TH = encoder.embeddings(input_ids=ids_T[None], position_ids=positions_T[None])
+    apart = {"starts": starts, "longest": longest, "groups": groups, "drop": drop}
+    return stack(encoder.encoder.layer, hidden_1TH, reads_P, **apart)[:size_P]
+
+
+def layers(stack: nn.ModuleList, hidden_1TH: Tensor, reads_P: Tensor | None, **apart: Any) -> Tensor:
+    """All layers on one row, [P, H]; `apart` is what attention needs to keep its sequences apart."""
+    *lower, last = stack
     for layer in lower:
         hidden_1TH = _layer(layer, hidden_1TH, apart)
     return _layer(last, hidden_1TH, apart, reads_P)[0]
+
+
+@functools.cache
+def compiled_layers(*, graphs: bool) -> Callable[..., Tensor]:
+    """`layers`, compiled at its first call for all sizes of batches and all encoders of a geometry.
+
+    The embeddings stay outside, so that a trimmed vocabulary makes no difference. With `graphs` the launches of each
+    size are recorded and played again.
+    """
+    return torch.compile(layers, dynamic=True, mode="reduce-overhead" if graphs else None)
 
 
 def _layer(layer: Any, hidden_1TH: Tensor, apart: Mapping[str, Any], reads_P: Tensor | None = None) -> Tensor:
@@ -86,7 +111,7 @@ def attention(
     starts: Tensor,
     longest: int,
     groups: Groups | None,
-    drop: Callable[[Tensor, float], Tensor],
+    drop: Drop,
     scaling: float,
     dropout: float = 0.0,
     **_: Any,

@@ -12,7 +12,7 @@ from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
 from trainables.model.network import Network
 from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
 from trainables.phases.context import Context
-from trainables.phases.options import Progress
+from trainables.phases.options import Compile, Progress
 from trainables.record import DevPoint, Score
 from trainables.spec import MlmLength, Optimisation, Precision
 from trainables.tasks.formats.base import Encoded
@@ -151,8 +151,6 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
     encoder = context.encoder(mapped=mapped)
     config = encoder.config
     on_gpu = context.device.type == "cuda"
-    if on_gpu and context.options.compile:
-        encoder.compile(dynamic=True)
     heads: dict[str, TaskHead] = {}
     for task in tasks:
         heads[task.name] = new_head(
@@ -173,6 +171,8 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
         network.use_unpadded()
     if context.options.fast_dropout and not on_gpu:
         network.use_fast_dropout()
+    if context.options.compile != Compile.OFF and on_gpu:
+        network.use_compiled(graphs=context.options.compile == Compile.GRAPHS)
     return network
 
 

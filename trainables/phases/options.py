@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Compile(StrEnum):
+    """What is compiled on a GPU: nothing, the encoder's layers, or these with their launches recorded."""
+
+    OFF = "off"
+    LAYERS = "layers"
+    GRAPHS = "graphs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +38,7 @@ class Options:
             (model/table.py).
         fast_dropout: on a CPU, draw dropout masks the short way (model/dropout.py).
         unpadded: run the encoder on sequences without padding, on a GPU in bf16 only (model/unpadded.py).
-        compile: on a GPU, compile the encoder.
+        compile: on a GPU, compile the encoder's layers (`Network.use_compiled`).
         trim_vocabulary: train only the embedding rows in use and put the full table back, which changes nothing
             (model/vocabulary.py).
     """
@@ -50,7 +59,7 @@ class Options:
     trim_vocabulary: bool = True
     fast_dropout: bool = True
     unpadded: bool = True
-    compile: bool = False
+    compile: Compile = Compile.OFF
 
 
 @dataclass(frozen=True, kw_only=True)
