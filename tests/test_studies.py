@@ -1,8 +1,7 @@
-"""Studies: what is asked and told, what a killed driver leaves, and that nothing differs from Optuna used alone."""
+"""Studies: what is asked and told, and that nothing differs from Optuna used alone."""
 
 import dataclasses
 import hashlib
-import json
 import math
 import subprocess
 import sys
@@ -13,53 +12,15 @@ import pytest
 
 from search_spaces.ranges import Choices, Interval, assigned
 from search_spaces.search_fields import SAMPLERS
-from sweep.journal import Journal, StudyError
+from sweep.journal import StudyError
 from sweep.samplers import check_sampler
-from sweep.studies import Study, TrialState
-from trainables.spec import DataRef, EncoderRef, MlmSettings, Optimisation, Phase, RunSpec
-
-BASE = RunSpec(
-    phase=Phase.INTERMEDIATE,
-    tasks=("qqp",),
-    encoder=EncoderRef(name="bundled:2", revision="r"),
-    data=DataRef(source="demo", fingerprint="f"),
-    seed=42,
-    optimisation=Optimisation(learning_rate=1e-5, epochs=3, batch_sizes={"qqp": 24, "mlm": 8}, max_length=64),
-    mlm=MlmSettings(languages=("en",)),
-)
-RATE = Interval(parameter="learning_rate", low=3e-6, high=3e-5, log=True)
-EPOCHS = Interval(parameter="epochs", low=1, high=6)
-SPACE = {"learning_rate": RATE, "epochs": EPOCHS}
-FEW = {"epochs": Choices(parameter="epochs", choices=(1, 2, 3))}
-PEAK = -4.7
-"""log10 of the best learning rate; 1e-5 is 0.3 decades below."""
+from sweep.studies import TrialState
+from tests.study_fixtures import BASE, FEW, RATE, SPACE, dev_figure, opener, quality, run_to_the_end
 
 
 @pytest.fixture
 def open_study(tmp_path):
-    """Opens studies on one journal, each time as a new driver would."""
-
-    def make(**settings):
-        given = {"base": BASE, "space": SPACE, "trials": 8, "startup": 3} | settings
-        return Study(journal=Journal(tmp_path / "studies.journal"), **given)
-
-    return make
-
-
-def quality(learning_rate):
-    return 80 - 10 * (math.log10(learning_rate) - PEAK) ** 2
-
-
-def dev_figure(spec):
-    return quality(spec.optimisation.learning_rate)
-
-
-def run_to_the_end(study, value=dev_figure):
-    asked = []
-    while (spec := study.ask()) is not None:
-        asked.append(spec)
-        study.tell(spec.run_id, value(spec))
-    return asked
+    return opener(tmp_path / "studies.journal")
 
 
 # what is asked
@@ -229,241 +190,6 @@ def test_a_repetition_of_a_failed_run_fails_alike(open_study):
         study.fail(spec.run_id, f"no {spec.optimisation.epochs:.0f}")
     assert study.is_complete
     assert all(trial.reason == f"no {trial.params['epochs']:.0f}" for trial in study.trials)
-
-
-# a cause that has gone
-
-
-def failed_study(open_study, **settings):
-    study = open_study(**settings)
-    while (spec := study.ask()) is not None:
-        study.fail(spec.run_id, "no space left on device")
-    return study
-
-
-def test_a_study_that_failed_wholly_is_tried_again_from_the_configured_run(open_study):
-    failed = failed_study(open_study, trials=3)
-    assert failed.is_complete
-    study = open_study(trials=3)
-    assert study.is_complete
-    study.try_again()
-    assert not study.is_complete
-    assert study.ask() == BASE
-    assert study.ask() is None  # the others wait for it
-    study.tell(BASE.run_id, 70.0)
-    others = run_to_the_end(study)
-    assert [spec.run_id for spec in others] == [trial.run_id for trial in failed.trials[1:]]
-    assert study.is_complete
-    assert [(trial.number, trial.run_id, trial.state) for trial in study.trials] == [
-        (trial.number, trial.run_id, TrialState.DONE) for trial in failed.trials
-    ]
-    assert study.gain == max(map(dev_figure, others)) - 70
-
-
-def test_while_the_cause_is_there_one_run_a_start_is_tried(open_study):
-    failed = failed_study(open_study, trials=3)
-    for start in range(3):
-        study = open_study(trials=3)
-        study.try_again()
-        assert study.ask() == BASE
-        study.fail(BASE.run_id, f"still none at start {start}")
-        assert study.ask() is None
-        assert study.is_complete
-        assert study.best is None
-        assert [trial.reason for trial in study.trials] == [
-            f"still none at start {start}",
-            *2 * ["no space left on device"],
-        ]
-    assert [trial.run_id for trial in study.trials] == [trial.run_id for trial in failed.trials]
-
-
-def test_a_study_with_a_value_tries_nothing_again(open_study):
-    study = open_study(trials=2)
-    study.tell(study.ask().run_id, 70.0)
-    study.fail(study.ask().run_id, "diverged")
-    again = open_study(trials=2)
-    again.try_again()
-    assert again.is_complete
-    assert again.ask() is None
-
-
-def test_a_driver_killed_while_it_tries_again_tries_each_once(open_study):
-    failed_study(open_study, trials=3)
-    first = open_study(trials=3)
-    first.try_again()
-    first.ask()
-    second = open_study(trials=3)
-    second.try_again()
-    assert second.ask() == BASE
-    second._try_the_others_again()  # killed before the value is told
-    third = open_study(trials=3)
-    third.try_again()
-    done = run_to_the_end(third)
-    assert sorted(spec.run_id for spec in done) == sorted(trial.run_id for trial in third.trials)
-    assert len(done) == 3
-    assert third.is_complete
-
-
-def test_more_trials_of_a_study_that_was_tried_again_are_counted_without_the_repetitions(open_study):
-    failed_study(open_study, trials=2)
-    study = open_study(trials=2)
-    study.try_again()
-    run_to_the_end(study)
-    more = run_to_the_end(open_study(trials=4))
-    assert len(more) == 2
-    assert [trial.number for trial in open_study(trials=4).trials][:2] == [0, 1]
-    assert len(open_study(trials=4).trials) == 4
-
-
-# a killed driver
-
-
-def test_runs_that_a_killed_driver_left_are_handed_out_again_first(open_study):
-    before = open_study()
-    out = [before.ask() for _ in range(3)]
-    before.tell(out[1].run_id, 70.0)
-    after = open_study()
-    assert after.running == ()
-    assert [after.ask(), after.ask()] == [out[0], out[2]]
-    fresh = after.ask()
-    assert fresh.run_id not in {spec.run_id for spec in out}
-    assert after.running == (out[0].run_id, out[2].run_id, fresh.run_id)
-
-
-def test_a_run_that_ended_while_no_driver_was_there_can_be_told_unasked(open_study):
-    run_id = open_study().ask().run_id
-    after = open_study()
-    after.tell(run_id, 70.0)
-    assert after.ask().run_id != run_id
-    assert after.trials[0].value == 70.0
-
-
-def test_what_was_told_before_a_kill_is_not_told_again(open_study, tmp_path):
-    before = open_study()
-    run_id = before.ask().run_id
-    before.tell(run_id, 70.0)
-    after = open_study()
-    after.tell(run_id, 90.0)
-    assert after.trials[0].value == 70.0
-    lines = [json.loads(line) for line in (tmp_path / "studies.journal").read_text().splitlines()]
-    assert [line["values"] for line in lines if line.get("values")] == [[70.0]]
-
-
-def test_a_driver_killed_after_every_trial_finds_the_same_trials(open_study, tmp_path):
-    whole = [spec.run_id for spec in run_to_the_end(open_study())]
-    (tmp_path / "studies.journal").unlink()
-    found = []
-    for killed_before_telling in [True, False] * 20:
-        study = open_study()
-        if (spec := study.ask()) is None:
-            break
-        if not killed_before_telling:
-            study.tell(spec.run_id, dev_figure(spec))
-            found.append(spec.run_id)
-    assert found == whole
-
-
-@pytest.mark.parametrize("cut", [1, 20])
-def test_a_line_cut_short_by_a_kill_is_dropped(open_study, tmp_path, cut):
-    first = open_study().ask()
-    path = tmp_path / "studies.journal"
-    whole = path.read_bytes()
-    path.write_bytes(whole + whole.splitlines()[-1][:cut])
-    study = open_study()
-    assert study.ask() == first
-    assert path.read_bytes() == whole
-    assert len(run_to_the_end(open_study())) == 8
-
-
-def test_a_trial_that_was_being_drawn_when_the_driver_was_killed_is_drawn_the_same(open_study, tmp_path):
-    path = tmp_path / "studies.journal"
-    for _ in range(4):
-        study = open_study()
-        spec = study.ask()
-        study.tell(spec.run_id, dev_figure(spec))
-    start = len(path.read_bytes().splitlines())
-    fifth = study.ask()
-    lines = path.read_bytes().splitlines(keepends=True)
-    assert len(lines) - start >= 4  # the trial, its two parameters, its run id
-    for kept in range(start, len(lines)):
-        path.write_bytes(b"".join(lines[:kept]))
-        again = open_study()
-        assert again.ask() == fifth
-        assert len(again.trials) == 5
-
-
-def test_a_driver_killed_by_the_system_loses_nothing(open_study, tmp_path):
-    code = """
-import os, signal, sys
-from pathlib import Path
-from tests.test_studies import BASE, SPACE
-from sweep.journal import Journal
-from sweep.studies import Study
-study = Study(journal=Journal(Path(sys.argv[1])), base=BASE, space=SPACE, trials=8, startup=3)
-for _ in range(3):
-    sys.stdout.write(study.ask().run_id + "\\n")
-study.tell(BASE.run_id, 70.0)
-sys.stdout.flush()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    path = tmp_path / "studies.journal"
-    child = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
-    assert child.returncode == -9, child.stderr
-    ids = child.stdout.split()
-    study = open_study()
-    assert study.told == (BASE.run_id,)
-    assert [study.ask().run_id, study.ask().run_id] == ids[1:]
-
-
-# journals
-
-
-def test_studies_of_one_journal_do_not_mix(tmp_path):
-    journal = Journal(tmp_path / "studies.journal")
-    other = dataclasses.replace(BASE, seed=7)
-    narrow = {"learning_rate": RATE}
-    made = [(BASE, SPACE, "tpe"), (other, SPACE, "tpe"), (BASE, narrow, "tpe"), (BASE, SPACE, "random")]
-    studies = [
-        Study(journal=journal, base=base, space=space, trials=3, sampler=sampler) for base, space, sampler in made
-    ]
-    assert len({study.name for study in studies}) == 4
-    for value, study in enumerate(studies):
-        study.tell(study.ask().run_id, float(value))
-    assert [[trial.value for trial in study.trials] for study in studies] == [[0.0], [1.0], [2.0], [3.0]]
-
-
-def foreign(path, name, direction, low):
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
-    study = optuna.create_study(storage=storage, study_name=name, direction=direction)
-    study.ask().suggest_float("learning_rate", low, 3e-5, log=True)
-
-
-@pytest.mark.parametrize(
-    ("direction", "low", "message"), [("maximize", 1e-6, "range of learning_rate"), ("minimize", 3e-6, "direction")]
-)
-def test_a_study_of_the_same_name_with_other_ranges_is_refused(open_study, tmp_path, direction, low, message):
-    path = tmp_path / "studies.journal"
-    name = open_study().name
-    path.unlink()
-    foreign(path, name, direction, low)
-    with pytest.raises(StudyError, match="is a journal from another sweep") as caught:
-        open_study()
-    assert message in str(caught.value)
-    assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("content", ["not a journal\n", '{"a": 1}\n', "[]\n", '{"op_code": 0}\nx\n{}\n'])
-def test_a_file_that_is_no_journal_is_refused(open_study, tmp_path, content):
-    (tmp_path / "studies.journal").write_text(content)
-    with pytest.raises(StudyError, match=r"studies\.journal is not a journal of studies"):
-        open_study()
-    assert (tmp_path / "studies.journal").read_text() == content
-
-
-def test_a_journal_that_cannot_be_written_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StudyError, match="cannot use the journal of studies"):
-        Study(journal=Journal(tmp_path / "file" / "studies.journal"), base=BASE, space=SPACE, trials=2)
 
 
 # samplers

@@ -1,0 +1,55 @@
+"""A run, a space and a made-up objective, for tests of studies."""
+
+from __future__ import annotations
+
+import math
+
+from search_spaces.ranges import Choices, Interval
+from sweep.journal import Journal
+from sweep.studies import Study
+from trainables.spec import DataRef, EncoderRef, MlmSettings, Optimisation, Phase, RunSpec
+
+BASE = RunSpec(
+    phase=Phase.INTERMEDIATE,
+    tasks=("qqp",),
+    encoder=EncoderRef(name="bundled:2", revision="r"),
+    data=DataRef(source="demo", fingerprint="f"),
+    seed=42,
+    optimisation=Optimisation(learning_rate=1e-5, epochs=3, batch_sizes={"qqp": 24, "mlm": 8}, max_length=64),
+    mlm=MlmSettings(languages=("en",)),
+)
+RATE = Interval(parameter="learning_rate", low=3e-6, high=3e-5, log=True)
+EPOCHS = Interval(parameter="epochs", low=1, high=6)
+SPACE = {"learning_rate": RATE, "epochs": EPOCHS}
+FEW = {"epochs": Choices(parameter="epochs", choices=(1, 2, 3))}
+PEAK = -4.7
+"""log10 of the best learning rate; 1e-5 is 0.3 decades below."""
+
+
+def opener(path, **defaults):
+    """Opens studies on one journal, each time as a new driver would."""
+
+    def make(**settings):
+        given = {"base": BASE, "space": SPACE, "trials": 8, "startup": 3} | defaults | settings
+        return Study(journal=Journal(path), **given)
+
+    return make
+
+
+def quality(learning_rate):
+    """A parabola in the logarithm: 80 at the best learning rate, 10 less a decade away."""
+    return 80 - 10 * (math.log10(learning_rate) - PEAK) ** 2
+
+
+def dev_figure(spec):
+    """What a run of these tests reaches."""
+    return quality(spec.optimisation.learning_rate)
+
+
+def run_to_the_end(study, value=dev_figure):
+    """Ask and tell until nothing is left; the runs asked for, in order."""
+    asked = []
+    while (spec := study.ask()) is not None:
+        asked.append(spec)
+        study.tell(spec.run_id, value(spec))
+    return asked
