@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from search_spaces import published
+from search_spaces.published import MULTI_TASK
 from trainables.nearest import unknown
 from trainables.spec import Optimisation, Phase
 
@@ -126,14 +127,14 @@ def space(
 
     `optimisation` is the run as configured, and always lies inside: a default range that does not contain it gives way
     to one from a third of the configured value to three times it. `mixing_cap` is left out of runs that train on one
-    thing only, where it changes nothing. Raises ValueError, with all problems at once, for a given range that does not
-    contain the configured value and for the retrieval phase, which trains nothing.
+    thing only, where it changes nothing. Raises ValueError, with all problems of the run at once, for a given range
+    that does not contain the configured value and for the retrieval phase, which trains nothing.
     """
     if phase is Phase.RETRIEVAL:
         raise ValueError("given the retrieval phase, which trains nothing; allowed: intermediate, target")
     ranges = _defaults(optimisation, phase, tasks, mlm=mlm) | dict(given)
     found: dict[str, Range] = {}
-    problems = []
+    problems: dict[str, str] = {}
     for parameter in PARAMETERS:
         own = ranges.get(parameter, FIXED)
         if isinstance(own, str) or (parameter == "mixing_cap" and len(optimisation.batch_sizes) == 1):
@@ -141,10 +142,25 @@ def space(
         try:
             found[parameter] = _holding(own, _value(optimisation, parameter))
         except ValueError as error:
-            problems.append(str(error))
+            problems[parameter] = str(error)
     if problems:
-        raise ValueError("; ".join(problems))
+        names = names_of(phase, tasks)
+        places = [f"search.ranges.tasks.{name}.{field_of(each, mlm=mlm)}" for name in names for each in problems]
+        raise ValueError(
+            f"{phase} run {','.join(names)}{'+mlm' if mlm else ''}: {'; '.join(problems.values())}. "
+            f"For this run alone that goes into {', '.join(places)}"
+        )
     return found
+
+
+def names_of(phase: Phase, tasks: Sequence[str]) -> tuple[str, ...]:
+    """What the configuration calls a run: the mixture as a whole, or the tasks that share it."""
+    return (MULTI_TASK,) if phase is Phase.INTERMEDIATE and len(tasks) > 1 else tuple(tasks)
+
+
+def field_of(parameter: str, *, mlm: bool) -> str:
+    """The field that holds a parameter of runs with or without MLM: only learning rates have two."""
+    return f"{parameter}_with_mlm" if mlm and parameter == "learning_rate" else parameter
 
 
 def assign(optimisation: Optimisation, values: Mapping[str, float]) -> Optimisation:

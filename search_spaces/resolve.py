@@ -12,6 +12,7 @@ from search_spaces import published
 from search_spaces.config import SweepConfig, TrainingFields
 from search_spaces.encoders import encoder_size
 from search_spaces.published import MULTI_TASK
+from search_spaces.ranges import field_of
 from trainables.model.names import EncoderKind, encoder_fingerprint, parse_encoder
 from trainables.spec import EncoderRef, MlmSettings, Optimisation, Retrieval
 from trainables.tasks import registry
@@ -39,7 +40,6 @@ def intermediate_optimisation(config: SweepConfig, row: str, members: Sequence[s
     """
     fields = config.intermediate
     layers = [fields.tasks.get(row), fields]
-    rate = "learning_rate_with_mlm" if mlm else "learning_rate"
     known = published.INTERMEDIATE.get(members[0] if row == MULTI_TASK else row)
     epochs = published.MULTI_TASK_EPOCHS if row == MULTI_TASK else getattr(known, "epochs", None)
     batches = {}
@@ -49,7 +49,7 @@ def intermediate_optimisation(config: SweepConfig, row: str, members: Sequence[s
     if mlm:
         batches[MLM_TASK] = config.mlm.batch_size
     return Optimisation(
-        learning_rate=_first(rate, f"intermediate.tasks.{row}", layers, known),
+        learning_rate=_first(field_of("learning_rate", mlm=mlm), f"intermediate.tasks.{row}", layers, known),
         epochs=_first("epochs", f"intermediate.tasks.{row}", layers, None, epochs),
         batch_sizes=batches,
         max_length=_first("max_length", "", layers, None, max(registry.task(name).max_length for name in members)),

@@ -22,8 +22,7 @@ from search_spaces.fields import (
     WeightDecays,
     target_names,
 )
-from search_spaces.published import MULTI_TASK
-from search_spaces.ranges import PARAMETERS, Fixed, Range, space
+from search_spaces.ranges import PARAMETERS, Fixed, Range, field_of, names_of, space
 from trainables.nearest import unknown
 from trainables.spec import Optimisation, Phase
 from trainables.tasks import registry
@@ -69,23 +68,31 @@ class TargetRanges(Section):
     warmup_fraction: WarmupFractions | None = None
     weight_decay: WeightDecays | None = None
 
-    @property
-    def given(self) -> dict[str, Range | Fixed]:
-        """The ranges that are set."""
-        found = {parameter: getattr(self, parameter, None) for parameter in PARAMETERS}
+    def given(self, *, mlm: bool) -> dict[str, Range | Fixed]:
+        """The ranges that are set for runs with or without MLM."""
+        found = {parameter: getattr(self, field_of(parameter, mlm=mlm), None) for parameter in PARAMETERS}
         return {parameter: own for parameter, own in found.items() if own is not None}
 
 
 class IntermediateRanges(TargetRanges):
-    """What intermediate runs may vary. `mixing_cap` does so in runs with several tasks or with MLM."""
+    """What intermediate runs may vary. `mixing_cap` does so in runs with several tasks or with MLM.
 
+    As in the section `intermediate`, `learning_rate` is that of runs without MLM only.
+    """
+
+    learning_rate_with_mlm: LearningRates | None = None
     mixing_cap: MixingCaps | None = None
 
 
 def _of_use(tasks: dict[str, IntermediateRanges]) -> dict[str, IntermediateRanges]:
     targets = [name for name in tasks if name in target_names()]
     problems = [f"{name} trains nothing" for name in targets if not registry.task(name).trains]
-    problems += [f"mixing_cap of {name}: a target run mixes nothing" for name in targets if tasks[name].mixing_cap]
+    problems += [
+        f"{field} of {name}: a target run mixes in neither tasks nor MLM"
+        for name in targets
+        for field in IntermediateRanges.model_fields
+        if field not in TargetRanges.model_fields and getattr(tasks[name], field) is not None
+    ]
     if problems:
         raise ValueError("; ".join(problems))
     return tasks
@@ -142,12 +149,12 @@ class SearchFields(Section):
 
         Raises ValueError as `ranges.space` does, and when targets that share a fine-tuning have different ranges.
         """
-        return space(optimisation, phase=phase, tasks=tasks, mlm=mlm, given=self._given(phase, tasks))
+        return space(optimisation, phase=phase, tasks=tasks, mlm=mlm, given=self._given(phase, tasks, mlm=mlm))
 
-    def _given(self, phase: Phase, tasks: Sequence[str]) -> dict[str, Range | Fixed]:
-        own = self.ranges.target if phase is Phase.TARGET else self.ranges.intermediate
-        names = [MULTI_TASK] if phase is Phase.INTERMEDIATE and len(tasks) > 1 else tasks
-        found = {name: own.given | self.ranges.tasks.get(name, IntermediateRanges()).given for name in names}
+    def _given(self, phase: Phase, tasks: Sequence[str], *, mlm: bool) -> dict[str, Range | Fixed]:
+        of_phase = self.ranges.target if phase is Phase.TARGET else self.ranges.intermediate
+        of_tasks = {name: self.ranges.tasks.get(name, IntermediateRanges()) for name in names_of(phase, tasks)}
+        found = {name: of_phase.given(mlm=mlm) | own.given(mlm=mlm) for name, own in of_tasks.items()}
         first, *others = found
         for other in others:
             differ = [name for name in PARAMETERS if found[first].get(name) != found[other].get(name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -41,7 +41,19 @@ def build_plan(config: SweepConfig, data: DataSource | None = None) -> Plan:
     A cell whose rows are missing goes to `without_data` with the reason; stand-ins and single missing languages go to
     the notes. Raises ValueError for settings that no run can have, DataError for data that cannot be opened.
     """
-    return _Planner(config, data or open_data(config.data.source, config.data.raw.folders)).plan()
+    return _planner(config, data).plan()
+
+
+def build_phase_plan(config: SweepConfig, phase: Phase, data: DataSource | None = None) -> tuple[Plan, tuple[str, ...]]:
+    """The runs of one phase of the grid, without cells, and why others of that phase cannot be computed.
+
+    Intermediate runs need no rows of a target. Raises as `build_plan` does.
+    """
+    return _planner(config, data).plan_of(phase)
+
+
+def _planner(config: SweepConfig, data: DataSource | None) -> _Planner:
+    return _Planner(config, data or open_data(config.data.source, config.data.raw.folders))
 
 
 class _Planner:
@@ -61,15 +73,13 @@ class _Planner:
         self._sentences = 0
 
     def plan(self) -> Plan:
-        grid = self.config.grid
-        found: dict[Cell, str] = {}
-        without: dict[Cell, str] = {}
-        for cell in cells(grid.intermediates, grid.mlm, grid.targets, grid.seeds):
-            try:
-                found[cell] = self._run_of(cell)
-            except NoRowsError as error:
-                without[cell] = str(error)
+        found, without = self._of_cells(self._run_of)
         return Plan(nodes=self._in_order(), cells=found, without_data=without, notes=tuple(self.notes))
+
+    def plan_of(self, phase: Phase) -> tuple[Plan, tuple[str, ...]]:
+        _, without = self._of_cells(self._parent_of if phase is Phase.INTERMEDIATE else self._run_of)
+        nodes = {id_: node for id_, node in self.nodes.items() if node.spec.phase is phase}
+        return Plan(nodes=nodes, cells={}, notes=tuple(self.notes)), tuple(dict.fromkeys(without.values()))
 
     @cached_property
     def encoder(self) -> EncoderRef:
@@ -81,6 +91,18 @@ class _Planner:
         """Geometry of the encoder."""
         return encoder_size(self.config.encoder.name, self.config.encoder.revision)
 
+    def _of_cells(self, run: Callable[[Cell], str]) -> tuple[dict[Cell, str], dict[Cell, str]]:
+        """Id of the run that each cell has, and for those that have none the reason."""
+        grid = self.config.grid
+        found: dict[Cell, str] = {}
+        without: dict[Cell, str] = {}
+        for cell in cells(grid.intermediates, grid.mlm, grid.targets, grid.seeds):
+            try:
+                found[cell] = run(cell)
+            except NoRowsError as error:
+                without[cell] = str(error)
+        return found, without
+
     def _in_order(self) -> dict[str, Node]:
         """Intermediate runs that a cell needs, then the runs that start from them."""
         needed = {parent for node in self.nodes.values() for parent in node.parents}
@@ -90,7 +112,7 @@ class _Planner:
 
     def _run_of(self, cell: Cell) -> str:
         measured = self._tasks_measured_with(cell.target)
-        parent = "" if cell.intermediate == NONE else self._intermediate(cell)
+        parent = self._parent_of(cell)
         key = (parent, measured, cell.seed)
         if key not in self._children:
             self._children[key] = self._child(cell, measured, parent)
@@ -119,7 +141,10 @@ class _Planner:
         node = self._node(spec, f"{cell.row} -> {','.join(measured)} #{cell.seed}", measured, rows)
         return self._add(node)
 
-    def _intermediate(self, cell: Cell) -> str:
+    def _parent_of(self, cell: Cell) -> str:
+        """Id of the run that the cell's row starts from; empty for the baseline."""
+        if cell.intermediate == NONE:
+            return ""
         key = (cell.intermediate, cell.mlm, cell.seed)
         if key not in self._parents:
             try:

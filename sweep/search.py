@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,7 +18,6 @@ from sweep.arguments import SEARCHED, UsageError, parse
 from trainables.nearest import unknown
 
 if TYPE_CHECKING:
-    from sweep.nodes import Plan
     from trainables.store import LocalStore
 
 YAML_FILE = "best.yaml"
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _search(arguments: Sequence[str], console: Console) -> int:
     from sweep.commands import compute, configured, store_of
     from sweep.outlook import look_at
-    from sweep.plan import build_plan
+    from sweep.plan import build_phase_plan
     from sweep.search_description import searches
     from trainables.spec import Phase
 
@@ -57,13 +58,19 @@ def _search(arguments: Sequence[str], console: Console) -> int:
     if own.hours is not None and not 0 < own.hours < float("inf"):
         raise UsageError(f"--hours {own.hours:g}: allowed: a number above 0")
     given = parse(["run", *rest, *_as_grid(own)])
+    if given.race:
+        raise UsageError("--race: a race needs a grid; allowed: no --race here, or `python -m sweep.grid run --race`")
     config = configured(given, console)
+    if config.race.enabled:
+        console.print(Text("race.enabled is off here: a race needs a grid", style="dim"))
+        config = config.model_copy(update={"race": config.race.model_copy(update={"enabled": False})})
     if not config.store:
         config = config.model_copy(update={"store": "results/search"})
-    plan = _only(build_plan(config), Phase(own.phase))
+    plan, reasons = build_phase_plan(config, Phase(own.phase))
     if not plan.nodes:
-        reasons = sorted(set(plan.without_data.values()))
         raise ValueError(f"nothing to search: {'; '.join(reasons) or 'no task of this phase trains'}")
+    for remark in (*(f"note: {note}" for note in plan.notes), *(f"not searched: {reason}" for reason in reasons)):
+        console.print(Text(remark))
     store = store_of(config).prepare()
     console.print(*searches(look_at(plan, config.search, store), config.search))
     summary = compute(config, plan, store, console)
@@ -76,27 +83,79 @@ def _search(arguments: Sequence[str], console: Console) -> int:
     return summary.exit_code
 
 
-def best_settings(studies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The winners' settings as sections of the configuration; those of runs with MLM have a learning rate of their own.
+@dataclass(frozen=True, kw_only=True)
+class _Winner:
+    """The best trial of a study: settings, dev figure, gain over the configured run (infinite where that failed)."""
 
-    Settings that differ between the run with MLM and the one without and have a single field are taken from the run
-    without.
+    study: str
+    phase: str
+    mlm: bool
+    params: Mapping[str, float]
+    dev: float
+    gain: float
+
+    @property
+    def run(self) -> str:
+        """Name of the run without its seed."""
+        return self.study.partition(" #")[0]
+
+    def fields(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        """The settings as fields of the configuration."""
+        from search_spaces.ranges import field_of
+
+        for task in self.run.split(" -> ")[-1].removesuffix("+mlm").split(","):
+            for parameter, value in self.params.items():
+                own = (self.phase, "tasks", task, field_of(parameter, mlm=self.mlm))
+                yield ("mlm", parameter) if parameter == "mixing_cap" else own, value
+
+
+def best_settings(studies: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The winners' settings as sections of the configuration, and a sentence for each choice between them.
+
+    Of the seeds of a run the one with the best dev figure is taken, with all its settings. Where runs disagree on a
+    field that they share (epochs with MLM and without, `mlm.mixing_cap`), the one with the best gain decides.
     """
+    seeds: defaultdict[str, list[_Winner]] = defaultdict(list)
+    for winner in _winners(studies):
+        seeds[winner.run].append(winner)
+    choices: list[str] = []
+    offers: defaultdict[tuple[str, ...], list[tuple[float, _Winner]]] = defaultdict(list)
+    for winners in seeds.values():
+        best = max(winners, key=lambda winner: winner.dev)
+        if others := [_passed_over(each, best) for each in winners if each.params != best.params]:
+            choices.append(f"{best.study} (dev {best.dev:.1f}) is taken, not {', '.join(others)}")
+        for keys, value in best.fields():
+            offers[keys].append((value, best))
     found: dict[str, Any] = {}
-    for study in sorted(studies, key=lambda study: not study["mlm"]):
-        winner = next((trial for trial in study["trials"] if trial["run_id"] == study["winner"]), None)
-        if winner is None:
-            continue
-        name = study["name"].split(" #")[0].split(" -> ")[-1].removesuffix("+mlm")
-        for task in name.split(","):
-            place = found.setdefault(study["phase"], {}).setdefault("tasks", {}).setdefault(task, {})
-            for parameter, value in winner["params"].items():
-                if parameter == "mixing_cap":
-                    found.setdefault("mlm", {})["mixing_cap"] = value
-                else:
-                    with_mlm = parameter == "learning_rate" and study["mlm"]
-                    place["learning_rate_with_mlm" if with_mlm else parameter] = value
-    return found
+    for keys, offered in offers.items():
+        value, best = max(offered, key=lambda offer: offer[1].gain)
+        if rest := [_offer(*each) for each in offered if each[0] != value]:
+            choices.append(f"{'.'.join(keys)}: {_offer(value, best)} is taken, not {', '.join(rest)}")
+        place = found
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = value
+    return found, tuple(choices)
+
+
+def _winners(studies: Sequence[Mapping[str, Any]]) -> Iterator[_Winner]:
+    for study in studies:
+        for trial in study["trials"]:
+            if trial["run_id"] == study["winner"]:
+                yield _Winner(
+                    study=study["name"], phase=study["phase"], mlm=study["mlm"], params=trial["params"],
+                    dev=trial["value"], gain=math.inf if study["gain"] is None else study["gain"],
+                )  # fmt: skip
+
+
+def _passed_over(winner: _Winner, best: _Winner) -> str:
+    differ = [f"{name} {value:.6g}" for name, value in winner.params.items() if best.params.get(name) != value]
+    return f"{winner.study} (dev {winner.dev:.1f}: {', '.join(differ)})"
+
+
+def _offer(value: float, winner: _Winner) -> str:
+    gain = "configured run failed" if math.isinf(winner.gain) else f"gain {winner.gain:+.1f}"
+    return f"{value:.6g} of {winner.study} ({gain})"
 
 
 def _show(store: LocalStore, console: Console) -> None:
@@ -107,24 +166,18 @@ def _show(store: LocalStore, console: Console) -> None:
 
     studies = read_searches(store.root)
     console.print(Markdown(searches_section(studies)))
-    text = yaml.safe_dump(best_settings(studies), sort_keys=True)
+    found, choices = best_settings(studies)
+    text = "".join(f"# {choice}\n" for choice in choices) + yaml.safe_dump(found, sort_keys=True)
     write_text(store.root / YAML_FILE, text)
     console.print(Text(f"\n# {store.root / YAML_FILE}\n{text}"))
 
 
 def _as_grid(own: argparse.Namespace) -> list[str]:
     """The options of the grid in which these searches are."""
-    from search_spaces.fields import target_names
-
     grid = ["--search", f"{own.phase}={own.trials}" if own.hours is None else f"gpu-hours={own.hours!r}"]
     if own.phase == "intermediate":
-        return [*grid, "--intermediates", own.tasks, "--targets", ",".join(target_names()), "--mlm", own.mlm]
+        return [*grid, "--intermediates", own.tasks, "--mlm", own.mlm]
     return [*grid, "--intermediates", "none", "--targets", own.tasks, "--mlm", "off"]
-
-
-def _only(plan: Plan, phase: Any) -> Plan:
-    """The nodes of a phase, without cells."""
-    return replace(plan, nodes={id_: node for id_, node in plan.nodes.items() if node.spec.phase is phase}, cells={})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -325,7 +325,9 @@ BAD_SETS = {
     "search.ranges.target.lerning_rate=fixed": ["unknown search.ranges.target field", "did you mean 'learning_rate'"],
     "search.ranges.target.mixing_cap=fixed": ["unknown search.ranges.target field 'mixing_cap'"],
     "search.ranges.tasks.xnil.epochs=fixed": ["unknown task 'xnil'", "did you mean 'xnli'"],
-    "search.ranges.tasks.xnli.mixing_cap={low: 1, high: 2}": ["mixing_cap of xnli: a target run mixes nothing"],
+    "search.ranges.tasks.xnli.mixing_cap={low: 1, high: 2}": [
+        "mixing_cap of xnli: a target run mixes in neither tasks nor MLM"
+    ],
     "search.ranges.tasks.bucc.epochs=fixed": ["bucc trains nothing"],
     "search.ranges.target.epochs=5": ["target.epochs: given 5", "allowed: {low: ..., high: ...}", "or fixed"],
     "search.ranges.target.epochs=fix": ["target.epochs: given 'fix'", "or fixed"],

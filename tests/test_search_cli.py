@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from search_spaces.config_file import load_yaml
-from search_spaces.presets import paper
 from search_spaces.search_fields import SearchFields
 from sweep import search
 from sweep.arguments import UsageError, configure, parse
 from sweep.budget_file import trials_of
 from sweep.run import Summary
-from sweep.search import best_settings
 
 
 def test_trials_by_phase_become_settings():
@@ -58,6 +56,7 @@ def test_what_is_no_search_is_named(given, message):
         (["--phase", "target", "--tasks", "xnli", "--hours", "-3"], "--hours -3: allowed: a number above 0"),
         (["--phase", "target", "--tasks", "xnli", "--hours", "nan"], "--hours nan: allowed: a number above 0"),
         (["--phase", "target", "--tasks", "xnli", "--encodr", "bundled"], "did you mean '--encoder'"),
+        (["--phase", "target", "--tasks", "xnli", "--race"], "--race: a race needs a grid; allowed: no --race here"),
     ],
 )
 def test_bad_input_ends_with_a_message_and_status_2(capsys, tmp_path, arguments, message):
@@ -65,40 +64,66 @@ def test_bad_input_ends_with_a_message_and_status_2(capsys, tmp_path, arguments,
     assert message in capsys.readouterr().err
 
 
-def test_hours_of_a_search_without_a_grid_are_spread_over_its_tasks(tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def computed(monkeypatch):
+    """What was to be computed: configuration and plan; nothing is."""
     asked = {}
 
-    def computed(config, plan, store, console):
-        trials = trials_of(plan, config.search, store.root, keep=True)
-        asked.update({plan.nodes[node_id].spec.tasks[0]: str(number) for node_id, number in trials.items()})
+    def compute(config, plan, store, console):
+        asked.update(config=config, plan=plan, store=store)
         return Summary(done=(), stopped="interrupted")
 
-    monkeypatch.setattr("sweep.commands.compute", computed)
+    monkeypatch.setattr("sweep.commands.compute", compute)
+    return asked
+
+
+def test_hours_of_a_search_without_a_grid_are_spread_over_its_tasks(tmp_path, capsys, computed):
     arguments = ["--phase", "intermediate", "--tasks", "squad,qqp", "--hours", "0.05", "--data", "demo"]
     assert search.main([*arguments, "--encoder", "bundled:1", "--store", str(tmp_path)]) == 130
     out = capsys.readouterr().out
     assert "search: 0.05 core-hours beyond the configured runs (tpe), by cost and expected gain" in out
     rows = [line.split() for line in out.splitlines() if line.startswith(("squad", "qqp"))]
-    assert {task: trials for task, _, trials, _ in rows} == asked
-    assert all(int(trials) > 2 for trials in asked.values())
+    plan = computed["plan"]
+    given = trials_of(plan, computed["config"].search, computed["store"].root, keep=True)
+    trials = {plan.nodes[node_id].spec.tasks[0]: str(number) for node_id, number in given.items()}
+    assert {task: number for task, _, number, _ in rows} == trials
+    assert all(int(number) > 2 for number in trials.values())
 
 
-def study(name, phase, mlm, winner, params):
-    trial = {"number": 0, "params": params, "run_id": "r", "state": "done", "value": 1.0, "reason": ""}
-    return {"name": name, "phase": phase, "mlm": mlm, "winner": winner, "trials": [trial]}
+@pytest.mark.parametrize("how", ["file", "set"])
+def test_a_configured_race_is_off_in_a_search_without_a_grid(tmp_path, capsys, computed, how):
+    file = tmp_path / "racing.yaml"
+    file.write_text("race: {enabled: on}\ndata: {source: demo}\nencoder: {name: 'bundled:1'}\n")
+    given = {
+        "file": ["--config", str(file)],
+        "set": ["--preset", "demo", "--encoder", "bundled:1", "--set", "race.enabled=on"],
+    }
+    arguments = ["--phase", "intermediate", "--tasks", "squad", "--store", str(tmp_path / "store")]
+    assert search.main([*arguments, *given[how]]) == 130
+    assert not computed["config"].race.enabled
+    assert "race.enabled is off here: a race needs a grid" in capsys.readouterr().out
 
 
-def test_winners_become_a_configuration_that_the_grid_takes(tmp_path):
-    studies = [
-        study("squad+mlm #42", "intermediate", True, "r", {"learning_rate": 3e-6, "epochs": 2}),
-        study("squad #42", "intermediate", False, "r", {"learning_rate": 2e-5, "epochs": 2}),
-        study("none -> xquad,mlqa #42", "target", False, "r", {"learning_rate": 4e-6}),
-        study("qqp #42", "intermediate", False, "", {"learning_rate": 9e-6}),
-    ]
-    path = tmp_path / "best.yaml"
-    path.write_text(yaml.safe_dump(best_settings(studies)))
-    config = load_yaml(path, paper())
-    squad = config.intermediate.tasks["squad"]
-    assert (squad.learning_rate, squad.learning_rate_with_mlm, squad.epochs) == (2e-5, 3e-6, 2)
-    assert config.target.tasks["xquad"].learning_rate == config.target.tasks["mlqa"].learning_rate == 4e-6
-    assert "qqp" not in config.intermediate.tasks
+def squad_alone(folder):
+    """A mirror of the hub that holds SQuAD and nothing else."""
+    rows = {
+        "id": ["a"], "context": ["Bern lies on the Aare."], "question": ["Where does Bern lie?"],
+        "answers": [{"text": ["on the Aare"], "answer_start": [10]}],
+    }  # fmt: skip
+    for split in ("train", "validation"):
+        path = folder / "rajpurkar" / "squad" / "plain_text" / f"{split}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(rows), path)
+    return folder
+
+
+def test_a_search_of_intermediate_tasks_needs_no_rows_of_a_target(tmp_path, capsys, computed):
+    arguments = ["--phase", "intermediate", "--tasks", "squad,qqp", "--mlm", "off,on", "--encoder", "bundled:1"]
+    data = squad_alone(tmp_path / "mirror")
+    assert search.main([*arguments, "--data", str(data), "--store", str(tmp_path / "store")]) == 130
+    assert [node.name for node in computed["plan"].nodes.values()] == ["squad #42"]
+    assert not computed["plan"].cells
+    out = capsys.readouterr().out
+    assert "search: 12 trials (tpe) for each of 1 intermediate runs" in out
+    assert "not searched: MLM: no text in any language" in out
+    assert "not searched: qqp has no train rows" in out
