@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from optuna.storages import JournalStorage
-
-_LOCK_SECONDS = 5
-"""After so long without a write the lock of a killed driver is taken over."""
 
 
 class StudyError(RuntimeError):
@@ -21,7 +17,7 @@ class StudyError(RuntimeError):
 class Journal:
     """The file that holds all studies of a sweep; read once, then appended to.
 
-    One driver at a time may write to it (`LocalStore.driver_lock`). A line cut short by a killed driver is dropped.
+    One driver at a time may write to it (`LocalStore.driver_lock`).
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,33 +28,16 @@ class Journal:
         """The opened file, made when it does not exist. Raises StudyError when it cannot be read as a journal."""
         import optuna
         from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+        from sweep.journal_file import JournalFile
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = JournalFileSymlinkLock(str(self.path), grace_period=_LOCK_SECONDS)
-            backend = JournalFileBackend(str(self.path), lock_obj=lock)
-            lock.acquire()
-            try:
-                _drop_cut_line(self.path)
-            finally:
-                lock.release()
-            return JournalStorage(backend)
+            return JournalStorage(JournalFile(self.path))
         except OSError as error:
             raise StudyError(f"cannot use the journal of studies {self.path}: {error.strerror or error}") from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise StudyError(
                 f"{self.path} is not a journal of studies ({type(error).__name__}: {error}); move it away to start anew"
             ) from error
-
-
-def _drop_cut_line(path: Path) -> None:
-    """Cut the file after its last whole line; raises ValueError when that line is not JSON."""
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if lines := content[:whole].splitlines():
-        json.loads(lines[-1])
-    if whole < len(content):
-        with path.open("r+b") as file:
-            file.truncate(whole)

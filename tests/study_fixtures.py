@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import resource
+from contextlib import contextmanager
 
 from search_spaces.ranges import Choices, Interval
 from sweep.journal import Journal
@@ -53,3 +56,21 @@ def run_to_the_end(study, value=dev_figure):
         asked.append(spec)
         study.tell(spec.run_id, value(spec))
     return asked
+
+
+@contextmanager
+def full_disk(path, room=30):
+    """For a while a file takes no more than so many bytes; what is written beyond them raises OSError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def told_values(path):
+    """Trial id -> all values that a journal says it was told."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    ends = [(line["trial_id"], line["values"]) for line in lines if line.get("values")]
+    return {trial_id: [value for other, [value] in ends if other == trial_id] for trial_id, _ in ends}

@@ -1,6 +1,7 @@
 """Studies across starts: what a killed driver leaves, what is tried again, and which journals are refused."""
 
 import dataclasses
+import errno
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from sweep.journal import Journal, StudyError
 from sweep.studies import Study, TrialState
-from tests.study_fixtures import BASE, RATE, SPACE, dev_figure, opener, run_to_the_end
+from tests.study_fixtures import BASE, RATE, SPACE, dev_figure, full_disk, opener, run_to_the_end, told_values
 
 
 @pytest.fixture
@@ -116,6 +117,58 @@ os.kill(os.getpid(), signal.SIGKILL)
     study = open_study()
     assert study.told == (BASE.run_id,)
     assert [study.ask().run_id, study.ask().run_id] == ids[1:]
+
+
+# a full disk
+
+
+@pytest.mark.parametrize("room", [0, 1, 30])
+def test_what_a_full_disk_has_cut_short_leaves_no_trace_and_is_told_later(open_study, tmp_path, room):
+    path = tmp_path / "studies.journal"
+    study = open_study()
+    run_id = study.ask().run_id
+    whole = path.read_bytes()
+    with full_disk(path, room), pytest.raises(OSError):
+        study.tell(run_id, 70.0)
+    assert path.read_bytes() == whole
+    assert study.ask().run_id == run_id
+    study.tell(run_id, 70.0)
+    run_to_the_end(study)
+    assert open_study().trials == study.trials
+    assert study.trials[0].value == 70.0
+    assert [len(values) for values in told_values(path).values()] == 8 * [1]
+
+
+def test_what_was_written_but_cannot_be_made_to_last_is_taken_back(open_study, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    study = open_study()
+    run_id = study.ask().run_id
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        study.tell(run_id, 70.0)
+    monkeypatch.undo()
+    assert study.told == open_study().told == ()
+    study.tell(run_id, 71.0)
+    assert open_study().trials[0].value == 71.0
+
+
+def test_a_trial_that_a_full_disk_kept_from_being_drawn_is_drawn_the_same(open_study, tmp_path):
+    path = tmp_path / "studies.journal"
+    study = open_study()
+    for _ in range(4):
+        spec = study.ask()
+        study.tell(spec.run_id, dev_figure(spec))
+    told = path.read_bytes()
+    fifth = study.ask()
+    for room in range(0, path.stat().st_size - len(told), 40):
+        path.write_bytes(told)
+        again = open_study()
+        with full_disk(path, room), pytest.raises(OSError):
+            again.ask()
+        assert again.ask() == fifth
+        assert len(again.trials) == 5
 
 
 # a cause that has gone
