@@ -6,14 +6,12 @@ import time
 from typing import Any
 
 from ray import tune
-from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial
 from rich.console import Console
 from rich.live import Live
 
 from sweep.board import Board
-from sweep.run import WORKER_LOST
-from sweep.scheduler import RunState, Scheduler
+from sweep.scheduler import NO_RECORD, RunState, Scheduler
 from sweep.searches import SearchScheduler
 from trainables.store import Store
 
@@ -99,9 +97,7 @@ class ProgressCallback(tune.Callback):
             elif not self._console.is_terminal:
                 self._say(f"[green]done[/]   {name(trial)}{self._standing(now)}")
         else:
-            if isinstance(trial.get_pickled_error(), RayActorError):
-                self._store.fail(run_id, trial.config["name"], WORKER_LOST)
-            reason = self._store.failure(run_id) or WORKER_LOST
+            reason = self._store.failure(run_id) or NO_RECORD
             self._board.end(self._node(trial), now, reason)
             self._say(f"[red]failed[/] {name(trial)}: {reason}")
 

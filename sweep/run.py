@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_EXECUTOR = "trainables.phases.run:run"
-WORKER_LOSSES = 2
-"""How often a run may lose its worker and start again from its own checkpoint."""
-WORKER_LOST = "its worker was lost three times (killed, or out of memory?)"
 JOURNAL_FILE = "studies.journal"
 """Optuna's journal in a store that has searches."""
 PENDING_TRIALS = 256
@@ -229,7 +226,7 @@ class _Sweep:
         from sweep.placement import cluster_slots, resources
         from sweep.progress import ProgressCallback
         from sweep.pruning import PruningScheduler
-        from sweep.searcher import GraphSearcher, run_config
+        from sweep.searcher import WORKER_LOSSES, GraphSearcher, run_config
         from sweep.tensorboard import TensorBoard
         from trainables.trainable import RunTrainable
 
@@ -266,7 +263,7 @@ class _Sweep:
 
     def summary(self, seconds: float) -> Summary:
         """How the sweep ended."""
-        from sweep.scheduler import RunState
+        from sweep.scheduler import NO_RECORD, RunState
 
         if self._searches:
             return self._search_summary(self._searches, seconds)
@@ -284,7 +281,7 @@ class _Sweep:
         return Summary(
             done=tuple(by_state[RunState.DONE]),
             computed=tuple(run_id for run_id in by_state[RunState.DONE] if run_id not in self._done),
-            failed={run_id: self._store.failure(run_id) or WORKER_LOST for run_id in by_state[RunState.FAILED]},
+            failed={run_id: self._store.failure(run_id) or NO_RECORD for run_id in by_state[RunState.FAILED]},
             blocked={run_id: blocked_by[run_id] for run_id in by_state[RunState.BLOCKED]},
             not_started=tuple(run_id for run_id in self._plan.nodes if run_id in unfinished),
             seconds=seconds,

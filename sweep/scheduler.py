@@ -16,6 +16,8 @@ from enum import StrEnum
 from sweep.capacity import Capacity, Machine, Seat
 from sweep.nodes import Node, Share
 
+NO_RECORD = "it ended without a record"
+"""Why a run failed of which the store has neither a record nor a reason."""
 _Entry = tuple[float, int, str]
 """A ready run in its queue: minus its rank, its place in the plan, its id."""
 

@@ -24,6 +24,9 @@ REFRESH_SECONDS = 10.0
 """Time between two looks at which nodes the cluster has."""
 RECORD_SECONDS = 5.0
 """How long a record that a worker reports may take to become visible on a shared disk."""
+WORKER_LOSSES = 2
+"""How often a run may lose its worker and start again from its own checkpoint."""
+WORKER_LOST = "its worker was lost three times (killed, or out of memory?)"
 
 
 class GraphSearcher(Searcher):
@@ -48,6 +51,7 @@ class GraphSearcher(Searcher):
         self._machines = machines
         self._refreshed = time.monotonic()
         self._runs: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The configuration of the next run, None, or FINISHED."""
@@ -58,20 +62,28 @@ class GraphSearcher(Searcher):
             return Searcher.FINISHED
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Free the room of a run that ended. Trials that this searcher did not start are ignored."""
+        """Free the room of a run that ended. Trials that this searcher did not start are ignored.
+
+        A run that ended in an error, said nothing and left no reason in the store has lost its worker.
+        """
         run_id = self._runs.pop(trial_id, "")
         if not run_id:
             return
+        reason = self._reported.pop(trial_id, WORKER_LOST)
         try:
             if self._recorded(run_id, patience=RECORD_SECONDS if result and result.get("finished") else 0.0):
                 self.scheduler.finish(run_id)
             else:
+                if error and not self._store.failure(run_id):
+                    self._note(run_id, reason)
                 self.scheduler.fail(run_id)
         except Exception:
             log.exception("run %s ended, but the scheduler could not note it", run_id)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing to learn from reports on the way."""
+        """Keep why a run fails, which its worker may have been unable to note; there is nothing else to learn."""
+        if "failed" in result:
+            self._reported[trial_id] = result["failed"]
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
         """True: admission is this searcher's own business."""
@@ -100,12 +112,21 @@ class GraphSearcher(Searcher):
         run_id = self.scheduler.start(now)
         if run_id:
             self._runs[trial_id] = run_id
+            if self._store.failure(run_id):
+                self._note(run_id, "")  # that was an earlier attempt
             return self._config(self.scheduler.nodes[run_id])
         if self.scheduler.live:
             return None
         if not self.scheduler.exhausted:
             log.error("%d runs fit on no node that is left", self.scheduler.num_ready)
         return Searcher.FINISHED
+
+    def _note(self, run_id: str, reason: str) -> None:
+        """Note why a run failed; an empty reason is none. A full disk keeps no run from ending."""
+        try:
+            self._store.fail(run_id, self.scheduler.nodes[run_id].name, reason)
+        except OSError as error:
+            log.warning("cannot note why run %s failed (%s): %s", run_id, reason, error)
 
     def _recorded(self, run_id: str, patience: float) -> bool:
         deadline = time.monotonic() + patience

@@ -17,7 +17,7 @@ from sweep.capacity import Capacity, Machine
 from sweep.journal import Journal
 from sweep.node_search import Search
 from sweep.nodes import Node, Plan, resolve
-from sweep.scheduler import Live, RunState, Scheduler, search_ranks, trial_rank
+from sweep.scheduler import NO_RECORD, Live, RunState, Scheduler, search_ranks, trial_rank
 from sweep.studies import Study
 from trainables.record import DevPoint
 from trainables.spec import RunSpec
@@ -25,8 +25,6 @@ from trainables.store import Store
 
 if TYPE_CHECKING:
     from sweep.races import Races
-
-LOST = "it ended without a record"
 
 
 class SearchScheduler:
@@ -151,7 +149,7 @@ class SearchScheduler:
             self._end(run_id).prune(run_id, reason)
         else:
             self._connected.fail(run_id)
-            self._end(run_id).fail(run_id, self._store.failure(run_id) or LOST)
+            self._end(run_id).fail(run_id, self._store.failure(run_id) or NO_RECORD)
         self._advance(self._of[run_id])
         self._race_on()
 

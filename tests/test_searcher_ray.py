@@ -12,16 +12,20 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from analysis.searches import read_searches
 from sweep.capacity import UnplaceableError
 from sweep.nodes import Plan, Share
 from sweep.run import Summary, run_plan
+from sweep.searcher import WORKER_LOSSES, WORKER_LOST
 from sweep.session import Interruption, Watchdog, ray_session
-from sweep.status import State, cell_states
+from sweep.status import State, cell_states, run_states
 from tests import executors, graphs
+from tests.test_searches import fields
 from trainables.phases.options import Options
 from trainables.store import LocalStore, StoreError
 
@@ -40,7 +44,7 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "store").prepare()
 
 
-def sweep(plan: Plan, store: LocalStore, executor: str, output: io.StringIO | None = None, **others: int) -> Summary:
+def sweep(plan: Plan, store: LocalStore, executor: str, output: io.StringIO | None = None, **others: Any) -> Summary:
     return run_plan(
         plan,
         store,
@@ -112,6 +116,28 @@ class TestSweep:
         parent = next(iter(plan.nodes))
         assert executors.attempts(store, parent) == 2
         assert store.failure(parent) == ""
+
+    def test_run_that_is_killed_every_time_fails_with_that_reason(self, store: LocalStore) -> None:
+        plan = graphs.fan(["killed"], ["x"])
+        [parent, child] = plan.nodes
+        output = io.StringIO()
+        summary = sweep(plan, store, "killed", output)
+        assert executors.attempts(store, parent) == 1 + WORKER_LOSSES == 3
+        assert (summary.failed, summary.blocked) == ({parent: WORKER_LOST}, {child: parent})
+        assert run_states(plan, store)[parent] == (State.FAILED, WORKER_LOST)
+        assert f"failed killed: {WORKER_LOST}" in output.getvalue()
+
+    def test_trials_that_are_killed_every_time_fail_with_that_reason(self, store: LocalStore) -> None:
+        plan = graphs.fan(["killed", "good"], [])
+        [bad, good] = plan.nodes
+        summary = sweep(plan, store, "killed", search=fields(intermediate=2))
+        assert summary.exit_code == 1
+        assert summary.failed == {bad: f"all 2 trials failed; the first: {WORKER_LOST}"}
+        states = run_states(summary.resolved, store)
+        assert states[bad] == (State.FAILED, WORKER_LOST)
+        assert [state for run_id, (state, _) in states.items() if run_id != bad] == [State.DONE]
+        reasons = {study["node"]: [trial["reason"] for trial in study["trials"]] for study in read_searches(store.root)}
+        assert reasons == {bad: 2 * [WORKER_LOST], good: ["", ""]}
 
     def test_finished_runs_are_skipped(self, store: LocalStore) -> None:
         first = graphs.fan(["a"], ["x"])
