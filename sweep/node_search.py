@@ -51,7 +51,7 @@ class Search:
         """A run is finished."""
         value = dev_figure(record)
         if self.study:
-            self.study.report(run_id, figures(record.dev_curve, record.planned_steps, ended=True))
+            self.study.report(run_id, figures(record.dev_curve, record.planned_steps, ended=True), ended=True)
             self.study.tell(run_id, value)
         else:
             self.best = Best(run_id=run_id, value=value or 0.0)

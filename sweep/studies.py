@@ -141,11 +141,12 @@ class Study:
         """Whether trials that fall behind are ended early."""
         return self._pruner is not None
 
-    def report(self, run_id: str, figures: Mapping[int, float]) -> Verdict | None:
-        """Note the figures of a live run at the rungs that it has reached; the verdict that ends it, if there is one.
+    def report(self, run_id: str, figures: Mapping[int, float], *, ended: bool = False) -> Verdict | None:
+        """Note the figures of a run at the rungs that it has reached; the verdict that ends it, if there is one.
 
-        Trial 0 is noted and never pruned. Optuna's pruner decides, once a rung; it is not shown to the sampler, which
-        would otherwise draw each bracket of Hyperband from the few trials of that bracket alone.
+        Optuna's pruner decides, once a rung. It is asked about trial 0 and runs that have `ended` too, since Hyperband
+        compares with those alone that it was asked about, but they are never pruned. It is not shown to the sampler,
+        which would draw each bracket of Hyperband from the few trials of that bracket.
         """
         trial = next((trial for trial in self._running() if trial.user_attrs.get(_RUN_ID) == run_id), None)
         if self._pruner is None or trial is None:
@@ -155,7 +156,7 @@ class Study:
                 continue
             self._journal.storage.set_trial_intermediate_value(self._id(trial.number), rung, figure)
             trial = self._frozen()[trial.number]
-            if self._pruner.prune(self._study, trial) and run_id != self.base.run_id:
+            if self._pruner.prune(self._study, trial) and not ended and run_id != self.base.run_id:
                 return verdict(self._pruning, rung, self._study, trial)
         return None
 

@@ -176,6 +176,18 @@ def test_a_verdict_says_where_and_against_what(open_study):
     assert (float(verdict.fraction), verdict.figure, verdict.median) == (0.5, 55.44, 55.5)
 
 
+def test_later_trials_are_compared_with_all_that_have_ended_however_bad(open_study):
+    """Runs that a store holds are told from their records; one would have been ended at a quarter."""
+    study = open_study(space={"learning_rate": SPACE["learning_rate"]}, trials=5, startup=1)
+    for value in (80.0, 10.0, 70.0):
+        run_id = study.ask().run_id
+        assert study.report(run_id, dict.fromkeys(range(1, RUNGS), value), ended=True) is None
+        study.tell(run_id, value)
+    equal, below = study.ask().run_id, study.ask().run_id
+    assert study.report(equal, {5: 70.0}) is None  # the median of 10, 70 and 80
+    assert str(study.report(below, {5: 69.0})) == "pruned at 5/8 of training: 69.0, median 70.0"
+
+
 def test_trial_0_is_never_pruned(open_study):
     study = open_study(trials=3, startup=1)
     configured, other = study.ask(), study.ask()

@@ -160,6 +160,22 @@ def test_finished_runs_of_the_store_are_compared_with(store):
     assert trial.intermediate_values == dict(enumerate([*curve[:5], curve[4], curve[4]], start=1))
 
 
+@pytest.mark.parametrize("pruning", ["median", "hyperband"])
+def test_all_finished_runs_of_the_store_are_compared_with_at_every_rung(store, pruning):
+    """A search that was made without pruning, told again to one that prunes."""
+    plan = graphs.fan(["a"], [])
+    drive(scheduler(plan, pruning_fields(10, pruning="off", sampler="random"), store), store)
+    (store.root / JOURNAL_FILE).unlink()
+    found = scheduler(plan, pruning_fields(10, pruning=pruning, sampler="random"), store)
+    assert found.is_complete
+    [search] = found.searches.values()
+    trials = optuna.load_study(study_name=search.study.name, storage=Journal(store.root / JOURNAL_FILE).storage).trials
+    curves = {trial.run_id: store.record(trial.run_id).dev_curve for trial in search.trials}
+    assert [trial.intermediate_values for trial in trials] == [
+        {point.step: point.selection for point in curves[trial.user_attrs["run_id"]][:7]} for trial in trials
+    ]
+
+
 def test_a_resumed_run_is_noted_where_it_had_not_been(store):
     """A killed driver's run reports its earlier evaluations again; nothing is noted twice."""
     plan = graphs.fan(["a"], [])
