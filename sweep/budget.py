@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
 
+from search_spaces.ranges import Range
 from search_spaces.search_fields import SearchFields
 from sweep.nodes import Node, Plan
+from trainables.spec import RunSpec
 
 SPREAD = 1.0
 """Dev points by which settings drawn from the ranges differ, as a standard deviation; assumed for every run."""
@@ -96,10 +98,14 @@ def candidates(plan: Plan, search: SearchFields) -> dict[str, Candidate]:
 
 def is_searchable(node: Node, search: SearchFields) -> bool:
     """Whether a run has anything that varies."""
-    spec = node.spec
-    return spec.optimisation is not None and bool(
-        search.space(spec.optimisation, phase=spec.phase, tasks=spec.tasks, mlm=spec.mlm is not None)
-    )
+    return bool(space_of(node.spec, search))
+
+
+def space_of(spec: RunSpec, search: SearchFields) -> dict[str, Range]:
+    """What a run may vary; nothing for one that does not train. Raises ValueError as `SearchFields.space` does."""
+    if spec.optimisation is None:
+        return {}
+    return search.space(spec.optimisation, phase=spec.phase, tasks=spec.tasks, mlm=spec.mlm is not None)
 
 
 def cells_that_gain(plan: Plan) -> dict[str, float]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.search_fields import SearchFields
-from sweep.budget import allocate, candidates, counted, unit
+from sweep.budget import allocate, candidates, counted, space_of, unit
 from sweep.nodes import Plan
 from sweep.plan_file import write_text
+from sweep.samplers import check_sampler
 from trainables.spec import Phase
 
 FORMAT = 1
@@ -46,17 +48,20 @@ def trials_of(plan: Plan, search: SearchFields, folder: Path, *, keep: bool) -> 
     """Id of every node that is searched -> its trials, at least 2.
 
     `folder` is that of the store; a new allocation of hours is written to it if `keep`. Raises BudgetFileError for a
-    file that cannot be read, ValueError as `SearchFields.space` does.
+    file that cannot be read, and as `SearchFields.space` and `check_sampler` do for any run that is searched.
     """
     given = counted(plan, search)
     if not search.gpu_hours:
+        _check(plan, search, given)
         return given
     earlier = load_allocation(folder)
     found = spread(plan, search, earlier)
+    outside = {node_id: trials for node_id, trials in given.items() if node_id not in found.trials}
+    searched = outside | {node_id: trials for node_id, trials in found.trials.items() if trials}
+    _check(plan, search, searched)
     if keep and found != earlier:
         write_text(folder / BUDGET_FILE, json.dumps({"format": FORMAT, **dataclasses.asdict(found)}, indent=1))
-    outside = {node_id: trials for node_id, trials in given.items() if node_id not in found.trials}
-    return outside | {node_id: trials for node_id, trials in found.trials.items() if trials}
+    return searched
 
 
 def spread(plan: Plan, search: SearchFields, earlier: Allocation | None) -> Allocation:
@@ -93,3 +98,10 @@ def load_allocation(folder: Path) -> Allocation | None:
             f"{path} is not how the hours of a search were spread ({type(error).__name__}: {error}); move it away to "
             "spread them anew"
         ) from error
+
+
+def _check(plan: Plan, search: SearchFields, searched: Iterable[str]) -> None:
+    """Whether the sampler can draw for every node that is searched; children are not asked for before their turn."""
+    for node_id in searched:
+        node = plan.nodes[node_id]
+        check_sampler(search.sampler, space_of(node.spec, search), node.name)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 
-def check_sampler(name: str, space: Mapping[str, Range]) -> None:
-    """Whether a sampler can draw from a space; raises ValueError or StudyError with what it lacks."""
+def check_sampler(name: str, space: Mapping[str, Range], run: str) -> None:
+    """Whether a sampler can draw from the space of a run; raises ValueError or StudyError with what it lacks."""
     if name not in SAMPLERS:
         raise ValueError(unknown("sampler", name, SAMPLERS))
     package = {"cmaes": "cmaes", "gp": "torch"}.get(name)
@@ -29,7 +29,9 @@ def check_sampler(name: str, space: Mapping[str, Range]) -> None:
         raise StudyError(f"sampler {name} needs the package {package}: pip install {package}")
     endless = [own.parameter for own in space.values() if not isinstance(own, Choices) and not own.whole]
     if name == "bruteforce" and endless:
-        raise ValueError(f"sampler bruteforce: given a range of {', '.join(endless)}; allowed: choices, whole numbers")
+        raise ValueError(
+            f"sampler bruteforce: given a range of {', '.join(endless)} for {run}; allowed: choices, whole numbers"
+        )
 
 
 def make_sampler(name: str, seed: int, startup: int) -> BaseSampler:

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from search_spaces.search_fields import SearchFields
+from sweep.budget import space_of
 from sweep.capacity import Capacity, Machine
 from sweep.journal import Journal
 from sweep.node_search import Search
@@ -227,20 +228,18 @@ class SearchScheduler:
             return
         node = self._plan.nodes[node_id]
         base = replace(node.spec, parent=parent)
-        trials, study = self._trials.get(node_id, 0), None
-        if trials and base.optimisation:
-            space = self._search.space(base.optimisation, phase=base.phase, tasks=base.tasks, mlm=base.mlm is not None)
-            if space:
-                study = Study(
-                    journal=self._journal,
-                    base=base,
-                    space=space,
-                    trials=trials,
-                    sampler=self._search.sampler,
-                    startup=self._search.startup,
-                    parallel=self._search.parallel,
-                    pruning=self._search.pruning,
-                )
+        study = None
+        if trials := self._trials.get(node_id, 0):
+            study = Study(
+                journal=self._journal,
+                base=base,
+                space=space_of(base, self._search),
+                trials=trials,
+                sampler=self._search.sampler,
+                startup=self._search.startup,
+                parallel=self._search.parallel,
+                pruning=self._search.pruning,
+            )
         stopped = bool(self._races and study and study.best and self._races.stops(node_id))
         if study and not stopped:
             study.try_again()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.ranges import Range, assign, assigned
 from sweep.journal import Journal, StudyError
 from sweep.rungs import Verdict, make_pruner, verdict
-from sweep.samplers import check_sampler, distribution, make_sampler, quiet, seed, suggest
+from sweep.samplers import distribution, make_sampler, quiet, seed, suggest
 from trainables.nearest import unknown
 from trainables.spec import RunSpec
 
@@ -99,14 +99,13 @@ class Study:
             base: the configured run; raises ValueError when it lies outside the space.
             space: parameter -> what is drawn for it; not empty.
             trials: how many to draw; those that repeat an earlier run count.
-            sampler: short name, a key of `SAMPLERS`.
+            sampler: short name, a key of `SAMPLERS`, that can draw from the space (`check_sampler`).
             startup: trials drawn at random before the sampler models anything, trial 0 included.
             parallel: most runs handed out and not told yet; 0 is no limit.
             pruning: one of `PRUNERS`; may be another when a study is opened again.
 
-        Raises StudyError as `check_sampler` does, and for a study of this name with other trials.
+        Raises StudyError for a study of this name with other trials.
         """
-        check_sampler(sampler, space)
         if base.optimisation is None or not space or trials < 1:
             raise ValueError(f"nothing to search: {trials} trials over {', '.join(space) or 'no parameter'}")
         self.base = base

@@ -12,8 +12,6 @@ import pytest
 
 from search_spaces.ranges import Choices, Interval, assigned
 from search_spaces.search_fields import SAMPLERS
-from sweep.journal import StudyError
-from sweep.samplers import check_sampler
 from sweep.studies import TrialState
 from tests.study_fixtures import BASE, FEW, RATE, SPACE, dev_figure, opener, quality, run_to_the_end
 
@@ -260,22 +258,6 @@ def test_every_sampler_of_the_table_is_one_of_optuna():
     # these need more than a space and a seed, or are no samplers by themselves
     others = {"BaseSampler", "BaseGASampler", "GridSampler", "PartialFixedSampler", "nsgaii"}
     assert set(SAMPLERS.values()) == set(optuna.samplers.__all__) - others
-
-
-def test_an_unknown_sampler_is_answered_with_the_nearest(open_study):
-    with pytest.raises(ValueError, match="unknown sampler 'tep'; did you mean 'tpe'"):
-        open_study(sampler="tep")
-
-
-def test_a_sampler_without_its_package_says_which(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(StudyError, match="sampler cmaes needs the package cmaes: pip install cmaes"):
-        check_sampler("cmaes", SPACE)
-
-
-def test_brute_force_needs_an_end(open_study):
-    with pytest.raises(ValueError, match="given a range of learning_rate; allowed: choices, whole numbers"):
-        open_study(sampler="bruteforce")
 
 
 @pytest.mark.parametrize("settings", [{"space": {}}, {"trials": 0}])

@@ -1,0 +1,107 @@
+"""Samplers: what they need of the space and of the machine, asked before anything starts."""
+
+import pytest
+
+from search_spaces.ranges import Choices, Interval
+from search_spaces.search_fields import SearchFields
+from sweep.budget_file import trials_of
+from sweep.grid import main
+from sweep.journal import StudyError
+from sweep.run import Summary
+from sweep.samplers import check_sampler
+from sweep.search import main as search
+from tests import graphs
+from tests.study_fixtures import EPOCHS, FEW, SPACE
+from tests.test_plan import FakeData
+
+WHOLE = {"learning_rate": "fixed", "epochs": {"low": 1, "high": 3}}
+ENDLESS = "sampler bruteforce: given a range of learning_rate for qqp -> xnli #42; allowed: choices, whole numbers"
+
+
+# one space
+
+
+def test_an_unknown_sampler_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="unknown sampler 'tep'; did you mean 'tpe'"):
+        check_sampler("tep", SPACE, "qqp")
+
+
+@pytest.mark.parametrize(("name", "package"), [("cmaes", "cmaes"), ("gp", "torch")])
+def test_a_sampler_without_its_package_says_which(monkeypatch, name, package):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(StudyError, match=f"sampler {name} needs the package {package}: pip install {package}"):
+        check_sampler(name, SPACE, "qqp")
+    check_sampler("tpe", SPACE, "qqp")
+
+
+def test_brute_force_needs_an_end():
+    rates = {"learning_rate": Choices(parameter="learning_rate", choices=(1e-5, 2e-5))}
+    check_sampler("bruteforce", FEW | rates, "qqp")
+    check_sampler("bruteforce", {"epochs": EPOCHS}, "qqp")
+    halves = Interval(parameter="epochs", low=0.5, high=2)
+    with pytest.raises(ValueError, match="given a range of learning_rate, epochs for qqp; allowed: choices, whole num"):
+        check_sampler("bruteforce", SPACE | {"epochs": halves}, "qqp")
+
+
+# a plan
+
+
+def search_fields(**settings):
+    return SearchFields.model_validate({"sampler": "bruteforce", "ranges": {"intermediate": WHOLE}} | settings)
+
+
+@pytest.mark.parametrize("trials", [{"target": 2}, {"target": 2, "intermediate": 2}, {"gpu_hours": 1}])
+def test_the_spaces_of_children_are_looked_at_before_their_parents_run(tmp_path, trials):
+    plan = graphs.fan(["a"], ["x"])
+    with pytest.raises(ValueError, match="given a range of learning_rate for a -> x #42"):
+        trials_of(plan, search_fields(**trials), tmp_path, keep=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("trials", [{}, {"intermediate": 2}])
+def test_the_spaces_of_runs_that_are_not_searched_do_not_matter(tmp_path, trials):
+    plan = graphs.fan(["a"], ["x"])
+    assert len(trials_of(plan, search_fields(**trials), tmp_path, keep=True)) == len(trials)
+
+
+# the command line
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """Runs that were started, on data that needs no disk."""
+    calls = []
+
+    def run_plan(*given, **others):
+        calls.append(given)
+        return Summary(done=())
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweep.plan.open_data", lambda name, raw: FakeData())
+    monkeypatch.setattr("sweep.run.run_plan", run_plan)
+    return calls
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_plan_and_run_refuse_a_sampler_that_cannot_draw_for_a_child(started, capsys, command):
+    options = ["--encoder", "bundled:6", "--intermediates", "qqp", "--targets", "xnli", "--search", "target=3"]
+    options += ["--set", "search.sampler=bruteforce", "--set", "search.ranges.intermediate.learning_rate=fixed"]
+    assert main([command, *options]) == 2
+    assert ENDLESS in capsys.readouterr().err
+    assert started == []
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_plan_and_run_refuse_a_sampler_without_its_package(started, capsys, monkeypatch, command):
+    monkeypatch.setattr("sweep.samplers.importlib.util.find_spec", lambda name: None)
+    options = ["--encoder", "bundled:6", "--intermediates", "qqp", "--targets", "xnli", "--search", "target=3"]
+    assert main([command, *options, "--set", "search.sampler=cmaes"]) == 2
+    assert "sampler cmaes needs the package cmaes: pip install cmaes" in capsys.readouterr().err
+    assert started == []
+
+
+def test_a_search_without_a_grid_refuses_it_too(started, capsys):
+    options = ["--phase", "target", "--tasks", "xnli", "--encoder", "bundled:6", "--set", "search.sampler=bruteforce"]
+    assert search(options) == 2
+    assert "sampler bruteforce: given a range of learning_rate for" in capsys.readouterr().err
+    assert started == []
