@@ -49,6 +49,7 @@ class TargetRace:
         target: column.
         contenders: rows that started, for example `ccg+mlm`.
         rounds: planned.
+        compared: digest of the runs and searches that take part; empty in records that do not say.
         trials: of a target run's search; 0 where there is none.
         held: finished.
         why_none: why no (further) round is held, or empty.
@@ -58,6 +59,7 @@ class TargetRace:
     target: str
     contenders: tuple[str, ...]
     rounds: int
+    compared: str = ""
     trials: int = 0
     held: int = 0
     why_none: str = ""
@@ -143,9 +145,9 @@ def race_section(record: RaceRecord | None) -> str:
         Guarantee.FAMILY: "that the best intermediate is dropped at all",
     }
     parts = [
-        f"An intermediate that is beaten on the dev rows of a target beyond chance gets no further runs there. The "
-        f"chance {guarantee[rule.guarantee]} is at most {rule.alpha:g} a target, if runs that differ by the seed have "
-        f"a standard deviation of about {rule.seed_sd:g} points. The baseline is never dropped."
+        f"An intermediate that is beaten beyond chance on the rows that select for a target gets no further runs "
+        f"there. The chance {guarantee[rule.guarantee]} is at most {rule.alpha:g} a target, if runs that differ by the "
+        f"seed have a standard deviation of about {rule.seed_sd:g} points. The baseline is never dropped."
     ]
     if record.decisions:
         parts.append("\n".join(_table(record)))

@@ -1,4 +1,4 @@
-"""Racing: for each target, which intermediates are beaten on dev beyond chance and get no further runs there.
+"""Racing: for each target, which intermediates are beaten beyond chance and get no further runs there.
 
 A race has K contenders (the rows of Table 2 on one target) and R rounds; round r is over when the contenders that are
 left have r runs each: seeds, or the best of r search trials. Scores come as points[S, N]: S runs, N rows of the split
@@ -19,7 +19,8 @@ that its rows do not explain, pooled over the contenders of the race, and modera
 permutation test itself is not used because no exchange of rows can show how far another seed would land.
 
 What the test does not cover: that further search trials may help one contender more than another, and a difference in
-kind between dev and test rows.
+kind between dev and test rows. XQuAD, TyDiQA and Tatoeba have a single set: their races, like the selection
+(protocol.md 7), decide on the rows that are reported.
 """
 
 from __future__ import annotations

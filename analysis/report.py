@@ -19,7 +19,7 @@ from analysis.cells import RACE_FILE, AnalysisError
 from analysis.load import load, open_store, score_table
 from analysis.races import read_race
 from analysis.results import CellsStatus, collect
-from analysis.searches import SEARCH_FILE, read_searches
+from analysis.searches import SEARCH_FILE, read_searches, searches_of
 from analysis.selection import select
 from analysis.sweeps import one_run_per_cell, one_sweep, where
 from analysis.tables import Table, table2
@@ -74,11 +74,12 @@ def _write(
     selections = select(results)
     table = table2(results, selections, title=sections.table_title(runs))
     failures = noted_failures(store, run_ids)
-    studies = read_searches(store.root) if isinstance(store, LocalStore) else []
+    own_ids = sorted(run_ids if run_ids is not None else (run.record.run_id for run in runs))
+    studies = searches_of(own_ids, read_searches(store.root)) if isinstance(store, LocalStore) else []
     text = sections.report(runs, results, selections, table, failures, studies, race)
     frame = score_table(runs)
     plan = {
-        "run_ids": sorted(run_ids if run_ids is not None else (run.record.run_id for run in runs)),
+        "run_ids": own_ids,
         "cells": [[*key, *value] for key, value in sorted((cells_status or {}).items())],
     }
 

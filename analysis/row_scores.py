@@ -1,7 +1,7 @@
 """From predictions in a store to the scores by row that a race compares (`racing.points`); no model is needed.
 
-The rows are those of the split that selects for a target, all languages: what the table's dev score is a mean of. A row
-is a pair, a question, a sentence or, for BUCC, a foreign sentence.
+The rows are those of the split that selects for a target, all languages: what the table's dev score is a mean of
+(XQuAD, TyDiQA, Tatoeba: their single set). A row is a pair, a question, a sentence or, for BUCC, a foreign sentence.
 
     accuracy (XNLI, PAWS-X, Tatoeba)    0 or 1
     span QA                             mean of F1 and exact match

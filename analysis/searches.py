@@ -6,7 +6,7 @@ Read from the `search.json` that a sweep leaves in its store; Optuna is not need
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,14 @@ def read_searches(folder: Path) -> list[dict[str, Any]]:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AnalysisError(f"{path} is not what a search leaves: {error}") from error
+
+
+def searches_of(run_ids: Collection[str], studies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The studies of a sweep with these runs: those whose winner, or configured run while there is none, is among them.
+
+    A store may hold several sweeps; its studies are those of the last one.
+    """
+    return [study for study in studies if (study["winner"] or _configured(study)) in run_ids]
 
 
 def searches_section(studies: Sequence[Mapping[str, Any]]) -> str:
@@ -73,6 +81,11 @@ def _trials(study: Mapping[str, Any]) -> Iterator[str]:
         mark = " **winner**" if trial["run_id"] == study["winner"] else ""
         why = f": {trial['reason']}" if trial["reason"] else ""
         yield f"| {trial['number']} | {' | '.join(values)} | {dev} | `{trial['run_id']}`{mark}{why} |"
+
+
+def _configured(study: Mapping[str, Any]) -> str:
+    """Id of trial 0; empty while no trial is drawn."""
+    return next((str(trial["run_id"]) for trial in study["trials"]), "")
 
 
 def _setting(params: Mapping[str, float]) -> str:

@@ -252,7 +252,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     rules = [Rule(alpha=alpha, guarantee=guarantee) for alpha in options.alpha for guarantee in Guarantee]
     console = Console()
-    report: list[dict[str, Any]] = []
+    settings = {name: getattr(options, name) for name in ("sweeps", "rounds", "alpha")}
+    outcomes: list[dict[str, Any]] = []
     for effects, share in SHARE.items():
         sweeps = max(round(share * options.sweeps), 1)
         table = Table(title=f"effects {effects}: {sweeps:,} sweeps, {options.rounds} rounds", title_justify="left")
@@ -266,7 +267,7 @@ def main(arguments: list[str] | None = None) -> None:
             found = tally.figures()
             by_target = {target: tally.figures([target]) for target in DEV_ROWS}
             setting = {"effects": effects, "sweeps": sweeps, "guarantee": rule.guarantee, "alpha": rule.alpha}
-            report.append({**setting, **found, "targets": by_target})
+            outcomes.append({**setting, **found, "targets": by_target})
             table.add_row(
                 f"{rule.guarantee}, {rule.alpha:g}",
                 f"{100 * found['saved_of_all_runs']:.1f} / {100 * found['saved_of_later_rounds']:.1f}",
@@ -275,7 +276,7 @@ def main(arguments: list[str] | None = None) -> None:
                 f"{found['regret']:.3f} / {found['regret_without_racing']:.3f}",
             )
         console.print(table)
-    first = report[0]
+    first = outcomes[0]
     title = f"effects {first['effects']}, guarantee {first['guarantee']}, alpha {first['alpha']:g}"
     table = Table("target", title=title, title_justify="left")
     for column in ("dev rows", "saved, % of all runs", "best intermediate kept, %", "regret with / without"):
@@ -291,7 +292,7 @@ def main(arguments: list[str] | None = None) -> None:
     console.print(table)
     console.print("in brackets: exact binomial intervals of 95 %")
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    write(options.json, {"sweeps": options.sweeps, "rounds": options.rounds, "settings": report})
+    write(options.json, {"settings": settings, "outcomes": outcomes})
 
 
 def interval(share: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""The section `race` of the configuration: whether intermediates that are beaten on dev get further runs."""
+"""The section `race` of the configuration: whether intermediates that are beaten on a target get further runs."""
 
 from __future__ import annotations
 

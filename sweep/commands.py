@@ -32,6 +32,7 @@ MOST_REASONS = 10
 def run(given: argparse.Namespace, console: Console) -> int:
     """Compute what is missing; show Table 2 and write the report."""
     from analysis.cells import RACE_FILE
+    from analysis.searches import SEARCH_FILE
     from search_spaces.config_file import dump_yaml
     from sweep.plan import build_plan
     from sweep.plan_file import save_plan, write_text
@@ -45,6 +46,9 @@ def run(given: argparse.Namespace, console: Console) -> int:
     with store.driver_lock():
         if not config.race.enabled:
             (store.root / RACE_FILE).unlink(missing_ok=True)
+        if not config.search.is_asked_for and (store.root / SEARCH_FILE).exists():
+            # not removed: it also says that the store holds trials that lost (`analysis.report.chosen_runs`)
+            write_text(store.root / SEARCH_FILE, "[]")
         write_text(store.root / CONFIG_FILE, dump_yaml(config))
         save_plan(plan, store.root)
     console.print(Text(f"configuration: {store.root / CONFIG_FILE}"))

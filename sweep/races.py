@@ -9,6 +9,9 @@ state: no Ray, no torch. The statistics are `analysis/racing.py`.
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,14 +23,17 @@ from analysis.cells import BASELINE, RACE_FILE, target_order
 from analysis.races import Decision, RaceRecord, TargetRace, read_race
 from analysis.racing import Rule, decide, standing
 from analysis.row_scores import RowReader, RowsError, points_of
-from sweep.nodes import Plan
+from sweep.nodes import Node, Plan
 from sweep.plan_file import write_text
 from sweep.studies import TrialState
-from trainables.spec import Phase
+from trainables.spec import ID_DIGITS, Phase
 from trainables.store import LocalStore
 
 if TYPE_CHECKING:
+    from search_spaces.search_fields import SearchFields
     from sweep.node_search import Search
+
+log = logging.getLogger(__name__)
 
 
 class Searches(Protocol):
@@ -68,12 +74,15 @@ class Races:
     """The races of a plan, with their record in the store.
 
     Raises ValueError when no target has anything to race for, AnalysisError for a record that cannot be read. A record
-    of the same rule, seeds, rounds, trials and contenders stands; another is replaced, and all is decided again from
+    of the same rule and seeds that compares the same runs stands; another is replaced, and all is decided again from
     the store.
     """
 
-    def __init__(self, plan: Plan, rule: Rule, trials: Mapping[str, int], store: LocalStore) -> None:
+    def __init__(
+        self, plan: Plan, rule: Rule, search: SearchFields, trials: Mapping[str, int], store: LocalStore
+    ) -> None:
         self._plan = plan
+        self._search = search
         self._trials = trials
         self._path = store.root / RACE_FILE
         self._read = RowReader(store)
@@ -103,14 +112,17 @@ class Races:
         return all(self._stops(*cell) for cell in self._cells[node_id])
 
     def advance(self, graph: Searches) -> bool:
-        """Hold every round that is over; whether there was any."""
+        """Hold every round that is over; whether there was any. A full disk ends no race: `keep` is called again."""
         before = self.record
         races = tuple(self._advanced(race, graph) for race in before.races)
         if races == before.races:
             return False
         self.record = replace(before, races=races)
         self._index()
-        self.keep(graph)
+        try:
+            self.keep(graph)
+        except OSError as error:
+            log.warning("cannot note what the race has decided in %s: %s", self._path, error)
         return True
 
     def keep(self, graph: Searches) -> None:
@@ -122,9 +134,27 @@ class Races:
         course = self._courses[target]
         why_none = f"no race: {why}" if (why := _why_none(course)) else ""
         return TargetRace(
-            target=target, contenders=tuple(course.nodes), rounds=len(course.rounds), trials=course.trials,
-            why_none=why_none,
+            target=target, contenders=tuple(course.nodes), rounds=len(course.rounds), compared=self._compared(course),
+            trials=course.trials, why_none=why_none,
         )  # fmt: skip
+
+    def _compared(self, course: _Course) -> str:
+        """Digest of the configured runs by row and seed, and of how they and what they start from are searched."""
+
+        def lineage(node_id: str) -> list[object]:
+            node = self._plan.nodes[node_id]
+            return [node_id, self._searched(node), *map(lineage, node.parents)]
+
+        runs = {row: {seed: lineage(node_id) for seed, node_id in nodes.items()} for row, nodes in course.nodes.items()}
+        return hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()[:ID_DIGITS]
+
+    def _searched(self, node: Node) -> list[object]:
+        """Trials, sampler and ranges of a node that is searched."""
+        spec, trials = node.spec, self._trials.get(node.run_id, 0)
+        if not trials or not spec.optimisation:
+            return []
+        space = self._search.space(spec.optimisation, phase=spec.phase, tasks=spec.tasks, mlm=spec.mlm is not None)
+        return [trials, self._search.sampler, {name: range_.to_dict() for name, range_ in space.items()}]
 
     def _index(self) -> None:
         self._dropped = self.record.decisions
@@ -272,8 +302,8 @@ def _settled(graph: Searches, node_id: str, half: int) -> bool:
     search = graph.searches.get(node_id)
     if search is None:
         return False
-    told = [trial.number for trial in search.trials if trial.state is not TrialState.RUNNING]
-    return search.is_complete or (half > 0 and set(range(half)) <= set(told))
+    told = [trial.state is not TrialState.RUNNING for trial in search.trials[:half]]
+    return search.is_complete or (0 < half == sum(told))
 
 
 def _found(graph: Searches, node_id: str, half: int) -> str:
@@ -283,13 +313,13 @@ def _found(graph: Searches, node_id: str, half: int) -> str:
         return ""
     if not half:
         return search.best.run_id if search.best else ""
-    done = [trial for trial in search.trials if trial.number < half and trial.value is not None]
+    done = [trial for trial in search.trials[:half] if trial.value is not None]
     return max(done, key=lambda trial: (trial.value, -trial.number)).run_id if done else ""
 
 
 def _course_of(record: RaceRecord) -> object:
     """What must agree for decisions to stand."""
-    return record.rule, record.seeds, {r.target: (r.contenders, r.rounds, r.trials) for r in record.races}
+    return record.rule, record.seeds, {race.target: race.compared for race in record.races}
 
 
 def _continued(kept: RaceRecord) -> RaceRecord:

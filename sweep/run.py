@@ -172,7 +172,7 @@ class _Sweep:
         journal = Journal(self._store.root / JOURNAL_FILE)
         trials = trials_of(self._plan, search, self._store.root, keep=True)
         if race:
-            self._races = Races(self._plan, race, trials, self._store)
+            self._races = Races(self._plan, race, search, trials, self._store)
         self._searches = SearchScheduler(self._plan, search, self._store, journal, trials, self._races)
         self._searches.on_close = self._keep_standing
         self._keep_standing()

@@ -149,7 +149,7 @@ GOOD_AND_BAD: Quality = {"none": 0.7, "squad": 0.75, "qqp": 0.3}
 def scheduler(plan, store, rule=RULE, search=None):
     search = search or SearchFields()
     trials = counted(plan, search)
-    races = Races(plan, rule, trials, store)
+    races = Races(plan, rule, search, trials, store)
     return SearchScheduler(plan, search, store, Journal(store.root / JOURNAL_FILE), trials, races)
 
 

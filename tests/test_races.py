@@ -13,11 +13,13 @@ from analysis.races import read_race
 from analysis.racing import Rule, race
 from analysis.row_scores import points_of, read_rows
 from sweep.budget import counted
+from sweep.plan_file import write_text
 from sweep.races import check_races
 from sweep.run import JOURNAL_FILE
 from sweep.scheduler import RunState
 from sweep.studies import TrialState
 from tests.race_fixtures import GOOD_AND_BAD, ROWS, RULE, compute, drive, grid, row_of, scheduler, searching
+from tests.test_searches import sweep_of
 from trainables.store import LocalStore
 
 
@@ -227,6 +229,48 @@ def test_half_way_the_first_half_of_the_trials_is_compared_whatever_else_is_told
             best = max((t for t in each.trials if t.number < 4), key=lambda t: (t.value, -t.number))
             runs[row_of(each.node.name)] = [read_rows(store, best.run_id, "xnli")]
     assert [decided.dropped] == race(points_of(runs), target="xnli", round=1, rounds=4, rule=RULE)
+
+
+def test_half_is_counted_in_settings_not_in_attempts(store):
+    """QQP's two trials failed; the next start tries them again, beyond the six that it is now to have."""
+    plan = grid(ROWS, [("xnli",)], [1])
+    broken = GOOD_AND_BAD | {"qqp -> xnli": "broken"}
+    drive(scheduler(plan, store, search=searching(2, parallel=1)), store, broken)
+    found = scheduler(plan, store, search=searching(6, parallel=1))
+    drive(found, store, GOOD_AND_BAD, cpus=1)
+    assert found.is_complete
+    assert decisions(store) == [("qqp", "xnli", "squad", 1, True)]
+    [stopped] = [search for search in found.searches.values() if search.stopped]
+    assert stopped.node.name == "qqp -> xnli #1"
+    assert [trial.number for trial in stopped.trials][:3] == [0, 1, 4]
+    assert all(trial.value is not None for trial in stopped.trials)
+    assert len(stopped.trials) < 6
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_full_disk_when_a_drop_is_noted_ends_nothing(store, monkeypatch, caplog, times):
+    """There are four rounds. What is not written after the first is after the second, else when the sweep ends."""
+    attempts = []
+
+    def full(path, text):
+        attempts.append(path)
+        if len(attempts) <= times:
+            raise OSError(28, "No space left on device")
+        write_text(path, text)
+
+    plan = grid(ROWS, [("xnli",), ("panx",)], [1, 2])
+    sweep = sweep_of(plan, store)
+    sweep.search(searching(0), RULE)
+    monkeypatch.setattr("sweep.races.write_text", full)
+    ended = drive(sweep._searches, store, GOOD_AND_BAD)
+    assert sweep._searches.is_complete
+    assert {f"{row} -> {target} #2" for row in ("none", "squad") for target in ("xnli", "panx")} <= set(ended)
+    assert caplog.text.count("No space left on device") == times
+    kept = [("qqp", "xnli", "squad", 1, False), ("qqp", "panx", "squad", 1, False)]
+    assert decisions(store) == (kept if times == 1 else [])
+    sweep.keep_searches()
+    assert decisions(store) == kept
+    assert scheduler(plan, store).is_complete
 
 
 @pytest.mark.parametrize(
