@@ -158,7 +158,7 @@ def test_a_language_without_dev_is_left_out_and_noted():
     assert mining._context.notes == ["bucc test de: left out, there are no dev rows to tune the threshold on"]
 
 
-@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 40), st.integers(1, 9), st.integers(1, 6))
+@given(st.integers(0, 10_000), st.integers(1, 200), st.integers(1, 40), st.integers(1, 200), st.integers(1, 6))
 @settings(max_examples=60, deadline=None)
 def test_blocks_do_not_change_the_neighbours(seed, num_left, num_right, block, k):
     generator = torch.Generator().manual_seed(seed)
