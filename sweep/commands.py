@@ -41,7 +41,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     config = configured(given, console)
     plan = build_plan(config)
     store = store_of(config)
-    race_of(config, plan, store)
+    _check(config, plan, store)
     store.prepare()
     with store.driver_lock():
         if not config.race.enabled:
@@ -76,7 +76,7 @@ def plan(given: argparse.Namespace, console: Console) -> int:
     config = configured(given, console)
     plan = build_plan(config)
     store = store_of(config)
-    race_of(config, plan, store)
+    _check(config, plan, store)
     console.print(_described(plan, store, config))
     return 0
 
@@ -135,6 +135,15 @@ def compute(config: SweepConfig, plan: Plan, store: LocalStore, console: Console
         search=config.search if config.search.is_asked_for else None,
         race=race_of(config, plan, store),
     )
+
+
+def _check(config: SweepConfig, plan: Plan, store: LocalStore) -> None:
+    """Before anything is written: raises ValueError or StudyError for a search or a race that cannot be."""
+    from sweep.budget_file import trials_of
+
+    if config.search.is_asked_for:
+        trials_of(plan, config.search, store.root, keep=False)
+    race_of(config, plan, store)
 
 
 def race_of(config: SweepConfig, plan: Plan, store: LocalStore) -> Rule | None:

@@ -237,6 +237,8 @@ BAD_SETS = {
     "data.repositories.xnil=x": ["unknown task 'xnil'", "did you mean 'xnli'"],
     "grid.mlm=maybe": ["grid.mlm: given 'maybe'", "allowed: off, on"],
     "mlm.length=task_epoch": ["unknown length 'task_epoch'", "did you mean 'task_epochs'", "capped_sum"],
+    "engine.compile=graph": ["engine.compile: unknown compile 'graph'", "did you mean 'graphs'"],
+    "engine.compile=on": ["engine.compile: unknown compile 'on'", "known: off, layers, graphs"],
     "grid.seeds=a": ["grid.seeds: given 'a'", "allowed: a whole number, 0 to"],
     "encoder.name=bundled:13": ["encoder 'bundled:13'", "1 <= N <= 12", "did you mean 'bundled:12'"],
 }
@@ -267,6 +269,12 @@ def test_assignments_do_not_change_their_base():
     before = to_dict(base)
     apply_sets(base, ["target.epochs=9", "intermediate.tasks.qqp.epochs=1"])
     assert to_dict(base) == before
+
+
+def test_off_is_a_name_although_yaml_reads_it_as_false(tmp_path):
+    assert apply_sets(apply_sets(paper(), ["engine.compile=graphs"]), ["engine.compile=off"]).engine.compile == "off"
+    (tmp_path / "sweep.yaml").write_text("engine:\n  compile: off\n")
+    assert load_yaml(tmp_path / "sweep.yaml", paper()).engine.compile == "off"
 
 
 def test_null_unsets_a_field():

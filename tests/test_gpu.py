@@ -15,7 +15,7 @@ from trainables.model.heads import SequenceHead
 from trainables.model.network import Network
 from trainables.model.vocabulary import restore, trim, used_ids
 from trainables.spec import Precision
-from trainables.training.optimiser import decay_factor
+from trainables.training.optimiser import decay_factor, new_optimiser
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
 DEVICE = torch.device("cuda")
@@ -56,6 +56,18 @@ def test_the_flash_kernel_draws_dropout():
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[2], draws[3])
     assert not torch.equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize("name", list(SETS))
+def test_an_update_does_not_wait_for_the_gpu(tmp_path, name):
+    net = network(tiny_encoder()).to(DEVICE)
+    run, optimiser = training(net, [name], tmp_path / "checkpoint.safetensors"), new_optimiser(net, 0.01)
+    run._update(optimiser, name, np.arange(8), step=0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        run._update(optimiser, name, np.arange(8), step=1)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize("graphs", [False, True])

@@ -83,12 +83,13 @@ def started(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_plan_and_run_refuse_a_sampler_that_cannot_draw_for_a_child(started, capsys, command):
+def test_plan_and_run_refuse_a_sampler_that_cannot_draw_for_a_child(started, capsys, tmp_path, command):
     options = ["--encoder", "bundled:6", "--intermediates", "qqp", "--targets", "xnli", "--search", "target=3"]
     options += ["--set", "search.sampler=bruteforce", "--set", "search.ranges.intermediate.learning_rate=fixed"]
     assert main([command, *options]) == 2
     assert ENDLESS in capsys.readouterr().err
     assert started == []
+    assert not list(tmp_path.iterdir()), "a refused run leaves the plan of the one before"
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])

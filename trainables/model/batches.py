@@ -49,11 +49,13 @@ class Batch:
     group: int
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
+        """The same batch on a device. From pinned memory, so that the host goes on while the GPU still computes."""
         if self.ids_BL.device == device:
             return self
-        moved = {field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)[:-3]}
-        return replace(self, **moved)
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)[:-3]}
+        if device.type == "cuda":
+            tensors = {name: tensor.pin_memory() for name, tensor in tensors.items()}
+        return replace(self, **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()})
 
 
 def loss_units(encoded: Encoded, rows: np.ndarray) -> int:
