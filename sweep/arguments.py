@@ -174,7 +174,7 @@ def _parser() -> _Parser:
         help="trials of every run of a phase, for example intermediate=12,target=6, or a total of GPU-hours, 20h",
     )  # fmt: skip
     what.add_argument(
-        "--race", action="store_true", help="no further seeds or trials where an intermediate is beaten on dev"
+        "--race", action="store_true", help="no further seeds or trials on targets where an intermediate is beaten"
     )
     what.add_argument(
         "--set", metavar="FIELD=VALUE", action="append", default=[],

@@ -23,6 +23,7 @@ from analysis.cells import BASELINE, RACE_FILE, target_order
 from analysis.races import Decision, RaceRecord, TargetRace, read_race
 from analysis.racing import Rule, decide, standing
 from analysis.row_scores import RowReader, RowsError, points_of
+from sweep.budget import space_of
 from sweep.nodes import Node, Plan
 from sweep.plan_file import write_text
 from sweep.studies import TrialState
@@ -150,10 +151,10 @@ class Races:
 
     def _searched(self, node: Node) -> list[object]:
         """Trials, sampler and ranges of a node that is searched."""
-        spec, trials = node.spec, self._trials.get(node.run_id, 0)
-        if not trials or not spec.optimisation:
+        trials = self._trials.get(node.run_id, 0)
+        if not trials:
             return []
-        space = self._search.space(spec.optimisation, phase=spec.phase, tasks=spec.tasks, mlm=spec.mlm is not None)
+        space = space_of(node.spec, self._search)
         return [trials, self._search.sampler, {name: range_.to_dict() for name, range_ in space.items()}]
 
     def _index(self) -> None:

@@ -274,7 +274,7 @@ def test_off_is_a_name_although_yaml_reads_it_as_false(tmp_path):
     assert apply_sets(apply_sets(paper(), ["engine.compile=graphs"]), ["engine.compile=off"]).engine.compile == "off"
     (tmp_path / "sweep.yaml").write_text("engine:\n  compile: off\n")
     assert load_yaml(tmp_path / "sweep.yaml", paper()).engine.compile == "off"
-    with pytest.raises(ConfigError, match="engine.compile: unknown compile 'on'; known: off, layers, graphs"):
+    with pytest.raises(ConfigError, match=r"engine\.compile: unknown compile 'on'; known: off, layers, graphs"):
         apply_sets(paper(), ["engine.compile=on"])
 
 
