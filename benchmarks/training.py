@@ -150,6 +150,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.one:
         sys.stdout.write(json.dumps(one(**json.loads(options.one))) + "\n")
         return
+    if options.compile != "off" and options.device == "cpu":
+        parser.error(f"--compile {options.compile} is for a GPU; allowed on a CPU: off")
     if "all" in options.tasks:
         options.tasks = list(SETTINGS)
     if options.prepare:
