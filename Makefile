@@ -7,12 +7,12 @@ RESULTS ?= results/demo
 GPU_PYTHON ?= python3
 GPU := --device cuda --encoder large --precision bf16 --steps 66 --tokens benchmarks/tokens
 
-.PHONY: demo test lint bench bench-tokens bench-gpu clean
+.PHONY: help demo test test-fast lint bench bench-tokens bench-gpu clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   the whole grid on the built-in corpus; ends with the table and the report"
-	@echo "make test   the tests"
+	@echo "make test   the tests; make test-fast without those that start Ray"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  the benchmarks that a CPU can run; make bench-tokens, make bench-gpu for a GPU"
 
@@ -22,10 +22,13 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/python -m sweep.grid run --preset demo --store $(RESULTS)
+	$(BIN)/xstilts run --preset demo --store $(RESULTS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 -m "not ray"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

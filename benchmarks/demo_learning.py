@@ -23,11 +23,11 @@ from rich.table import Table
 
 from search_spaces.config_file import apply_sets
 from search_spaces.presets import demo
-from sweep.commands import run_options
-from sweep.plan import build_plan
+from sweep.command_line.compute import run_options
+from sweep.planning.planner import build_plan
+from trainables.ledger.record import Record
+from trainables.ledger.store import Store
 from trainables.phases.run import run_to_end
-from trainables.record import Record
-from trainables.store import LocalStore
 from trainables.tasks import registry
 from trainables.tasks.formats.base import Head
 from trainables.tasks.task import Task
@@ -57,7 +57,7 @@ def guess(task: Task, references: list[list[str]], language: str) -> float:
     return fmean(scores[metric] for metric in task.metrics)
 
 
-def lines(record: Record, store: LocalStore) -> list[dict[str, object]]:
+def lines(record: Record, store: Store) -> list[dict[str, object]]:
     """One line a target of a finished run."""
     found = []
     for name in record.spec.tasks:
@@ -98,7 +98,7 @@ def main() -> None:
     plan = build_plan(config)
     results: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
-        store = LocalStore(Path(folder)).prepare()
+        store = Store(Path(folder)).prepare()
         for node in plan.nodes.values():
             results += lines(run_to_end(node.spec, node.name, store, run_options(config, plan)), store)
     table = Table(title=f"Learning the demo with {given.encoder}, no intermediate task; score (mean of the metrics)")

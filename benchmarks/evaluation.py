@@ -33,13 +33,13 @@ def one(contender: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     from trainables.data.hub import load, open_data
     from trainables.evaluation.predict import predict_all, to_the_end
+    from trainables.ledger.spec import Precision
     from trainables.model.batches import collate
     from trainables.model.encoder import load_encoder
     from trainables.model.heads import new_head
     from trainables.model.network import Network
     from trainables.model.precision import attention
     from trainables.model.tokenizer import load_tokenizer
-    from trainables.spec import Precision
     from trainables.tasks.registry import task
     from trainables.tasks.task import Split
 

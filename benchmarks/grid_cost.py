@@ -19,7 +19,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from search_spaces.published import INTERMEDIATE, LEFT_OUT_OF_MULTI_TASK, MLM, MULTI_TASK, MULTI_TASK_EPOCHS, TARGET
+from search_spaces.published import INTERMEDIATE, LEFT_OUT_OF_MULTI_TASK, MLM, MULTI_TASK_EPOCHS, TARGET
+from trainables.ledger.cells import MULTI_TASK
 from trainables.training.mixing import MLM as MLM_TASK
 from trainables.training.mixing import probabilities, total_steps
 

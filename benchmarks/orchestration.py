@@ -1,4 +1,4 @@
-"""What orchestration costs: the shape of the paper's grid with runs that do nothing.
+"""What orchestration costs: the paper's plan with runs that do nothing.
 
 Measures, in one command:
 
@@ -7,8 +7,8 @@ Measures, in one command:
 - the same runs as plain Tune function trainables with a barrier between the phases (two `Tuner.fit`), with workers
   reused and with Tune's defaults (a process for each run; measured once, since it is slow);
 - the time from a parent's end to its child's start, when nothing else is to be done;
-- what one decision of the scheduler costs at 153, 1,000 and 10,000 cells;
-- the simulated makespan of a grid in the paper's proportions on 1 to 64 GPUs, against the bound that no schedule beats.
+- what the graph costs a run at 153, 1,071 and 10,098 cells, plain and with every node searched;
+- the simulated makespan of the paper's plan on 1 to 64 GPUs, against the bound that no schedule beats.
 
     python -m benchmarks.orchestration [--repetitions 3] [--json FILE]
 """
@@ -28,35 +28,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from search_spaces.grid import Cell
-from sweep.capacity import Machine
-from sweep.nodes import Node, Plan, Share
-from sweep.simulation import lower_bound, simulate
-from trainables.phases.options import Options, Progress
-from trainables.record import Record
-from trainables.spec import DataRef, EncoderRef, Optimisation, Phase, Retrieval, RunSpec
-from trainables.store import LocalStore, Store
+from sweep.graph.capacity import Machine
+from sweep.graph.simulation import lower_bound, simulate
+from trainables.ledger.cells import Row
+from trainables.ledger.plan import Plan, Share
+from trainables.ledger.record import Record
+from trainables.ledger.spec import Phase, RunSpec
+from trainables.ledger.store import Store
+from trainables.phases.options import Options
+from trainables.report import Advanced
 
 CORES = 2
-MINUTES = {
-    "anli+": 18.0, "mnli": 22.0, "qqp": 20.0, "squad": 17.0, "squad2": 19.0, "hellaswag": 14.0, "ccg": 7.0,
-    "cosmosqa": 8.0, "csqa": 3.0, "mix": 60.0, "xnli": 22.0, "pawsx": 4.0, "pos": 3.0, "ner": 3.0, "xquad": 18.0,
-    "tydiqa": 2.0, "bucc": 3.0, "tatoeba": 1.0,
-}  # fmt: skip
-"""Guessed minutes of a run on one H200, in the proportions of rows times epochs; MLM makes a run 1.6 times as long."""
-INTERMEDIATES = ("anli+", "mnli", "qqp", "squad", "squad2", "hellaswag", "ccg", "cosmosqa", "csqa", "mix")
-WITH_MLM = ("mnli", "qqp", "squad", "squad2", "hellaswag", "cosmosqa")
-FINE_TUNINGS = ("xnli", "pawsx", "pos", "ner", "xquad", "tydiqa")
-RETRIEVALS = ("bucc", "tatoeba")
+TRIALS = 4
+"""Of every run, where decisions on a searched plan are timed."""
 
 
-def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
+def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
     """An executor that finishes at once; the record says when it began and ended."""
     begun = time.time()
     record = Record(
@@ -72,44 +66,10 @@ def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[
 
 
 def grid(seeds: int = 1, share: Share | None = None) -> Plan:
-    """The paper's grid: a seed is 16 intermediate runs, 102 fine-tunings and 34 retrieval runs, for 153 cells."""
-    nodes: list[Node] = []
-    cells: dict[Cell, str] = {}
-    for seed in range(seeds):
-        rows: list[Node | None] = [None]
-        rows += [node(task, None, seed, share) for task in INTERMEDIATES]
-        rows += [node(f"{task}+mlm", None, seed, share) for task in WITH_MLM]
-        nodes += [row for row in rows if row]
-        for row in rows:
-            for target in (*FINE_TUNINGS, *RETRIEVALS):
-                found = node(target, row, seed, share, baseline=row is None)
-                nodes.append(found)
-                for column in (target, "mlqa") if target == "xquad" else (target,):
-                    label = row.name if row else "none"
-                    cells[Cell(intermediate=label, mlm=False, target=column, seed=seed)] = found.run_id
-    return Plan(nodes={each.run_id: each for each in nodes}, cells=cells)
+    """The paper's plan; where nothing is said, its runs take a core each and no GPU."""
+    from benchmarks.paper_plan import paper_plan  # late: workers need `empty` alone, and contenders start many of them
 
-
-def node(task: str, parent: Node | None, seed: int, share: Share | None, baseline: bool = False) -> Node:
-    """One run of the grid."""
-    retrieval = task in RETRIEVALS
-    phase = Phase.RETRIEVAL if retrieval else Phase.TARGET if parent or baseline else Phase.INTERMEDIATE
-    spec = RunSpec(
-        phase=phase,
-        tasks=(task,),
-        encoder=EncoderRef(name="bundled", revision="1"),
-        data=DataRef(source="demo", fingerprint="0"),
-        seed=seed,
-        parent=parent.run_id if parent else "",
-        retrieval=Retrieval(layer=2) if retrieval else None,
-        optimisation=None
-        if retrieval
-        else Optimisation(learning_rate=1e-5, epochs=1, batch_sizes={task: 4}, max_length=64),
-    )
-    cost = 60 * MINUTES[task.removesuffix("+mlm")] * (1.6 if task.endswith("+mlm") else 1.0)
-    start = parent.name if parent else "none"
-    name = task if phase is Phase.INTERMEDIATE else f"{start} -> {task} #{seed}"
-    return Node(spec=spec, name=name, cost=cost, share=share or Share())
+    return paper_plan(seeds, share or Share())
 
 
 def through_run_plan(folder: Path) -> None:
@@ -119,33 +79,29 @@ def through_run_plan(folder: Path) -> None:
 
 def run(plan: Plan, folder: Path) -> None:
     """One call of `run_plan`."""
-    from sweep.run import run_plan
+    from sweep.cluster.place import Place  # late, as above
+    from sweep.cluster.run import run_plan
 
-    store = LocalStore(folder).prepare()
     summary = run_plan(
         plan,
-        store,
-        Options(data="demo", encoder="bundled"),
-        address="local",
-        results=folder / "tune",
-        name="benchmark",
-        console=Console(file=io.StringIO()),
-        executor="benchmarks.orchestration:empty",
-        cpus=CORES,
+        Store(folder).prepare(),
+        Options(data="demo", encoder="bundled", executor="benchmarks.orchestration:empty"),
+        Place(address="local", results=folder / "tune", name="benchmark", cpus=CORES),
+        Console(file=io.StringIO()),
     )
     assert summary.exit_code == 0, summary
 
 
 def pairs(folder: Path) -> None:
     """A parent and its child, one pair after another, on one Ray."""
-    from sweep.session import ray_session
+    from sweep.cluster.session import ray_session  # late, as above
 
+    plan = grid(PAIRS)
     with ray_session("local", folder / "ray.log", cpus=CORES):
-        for seed in range(PAIRS):
-            parent = node("squad", None, seed, None)
-            child = node("tydiqa", parent, seed, None)
-            nodes = {each.run_id: each for each in (parent, child)}
-            run(Plan(nodes=nodes, cells={}), folder)
+        for child in plan.nodes.values():
+            if child.row == Row("squad", False) and child.spec.tasks == ("tydiqa",):
+                nodes = {run_id: plan.nodes[run_id] for run_id in (*child.parents, child.run_id)}
+                run(Plan(nodes=nodes, cells={}), folder)
 
 
 def through_plain_tune(folder: Path, reuse: bool | None = None) -> None:
@@ -155,11 +111,11 @@ def through_plain_tune(folder: Path, reuse: bool | None = None) -> None:
 
     ray.init(address="local", num_cpus=CORES, log_to_driver=False, logging_level="ERROR")
     plan = grid()
-    store = str(LocalStore(folder).prepare().root)
+    store = str(Store(folder).prepare().root)
 
     def train(config: dict[str, Any]) -> None:
         spec = RunSpec.from_dict(json.loads(config["spec"]))
-        for item in empty(spec, spec.run_id, LocalStore(Path(config["store"])), Options(data="demo", encoder="b")):
+        for item in empty(spec, spec.run_id, Store(Path(config["store"])), Options(data="demo", encoder="b")):
             assert isinstance(item, Record)
             tune.report({"steps": item.steps})
 
@@ -221,16 +177,27 @@ def in_process(function: str) -> tuple[float, list[Record]]:
         begun = time.monotonic()
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
         seconds = time.monotonic() - begun
-        store = LocalStore(Path(folder))
+        store = Store(Path(folder))
         return seconds, [store.record(run_id) for run_id in store.run_ids()]
 
 
 def scheduling(seeds: int) -> dict[str, float]:
-    """Milliseconds of scheduling for each cell of a grid whose runs take quarters of 8 GPUs."""
+    """Milliseconds of scheduling for each run of a plan on 8 GPUs in quarters, plain and with every node searched."""
     plan = grid(seeds, Share(gpus=0.25))
+    nodes = {run_id: replace(node, trials=TRIALS) for run_id, node in plan.nodes.items()}
+    return {
+        "cells": len(plan.cells),
+        "runs": len(plan.nodes),
+        "milliseconds_per_run": milliseconds_per_run(plan),
+        "milliseconds_per_run_searched": milliseconds_per_run(replace(plan, nodes=nodes)),
+    }
+
+
+def milliseconds_per_run(plan: Plan) -> float:
+    """What it takes to simulate a plan, by the number of its runs."""
     begun = time.perf_counter()
-    simulate(plan.nodes, (), machines(8))
-    return {"cells": len(plan.cells), "milliseconds_per_cell": 1e3 * (time.perf_counter() - begun) / len(plan.cells)}
+    runs = len(simulate(plan, machines(8)).ends)
+    return 1e3 * (time.perf_counter() - begun) / runs
 
 
 def machines(gpus: int) -> list[Machine]:
@@ -241,8 +208,8 @@ def machines(gpus: int) -> list[Machine]:
 def makespan(gpus: int) -> dict[str, float]:
     """Hours of the grid on whole GPUs, and the bound."""
     plan = grid(share=Share(gpus=1.0))
-    found = simulate(plan.nodes, (), machines(gpus)).makespan
-    bound = lower_bound(plan.nodes, machines(gpus))
+    found = simulate(plan, machines(gpus)).makespan
+    bound = lower_bound(plan, machines(gpus))
     return {"gpus": gpus, "hours": found / 3600, "bound_hours": bound / 3600, "ratio": found / bound}
 
 
@@ -278,12 +245,14 @@ def main() -> None:
         table.add_row(name, *figures)
     console.print(table)
     console.print(f"parent's end to child's start, {len(gaps)} pairs, seconds: {spread(gaps, 3)}")
-    table = Table("cells", "scheduling, milliseconds a cell", title="Decisions on 8 GPUs in quarters")
+    table = Table("cells", "runs", title="Decisions on 8 GPUs in quarters")
+    table.add_column("milliseconds a run")
+    table.add_column(f"with {TRIALS} trials of every run, milliseconds a trial")
     for repeated in costs:
-        each = [cost["milliseconds_per_cell"] for cost in repeated]
-        table.add_row(f"{repeated[0]['cells']:.0f}", spread(each, 3))
+        figures = [spread([cost[f"milliseconds_per_run{of}"] for cost in repeated], 3) for of in ("", "_searched")]
+        table.add_row(f"{repeated[0]['cells']:.0f}", f"{repeated[0]['runs']:.0f}", *figures)
     console.print(table)
-    table = Table("GPUs", "hours", "bound", "ratio", title="Simulated makespan of the grid")
+    table = Table("GPUs", "hours", "bound", "ratio", title="Simulated makespan of the paper's plan")
     for row in spans:
         table.add_row(f"{row['gpus']:.0f}", *(f"{row[key]:.3f}" for key in ("hours", "bound_hours", "ratio")))
     console.print(table)

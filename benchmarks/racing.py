@@ -11,8 +11,8 @@ variance). Three kinds of effects:
 A run's true score moves by its seed, with a standard deviation of 0.5 to 1 point drawn for each contender. A row is
 right when ability + difficulty (shared by all contenders) + taste (of one contender, shared by its runs) + luck is
 above 0, all normal. Rows of QA and tagging are simulated as right or wrong too. Every decision is one of
-`analysis.racing.decide` itself; the budget counts all runs alike; the contender chosen in the end is the best dev mean
-of those left.
+`decide` of `analysis.statistics.racing`; the budget counts all runs alike; the contender chosen in the end is the best
+dev mean of those left.
 
     python -m benchmarks.racing [--sweeps 1000] [--rounds 5] [--alpha 0.05 0.015] [--json FILE]
 """
@@ -33,10 +33,11 @@ from rich.table import Table
 from scipy.special import ndtri
 from scipy.stats import binomtest
 
-from analysis.cells import BASELINE
 from analysis.published.tables import dev_scores
-from analysis.racing import Floats, Guarantee, Rule, Standing, decide
+from analysis.statistics.racing import Floats, Standing, decide
 from benchmarks.measure import machine, write
+from trainables.ledger.cells import BASELINE
+from trainables.ledger.race import Guarantee, Rule
 
 DEV_ROWS = {
     "xnli": 2490, "pawsx": 2000, "udpos": 3974, "panx": 10_000, "xquad": 1190, "mlqa": 1148, "tydiqa": 3432,

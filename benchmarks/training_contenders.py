@@ -19,12 +19,12 @@ import torch
 from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaModel
 
 from benchmarks.training_rows import SETTINGS
+from trainables.ledger.spec import MlmLength, Optimisation, Precision
 from trainables.model.encoder import load_encoder
 from trainables.model.heads import MlmHead, SequenceHead, SpanHead, TaggingHead, TaskHead
 from trainables.model.network import Network
 from trainables.model.precision import attention, autocast, use
 from trainables.model.vocabulary import trim, used_ids
-from trainables.spec import MlmLength, Optimisation, Precision
 from trainables.tasks.formats.base import Encoded
 from trainables.training.loop import Training, TrainingSet
 from trainables.training.masking import Masking

@@ -90,8 +90,8 @@ def _made(name: str, data: str) -> Encoded:
     # the loaders are not needed where the tokens are at hand, as on a GPU machine
     from trainables.data.hub import load, open_data
     from trainables.data.mlm import load_mlm
+    from trainables.ledger.spec import MlmSettings
     from trainables.model.tokenizer import load_tokenizer
-    from trainables.spec import MlmSettings
     from trainables.tasks.formats.sentence import encode_texts
     from trainables.tasks.task import Split
 

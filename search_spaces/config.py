@@ -1,12 +1,12 @@
 """SweepConfig: everything a user can say about a sweep, typed and validated.
 
 A field that is None in `TrainingFields`, `MlmFields.length` or `RetrievalFields.layer` is *unset*: the run then takes
-the published value of its task (`published.py`), and its RunSpec says which. `config_file.py` reads and writes YAML.
+the published value of its task (`published.py`), and its RunSpec says which. Fields that are hyperparameters come from
+their table (`trainables/ledger/hyperparameters.py`). `config_file.py` reads and writes YAML.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from fractions import Fraction as Ratio
 from typing import Annotated, Any
 
@@ -18,7 +18,6 @@ from search_spaces.fields import (
     AtLeastOne,
     Count,
     CountOrNone,
-    Fraction,
     InputLength,
     Intermediate,
     Language,
@@ -27,29 +26,18 @@ from search_spaces.fields import (
     Row,
     Section,
     Seed,
-    Switch,
     Target,
     Trained,
+    named,
 )
+from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
+from trainables.ledger.nearest import unknown
+from trainables.ledger.spec import MlmLength
 from trainables.model.names import DEFAULT_REVISION, parse_encoder
-from trainables.nearest import unknown
 from trainables.phases.options import Compile
-from trainables.spec import MlmLength, Precision
 from trainables.tasks import registry
-
-
-def _member(what: str, enum: type[StrEnum]) -> BeforeValidator:
-    def check(value: Any) -> Any:
-        names = [member.value for member in enum]
-        if isinstance(value, bool):  # YAML reads `off` as false
-            value = "on" if value else "off"
-        if value not in names:
-            raise ValueError(unknown(what, str(value), names))
-        return enum(value)
-
-    return BeforeValidator(check)
 
 
 def _gpu_share(value: Any) -> float:
@@ -87,15 +75,17 @@ def _known_repositories(chosen: dict[str, str]) -> dict[str, str]:
 
 
 GpuShare = Annotated[float, BeforeValidator(_gpu_share)]
-PrecisionName = Annotated[Precision, _member("precision", Precision)]
-MlmLengthName = Annotated[MlmLength, _member("length", MlmLength)]
+
+_Intermediate: Any = training_fields("intermediate")
+_Target: Any = training_fields("target")
+_Mlm: Any = mlm_fields()
 
 
 class GridFields(Section):
     """Axes of the grid. `none` among the intermediate tasks is the baseline; it exists without MLM only."""
 
     intermediates: AtLeastOne[Row]
-    mlm: AtLeastOne[Switch] = (False, True)
+    mlm: AtLeastOne[bool] = (False, True)
     targets: AtLeastOne[Target]
     seeds: AtLeastOne[Seed] = (published.SEED,)
 
@@ -146,27 +136,12 @@ class DataFields(Section):
     raw: RawFields = RawFields()
 
 
-class TrainingFields(Section):
-    """How runs of a phase train; the fields of `Optimisation`. None is unset: the published value of the task."""
-
-    learning_rate: Positive | None = None
-    epochs: Positive | None = None
-    batch_size: Count | None = None
-    warmup_fraction: Fraction | None = None
-    weight_decay: Fraction | None = None
-    clip_norm: Positive | None = None
-    max_length: InputLength | None = None
-    dev_rows: Count | None = None
-    max_eval_interval: Count | None = None
-    evaluations: Count | None = None
-    patience: Count | None = None
-    precision: PrecisionName | None = None
+class TrainingFields(_Target):
+    """How one target task trains: hyperparameters of the section `target`; None is the published value of the task."""
 
 
-class IntermediateTraining(TrainingFields):
-    """How one intermediate task trains."""
-
-    learning_rate_with_mlm: Positive | None = None
+class IntermediateTraining(_Intermediate):
+    """How one intermediate task trains: those of the section `intermediate`."""
 
 
 class IntermediateFields(IntermediateTraining):
@@ -181,26 +156,16 @@ class TargetFields(TrainingFields):
     tasks: dict[Target, TrainingFields] = {}
 
 
-class MlmFields(Section):
-    """Multilingual MLM (protocol.md 3.9 and 3.10). `length` unset: task_epochs for one task, capped_sum for several.
+class MlmFields(_Mlm):
+    """Multilingual MLM (protocol.md 3.9 and 3.10): hyperparameters of the section `mlm`, and what is no number.
 
     Attributes:
-        sentences: in total, over all languages.
-        alpha: exponent of the language shares.
-        mask_probability: share of the positions that are predicted.
-        length: how long a run with MLM trains.
-        batch_size: sentences in an effective batch.
+        length: how long a run with MLM trains; unset, task_epochs for one task and capped_sum for several.
         languages: of the text; empty means all.
-        mixing_cap: K of the sampling rule min(rows, K), for tasks and MLM alike.
     """
 
-    sentences: Count = published.MLM.sentences
-    alpha: Fraction = published.MLM.alpha
-    mask_probability: Fraction = published.MLM.mask_probability
-    length: MlmLengthName | None = None
-    batch_size: Count = published.MLM.batch_size
+    length: Annotated[MlmLength, named("length", lambda: MlmLength)] | None = None
     languages: AnyNumberOf[Language] = ()
-    mixing_cap: Count = published.MLM.mixing_cap
 
 
 class RetrievalFields(Section):
@@ -256,12 +221,12 @@ class EngineFields(Section):
         eval_tokens: sub-words in one evaluation batch.
     """
 
-    trim_vocabulary: Switch = True
-    keep_table_gradient: Switch = True
-    token_cache: Switch = True
-    fast_dropout: Switch = True
-    unpadded: Switch = True
-    compile: Annotated[Compile, _member("compile", Compile)] = Compile.OFF
+    trim_vocabulary: bool = True
+    keep_table_gradient: bool = True
+    token_cache: bool = True
+    fast_dropout: bool = True
+    unpadded: bool = True
+    compile: Annotated[Compile, named("compile", lambda: Compile)] = Compile.OFF
     micro_tokens: CountOrNone = 1024
     micro_batch: CountOrNone = 0
     eval_tokens: Count = 8192

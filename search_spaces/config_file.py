@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -12,9 +13,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from search_spaces.config import SweepConfig
-from trainables.nearest import unknown
+from trainables.ledger.nearest import unknown
 
 Keys = tuple[str, ...]
+
+_WORDS: Mapping[str, str] = MappingProxyType({
+    "bool_parsing": "off, on",
+    "bool_type": "off, on",
+    "string_pattern_mismatch": "letters, digits, dot, dash and underscore, starting with a letter or digit",
+    "too_short": "at least one value",
+})  # fmt: skip
+"""What is allowed, by pydantic's type of error, where its own words do not say it."""
 
 
 class ConfigError(ValueError):
@@ -182,11 +191,9 @@ def _sentence(error: ErrorDetails, values: dict[str, Any], place: Any) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if error["type"] == "value_error":
         return f"{where}: {path}: {given if message.startswith('allowed') else ''}{message}"
-    if error["type"] == "string_pattern_mismatch":
-        message = "letters, digits, dot, dash and underscore, starting with a letter or digit"
     if error["type"] == "model_type":
         message = f"a section with the fields {', '.join(_fields(keys))}"
-    return f"{where}: {path}: {given}allowed: {message}"
+    return f"{where}: {path}: {given}allowed: {_WORDS.get(error['type'], message)}"
 
 
 def _existing(keys: Keys, values: Any) -> Keys:

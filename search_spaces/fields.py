@@ -6,15 +6,26 @@ A value that does not fit raises ValueError with what is allowed; `config_file` 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+)
+from pydantic_core import CoreSchema, core_schema
 
-from search_spaces.grid import NONE
-from search_spaces.published import LEFT_OUT_OF_MULTI_TASK, MULTI_TASK
-from search_spaces.ranges import FIXED, LOGARITHMIC, Choices, Fixed, Interval, Range
-from trainables.nearest import unknown
+from search_spaces.published import LEFT_OUT_OF_MULTI_TASK
+from trainables.ledger.bounds import COUNT, COUNT_OR_NONE, INPUT_LENGTH, NOT_NEGATIVE, POSITIVE, Bounds
+from trainables.ledger.cells import BASELINE, MULTI_TASK
+from trainables.ledger.nearest import unknown
 from trainables.tasks import languages, registry
 
 Item = TypeVar("Item")
@@ -26,56 +37,58 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _whole(lowest: int, highest: int | None = None) -> BeforeValidator:
-    allowed = f"a whole number of at least {lowest}" if highest is None else f"a whole number, {lowest} to {highest}"
+@dataclass(frozen=True)
+class Within:
+    """Marks a number of a field: pydantic holds it to the bounds, the bounds say in words what is allowed."""
+
+    bounds: Bounds
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema of an int or a float with the ends of the bounds."""
+        low, high = self.bounds.low, None if math.isinf(self.bounds.high) else self.bounds.high
+        ends = Field(gt=low, lt=high) if self.bounds.open else Field(ge=low, le=high)
+        return core_schema.no_info_wrap_validator_function(self._check, handler(Annotated[kind, ends]))
+
+    def _check(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(number(value, allowed=str(self.bounds)))
+        except ValidationError:
+            raise ValueError(f"allowed: {self.bounds}") from None
+
+
+def number(value: Any, *, allowed: str) -> float:
+    """A finite number; text is read too, since YAML 1.1 takes `5e-5` for text. Raises ValueError with what is allowed.
+
+    Pydantic alone would take true for 1 and refuse `1e4` for a whole number.
+    """
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError
+        found = value if isinstance(value, int) else float(value)
+        if not math.isfinite(found):
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"allowed: {allowed}") from None
+    return found
+
+
+def named(what: str, names: Callable[[], Iterable[str]]) -> BeforeValidator:
+    """A name that is known: pydantic's enumerations and literals do not say the nearest right one.
+
+    YAML reads the names `off` and `on` as false and true.
+    """
 
     def check(value: Any) -> Any:
-        number = _parsed(value, allowed)
-        if number != int(number) or number < lowest or (highest is not None and number > highest):
-            raise ValueError(f"allowed: {allowed}")
-        return int(number)
+        name = ("on" if value else "off") if isinstance(value, bool) else value
+        allowed = [str(each) for each in names()]
+        if name not in allowed:
+            raise ValueError(unknown(what, str(name), allowed))
+        return name
 
     return BeforeValidator(check)
 
 
-def _positive(value: Any) -> float:
-    allowed = "a number above 0"
-    number = _parsed(value, allowed)
-    if number <= 0:
-        raise ValueError(f"allowed: {allowed}")
-    return number
-
-
-def _not_negative(value: Any) -> float:
-    allowed = "a number of at least 0"
-    number = _parsed(value, allowed)
-    if number < 0:
-        raise ValueError(f"allowed: {allowed}")
-    return number
-
-
-def _share(value: Any) -> float:
-    allowed = "a number from 0 to 1"
-    number = _parsed(value, allowed)
-    if not 0 <= number <= 1:
-        raise ValueError(f"allowed: {allowed}")
-    return number
-
-
-def _parsed(value: Any, allowed: str) -> float:
-    """A finite number; text is read too, since YAML 1.1 takes `5e-5` for text."""
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError
-        number = value if isinstance(value, int) else float(value)
-        if not math.isfinite(number):
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"allowed: {allowed}") from None
-    return number
-
-
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """A list as YAML has it, one value alone, or values between commas as on the command line."""
     if isinstance(value, str):
         return [item.strip() for item in value.split(",") if item.strip()]
@@ -84,59 +97,6 @@ def _listed(value: Any) -> Any:
 
 def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return tuple(dict.fromkeys(items))
-
-
-def _not_empty(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    if not items:
-        raise ValueError("allowed: at least one value")
-    return items
-
-
-def _switch(value: Any) -> Any:
-    words = {"off": False, "on": True, "false": False, "true": True, "no": False, "yes": True}
-    switch = words.get(str(value).lower())
-    if switch is None:
-        raise ValueError("allowed: off, on")
-    return switch
-
-
-def _known(what: str, names: Callable[[], Iterable[str]]) -> AfterValidator:
-    def check(name: str) -> str:
-        allowed = list(names())
-        if name not in allowed:
-            raise ValueError(unknown(what, name, allowed))
-        return name
-
-    return AfterValidator(check)
-
-
-def _range_of(parameter: str) -> PlainValidator:
-    """`fixed`, `{low, high, log}` or `{choices}`; `log` not said is that of `LOGARITHMIC`."""
-
-    def check(value: Any) -> Range | Fixed:
-        if isinstance(value, Interval | Choices) and value.parameter == parameter:
-            return value
-        if value == FIXED:
-            return FIXED
-        if not isinstance(value, Mapping):
-            raise ValueError(f"allowed: {{low: ..., high: ...}}, {{choices: [...]}} or {FIXED}")
-        for name in value:
-            if name not in _RANGE_KEYS:
-                raise ValueError(unknown(f"field of the range of {parameter}", str(name), _RANGE_KEYS))
-        if value.keys() == {"choices"}:
-            choices = (_parsed(item, "numbers as choices") for item in _listed(value["choices"]))
-            return Choices(parameter=parameter, choices=tuple(choices))
-        if not {"low", "high"} <= value.keys() or "choices" in value:
-            raise ValueError("allowed: low and high, with or without log; or choices alone")
-        low, high = (_parsed(value[end], f"a number as {end}") for end in ("low", "high"))
-        log = _switch(value.get("log", parameter in LOGARITHMIC))
-        return Interval(parameter=parameter, low=low, high=high, log=log)
-
-    return PlainValidator(check)
-
-
-def _range_as_written(value: Range | Fixed) -> Any:
-    return value if isinstance(value, str) else value.to_dict()
 
 
 def mixture_members() -> tuple[str, ...]:
@@ -152,7 +112,7 @@ def intermediate_names() -> tuple[str, ...]:
 
 
 def _row_names() -> tuple[str, ...]:
-    return (NONE, *intermediate_names())
+    return (BASELINE, *intermediate_names())
 
 
 def target_names() -> tuple[str, ...]:
@@ -165,34 +125,21 @@ def language_names() -> tuple[str, ...]:
     return languages.XTREME
 
 
-Count = Annotated[int, _whole(1)]
-CountOrNone = Annotated[int, _whole(0)]
+Count = Annotated[int, Within(COUNT)]
+CountOrNone = Annotated[int, Within(COUNT_OR_NONE)]
 """0 switches the limit off."""
-InputLength = Annotated[int, _whole(8, 512)]
-Layer = Annotated[int, _whole(0)]
-Seed = Annotated[int, _whole(0, 2**31 - 1)]
-Positive = Annotated[float, BeforeValidator(_positive)]
-HoursOrNone = Annotated[float, BeforeValidator(_not_negative)]
-"""0 is no such budget."""
-Fraction = Annotated[float, BeforeValidator(_share)]
-Switch = Annotated[bool, BeforeValidator(_switch)]
+InputLength = Annotated[int, Within(INPUT_LENGTH)]
+Layer = Annotated[int, Within(COUNT_OR_NONE)]
+Seed = Annotated[int, Within(Bounds(low=0, high=2**31 - 1, whole=True))]
+Positive = Annotated[float, Within(POSITIVE)]
+NotNegative = Annotated[float, Within(NOT_NEGATIVE)]
+Chance = Annotated[float, Within(Bounds(low=0, high=1, open=True))]
 
-_RANGE_KEYS = ("low", "high", "log", "choices")
-_AsWritten = PlainSerializer(_range_as_written)
-LearningRates = Annotated[Range | Fixed, _range_of("learning_rate"), _AsWritten]
-Epochs = Annotated[Range | Fixed, _range_of("epochs"), _AsWritten]
-BatchSizes = Annotated[Range | Fixed, _range_of("batch_size"), _AsWritten]
-WarmupFractions = Annotated[Range | Fixed, _range_of("warmup_fraction"), _AsWritten]
-WeightDecays = Annotated[Range | Fixed, _range_of("weight_decay"), _AsWritten]
-MixingCaps = Annotated[Range | Fixed, _range_of("mixing_cap"), _AsWritten]
+Intermediate = Annotated[str, named("intermediate task", intermediate_names)]
+Row = Annotated[str, named("intermediate task", _row_names)]
+Target = Annotated[str, named("target task", target_names)]
+Trained = Annotated[str, named("task", lambda: (*intermediate_names(), *target_names()))]
+Language = Annotated[str, named("language", language_names)]
 
-Intermediate = Annotated[str, _known("intermediate task", intermediate_names)]
-Row = Annotated[str, _known("intermediate task", _row_names)]
-Target = Annotated[str, _known("target task", target_names)]
-Trained = Annotated[str, _known("task", lambda: (*intermediate_names(), *target_names()))]
-Language = Annotated[str, _known("language", language_names)]
-
-AnyNumberOf = Annotated[tuple[Item, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
-AtLeastOne = Annotated[
-    tuple[Item, ...], BeforeValidator(_listed), AfterValidator(_distinct), AfterValidator(_not_empty)
-]
+AnyNumberOf = Annotated[tuple[Item, ...], BeforeValidator(listed), AfterValidator(_distinct)]
+AtLeastOne = Annotated[AnyNumberOf[Item], Field(min_length=1)]

@@ -3,26 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
-NONE = "none"
-"""Name of the baseline row: the pretrained encoder without intermediate training."""
-
-
-@dataclass(frozen=True, order=True, kw_only=True)
-class Cell:
-    """One cell of the paper's Table 2. The baseline (`none`) exists without MLM only."""
-
-    intermediate: str
-    mlm: bool
-    target: str
-    seed: int
-
-    @property
-    def row(self) -> str:
-        """Row label, for example `squad+mlm`."""
-        return f"{self.intermediate}+mlm" if self.mlm else self.intermediate
+from trainables.ledger.cells import BASELINE, Cell
 
 
 def cells(
@@ -32,9 +15,9 @@ def cells(
     found = [
         Cell(intermediate=intermediate, mlm=with_mlm, target=target, seed=seed)
         for with_mlm, intermediate, target, seed in product(sorted(set(mlm)), intermediates, targets, seeds)
-        if intermediate != NONE or not with_mlm
+        if intermediate != BASELINE or not with_mlm
     ]
-    if NONE in intermediates and False not in mlm:
-        baseline = [Cell(intermediate=NONE, mlm=False, target=t, seed=s) for t, s in product(targets, seeds)]
+    if BASELINE in intermediates and False not in mlm:
+        baseline = [Cell(intermediate=BASELINE, mlm=False, target=t, seed=s) for t, s in product(targets, seeds)]
         return baseline + found
     return found

@@ -18,9 +18,9 @@ from search_spaces.config import (
     TrainingFields,
 )
 from search_spaces.fields import intermediate_names, target_names
-from search_spaces.grid import NONE
-from trainables.nearest import unknown
-from trainables.spec import Precision
+from trainables.ledger.cells import BASELINE
+from trainables.ledger.nearest import unknown
+from trainables.ledger.spec import Precision
 
 PAPER_ENCODER = "FacebookAI/xlm-roberta-large"
 
@@ -32,7 +32,7 @@ def paper() -> SweepConfig:
     """The whole grid with XLM-R Large on the hub's data; every setting as published."""
     return SweepConfig(
         name="paper",
-        grid=GridFields(intermediates=(NONE, *intermediate_names()), targets=target_names()),
+        grid=GridFields(intermediates=(BASELINE, *intermediate_names()), targets=target_names()),
         encoder=EncoderFields(name=PAPER_ENCODER),
     )
 
@@ -45,7 +45,7 @@ def demo() -> SweepConfig:
     """
     return SweepConfig(
         name="demo",
-        grid=GridFields(intermediates=(NONE, *intermediate_names()), targets=target_names()),
+        grid=GridFields(intermediates=(BASELINE, *intermediate_names()), targets=target_names()),
         encoder=EncoderFields(name="bundled:3"),
         data=DataFields(source="demo", train_rows=160, eval_rows=12, languages=DEMO_LANGUAGES),
         intermediate=IntermediateFields(
@@ -68,7 +68,9 @@ def quick() -> SweepConfig:
     return whole.model_copy(
         update={
             "name": "quick",
-            "grid": GridFields(intermediates=(NONE, intermediate_names()[0]), mlm=(False,), targets=target_names()[:2]),
+            "grid": GridFields(
+                intermediates=(BASELINE, intermediate_names()[0]), mlm=(False,), targets=target_names()[:2]
+            ),
             "encoder": EncoderFields(name="bundled:2"),
             "data": whole.data.model_copy(update={"train_rows": 64, "eval_rows": 16}),
         }

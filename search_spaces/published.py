@@ -1,15 +1,13 @@
-"""Tables 3 and 4 of the paper as defaults, and the settings all of its runs share (protocol.md 2.3 to 2.5)."""
+"""Tables 3 and 4 of the paper as defaults; what all runs share is in `trainables/ledger/hyperparameters.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
-from trainables.spec import MlmLength, Precision
-
-MULTI_TASK = "multitask"
-"""Name of the mixture of intermediate tasks."""
+from trainables.ledger import hyperparameters
+from trainables.ledger.spec import MlmLength
 
 LEFT_OUT_OF_MULTI_TASK = frozenset({"squad"})
 """Intermediate tasks that the mixture does not hold (section 3.1, footnote 6)."""
@@ -34,29 +32,11 @@ class PublishedTarget:
     learning_rate: float = 3e-6
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublishedTraining:
-    """What every training run shares; the fields are those of `Optimisation`."""
-
-    warmup_fraction: float = 0.1
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    dev_rows: int = 500
-    max_eval_interval: int = 1000
-    evaluations: int = 20
-    patience: int = 30
-    precision: Precision = Precision.FP32
+PublishedRow = PublishedIntermediate | PublishedTarget
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublishedMlm:
-    """Multilingual MLM (section 2.3, Table 3; protocol.md 3.9 and 3.10)."""
-
-    batch_size: int = 8
-    sentences: int = 2_000_000
-    alpha: float = 0.3
-    mask_probability: float = 0.15
-    mixing_cap: int = 131_072
+class PublishedMlm(SimpleNamespace):
+    """Multilingual MLM (section 2.3, Table 3; protocol.md 3.9 and 3.10): the hyperparameters of the section `mlm`."""
 
     def length(self, num_tasks: int) -> MlmLength:
         """Which reading of the unpublished length holds: A for a single task, B for the mixture."""
@@ -88,8 +68,7 @@ TARGET: Mapping[str, PublishedTarget] = MappingProxyType({
 })  # fmt: skip
 """Table 4 by task name; BUCC and Tatoeba train nothing."""
 
-TRAINING = PublishedTraining()
-MLM = PublishedMlm()
+MLM = PublishedMlm(**hyperparameters.published("mlm"))
 
 SEED = 42
 """The paper states none; 42 is the sample implementation's (protocol.md 2.3)."""

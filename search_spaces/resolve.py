@@ -5,25 +5,26 @@ Nothing that leaves this module means "default": a RunSpec says everything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search_spaces import published
-from search_spaces.config import SweepConfig, TrainingFields
+from search_spaces.config import SweepConfig
 from search_spaces.encoders import encoder_size
-from search_spaces.published import MULTI_TASK
-from search_spaces.ranges import field_of
+from search_spaces.published import PublishedRow
+from trainables.ledger import hyperparameters
+from trainables.ledger.cells import MULTI_TASK
+from trainables.ledger.hyperparameters import PhaseName, of_section
+from trainables.ledger.spec import EncoderRef, MlmSettings, Optimisation, Retrieval
 from trainables.model.names import EncoderKind, encoder_fingerprint, parse_encoder
-from trainables.spec import EncoderRef, MlmSettings, Optimisation, Retrieval
 from trainables.tasks import registry
 
 MLM_TASK = "mlm"
 """Name of MLM in `Optimisation.batch_sizes`."""
 
-_SHARED = (
-    "warmup_fraction", "weight_decay", "clip_norm", "dev_rows", "max_eval_interval", "evaluations", "patience",
-    "precision",
-)  # fmt: skip
+_BATCH = "batch_size"
+"""The one hyperparameter that a run holds by task, in `Optimisation.batch_sizes`."""
 
 
 def encoder_ref(config: SweepConfig) -> EncoderRef:
@@ -38,23 +39,21 @@ def intermediate_optimisation(config: SweepConfig, row: str, members: Sequence[s
 
     Raises ValueError for a task that has neither a published nor a configured value.
     """
-    fields = config.intermediate
+    fields, place = config.intermediate, f"intermediate.tasks.{row}"
     layers = [fields.tasks.get(row), fields]
-    known = published.INTERMEDIATE.get(members[0] if row == MULTI_TASK else row)
-    epochs = published.MULTI_TASK_EPOCHS if row == MULTI_TASK else getattr(known, "epochs", None)
+    known = _published("intermediate", members, published.INTERMEDIATE.get(members[0]))
+    if row == MULTI_TASK:
+        known["epochs"] = published.MULTI_TASK_EPOCHS
     batches = {}
     for member in members:
-        own = published.INTERMEDIATE.get(member)
-        batches[member] = _first("batch_size", f"intermediate.tasks.{member}", [fields.tasks.get(member), *layers], own)
+        own = _published("intermediate", [member], published.INTERMEDIATE.get(member))
+        batches[member] = _first(_BATCH, f"intermediate.tasks.{member}", [fields.tasks.get(member), *layers], own)
     if mlm:
         batches[MLM_TASK] = config.mlm.batch_size
     return Optimisation(
-        learning_rate=_first(field_of("learning_rate", mlm=mlm), f"intermediate.tasks.{row}", layers, known),
-        epochs=_first("epochs", f"intermediate.tasks.{row}", layers, None, epochs),
         batch_sizes=batches,
-        max_length=_first("max_length", "", layers, None, max(registry.task(name).max_length for name in members)),
-        mixing_cap=config.mlm.mixing_cap,
-        **_shared(layers),
+        **_of_mlm(config, Optimisation),
+        **_values("intermediate", place, layers, known, mlm=mlm),
     )
 
 
@@ -66,10 +65,10 @@ def target_optimisation(config: SweepConfig, names: Sequence[str]) -> Optimisati
     found = {name: _target_optimisation(config, name) for name in names}
     first = found[names[0]]
     for name, other in found.items():
-        differ = [field for field in ("learning_rate", "epochs", "max_length", *_SHARED)
-                  if getattr(first, field) != getattr(other, field)]  # fmt: skip
+        names_of_one = [own.name for own in of_section("target") if own.name != _BATCH]
+        differ = [field for field in names_of_one if getattr(first, field) != getattr(other, field)]
         if list(first.batch_sizes.values()) != list(other.batch_sizes.values()):
-            differ.append("batch_size")
+            differ.append(_BATCH)
         if differ:
             raise ValueError(
                 f"{names[0]} and {name} share one fine-tuning but differ in {', '.join(differ)}; "
@@ -82,10 +81,8 @@ def mlm_settings(config: SweepConfig, languages: Sequence[str], num_tasks: int) 
     """MLM over the given languages, beside so many tasks."""
     return MlmSettings(
         languages=tuple(languages),
-        sentences=config.mlm.sentences,
-        alpha=config.mlm.alpha,
-        mask_probability=config.mlm.mask_probability,
         length=config.mlm.length or published.MLM.length(num_tasks),
+        **_of_mlm(config, MlmSettings),
     )
 
 
@@ -100,29 +97,38 @@ def retrieval(config: SweepConfig) -> Retrieval:
 
 
 def _target_optimisation(config: SweepConfig, name: str) -> Optimisation:
-    layers = [config.target.tasks.get(name), config.target]
-    task, known, place = registry.task(name), published.TARGET.get(name), f"target.tasks.{name}"
+    place, layers = f"target.tasks.{name}", [config.target.tasks.get(name), config.target]
+    known = _published("target", [name], published.TARGET.get(name))
     return Optimisation(
-        learning_rate=_first("learning_rate", place, layers, known),
-        epochs=_first("epochs", place, layers, known),
-        batch_sizes={name: _first("batch_size", place, layers, known)},
-        max_length=_first("max_length", place, layers, None, task.max_length),
-        mixing_cap=config.mlm.mixing_cap,
-        **_shared(layers),
+        batch_sizes={name: _first(_BATCH, place, layers, known)},
+        **_of_mlm(config, Optimisation),
+        **_values("target", place, layers, known, mlm=False),
     )
 
 
-def _shared(layers: Sequence[TrainingFields | None]) -> dict[str, Any]:
-    return {name: _first(name, "", layers, published.TRAINING) for name in _SHARED}
+def _published(section: PhaseName, tasks: Sequence[str], row: PublishedRow | None) -> dict[str, Any]:
+    """Published values of a run: those that all tasks share, its tasks' input length, its row of Table 3 or 4."""
+    of_tasks = {"max_length": max(registry.task(name).max_length for name in tasks)}
+    return hyperparameters.published(section) | of_tasks | (dataclasses.asdict(row) if row else {})
 
 
-def _first(name: str, place: str, layers: Sequence[TrainingFields | None], table: object, fallback: Any = None) -> Any:
+def _values(
+    section: PhaseName, place: str, layers: Sequence[object], known: Mapping[str, Any], *, mlm: bool
+) -> dict[str, Any]:
+    """The value of every hyperparameter of a section but the batch."""
+    wanted = [own for own in of_section(section) if own.name != _BATCH]
+    return {own.name: _first(own.field(mlm=mlm), place, layers, known) for own in wanted}
+
+
+def _of_mlm(config: SweepConfig, part: type) -> dict[str, Any]:
+    """The hyperparameters of the section `mlm` that a part of a spec holds."""
+    held = {field.name for field in dataclasses.fields(part)}
+    return {own.name: getattr(config.mlm, own.name) for own in of_section("mlm") if own.name in held}
+
+
+def _first(name: str, place: str, layers: Sequence[object], known: Mapping[str, Any]) -> Any:
     """The first value that is set, then the published one."""
-    for layer in layers:
-        value = getattr(layer, name, None)
-        if value is not None:
-            return value
-    value = getattr(table, name, fallback)
-    if value is None:
+    found = next((value for layer in layers if (value := getattr(layer, name, None)) is not None), known.get(name))
+    if found is None:
         raise ValueError(f"{place}.{name}: the task has no published value; set {place}.{name}")
-    return value
+    return found

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
-from search_spaces.fields import (
-    BatchSizes,
-    Count,
-    CountOrNone,
-    Epochs,
-    HoursOrNone,
-    LearningRates,
-    MixingCaps,
-    Section,
-    Trained,
-    WarmupFractions,
-    WeightDecays,
-    target_names,
-)
-from search_spaces.ranges import PARAMETERS, Fixed, Range, field_of, names_of, space
-from trainables.nearest import unknown
-from trainables.spec import Optimisation, Phase
+from search_spaces.fields import Count, CountOrNone, NotNegative, Section, Trained, named, target_names
+from search_spaces.hyperparameter_fields import range_fields
+from search_spaces.ranges import field_of, names_of, space
+from trainables.ledger.nearest import unknown
+from trainables.ledger.space import PARAMETERS, Fixed, Range
+from trainables.ledger.spec import Optimisation, Phase
 from trainables.tasks import registry
 
 SAMPLERS: Mapping[str, str] = MappingProxyType({
@@ -51,37 +40,26 @@ def _sampler(given: str) -> str:
     return found
 
 
-def _pruning(given: object) -> object:
-    """The name of a pruner; YAML reads `off` as false."""
-    name = {False: "off", True: "on"}[given] if isinstance(given, bool) else given
-    if isinstance(name, str) and name not in PRUNERS:
-        raise ValueError(unknown("pruning", name, PRUNERS))
-    return name
-
-
-class TargetRanges(Section):
-    """What target runs may vary. None is unset: the default range of learning rate and epochs, fixed elsewhere."""
-
-    learning_rate: LearningRates | None = None
-    epochs: Epochs | None = None
-    batch_size: BatchSizes | None = None
-    warmup_fraction: WarmupFractions | None = None
-    weight_decay: WeightDecays | None = None
-
+class _Ranges(Section):
     def given(self, *, mlm: bool) -> dict[str, Range | Fixed]:
         """The ranges that are set for runs with or without MLM."""
         found = {parameter: getattr(self, field_of(parameter, mlm=mlm), None) for parameter in PARAMETERS}
         return {parameter: own for parameter, own in found.items() if own is not None}
 
 
-class IntermediateRanges(TargetRanges):
+_Intermediate: Any = range_fields("intermediate", _Ranges)
+_Target: Any = range_fields("target", _Ranges)
+
+
+class TargetRanges(_Target):
+    """What target runs may vary. None is unset: the default range of learning rate and epochs, fixed elsewhere."""
+
+
+class IntermediateRanges(_Intermediate):
     """What intermediate runs may vary. `mixing_cap` does so in runs with several tasks or with MLM.
 
     As in the section `intermediate`, `learning_rate` is that of runs without MLM only.
     """
-
-    learning_rate_with_mlm: LearningRates | None = None
-    mixing_cap: MixingCaps | None = None
 
 
 def _of_use(tasks: dict[str, IntermediateRanges]) -> dict[str, IntermediateRanges]:
@@ -110,7 +88,7 @@ class SearchFields(Section):
     """The search for better settings, by the English dev figure of a run's own task (protocol.md 2.6).
 
     Attributes:
-        gpu_hours: of all trials beyond the configured runs, spread over the runs (`sweep.budget`); 0 is no such budget.
+        gpu_hours: of all trials beyond the configured runs, spread over the runs; 0 is no such budget.
         intermediate: trials of every intermediate run, the configured setting among them; 0 and 1 are no search. With
             `gpu_hours` the most trials of one run, and 0 is no limit.
         target: the same for target runs.
@@ -121,13 +99,13 @@ class SearchFields(Section):
         ranges: what varies.
     """
 
-    gpu_hours: HoursOrNone = 0.0
+    gpu_hours: NotNegative = 0.0
     intermediate: CountOrNone = 0
     target: CountOrNone = 0
     sampler: Annotated[str, AfterValidator(_sampler)] = "tpe"
     startup: Count = 5
     parallel: Count = 4
-    pruning: Annotated[str, BeforeValidator(_pruning)] = "off"
+    pruning: Annotated[str, named("pruning", lambda: PRUNERS)] = "off"
     ranges: RangesFields = RangesFields()
 
     @property
@@ -152,7 +130,7 @@ class SearchFields(Section):
         return space(optimisation, phase=phase, tasks=tasks, mlm=mlm, given=self._given(phase, tasks, mlm=mlm))
 
     def _given(self, phase: Phase, tasks: Sequence[str], *, mlm: bool) -> dict[str, Range | Fixed]:
-        of_phase = self.ranges.target if phase is Phase.TARGET else self.ranges.intermediate
+        of_phase: _Ranges = self.ranges.target if phase is Phase.TARGET else self.ranges.intermediate
         of_tasks = {name: self.ranges.tasks.get(name, IntermediateRanges()) for name in names_of(phase, tasks)}
         found = {name: of_phase.given(mlm=mlm) | own.given(mlm=mlm) for name, own in of_tasks.items()}
         first, *others = found

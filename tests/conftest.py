@@ -1,6 +1,30 @@
-"""Settings of all tests: hypothesis draws the same examples every time and has no clock; busy machines pass."""
+"""Settings and fixtures of all tests.
 
+Hypothesis draws the same examples every time and has no clock; busy machines pass. What lies in `tests/ray` carries the
+marker `ray`; tests elsewhere that start Ray say so themselves.
+"""
+
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from trainables.ledger.store import Store
 
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
+
+RAY_ROOM = Path(__file__).parent / "ray"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the room `ray`."""
+    for item in items:
+        if RAY_ROOM in item.path.parents:
+            item.add_marker(pytest.mark.ray)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "store").prepare()

@@ -11,19 +11,18 @@ import random
 import sys
 import time
 import traceback
-from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from ray import tune
 
 from trainables.data.cache_folder import cache_folder
-from trainables.phases.options import Options, Progress
-from trainables.record import Record
-from trainables.spec import RunSpec
-from trainables.store import LocalStore, Store
+from trainables.ledger.record import DivergedError, Record
+from trainables.ledger.spec import RunSpec
+from trainables.ledger.store import Store
+from trainables.phases.options import Options
+from trainables.report import Advanced, Failed, Finished
 
 REPORT_SECONDS = 1.0
 """Reports without a new stage or dev evaluation are at least this far apart."""
@@ -32,18 +31,18 @@ LOCK_SECONDS = 120.0
 TRANSIENT = ("ConnectionError", "TimeoutError", "AcceleratorError")
 """Names of errors, or of their base classes, that a fresh process may not meet again."""
 
-Executor = Callable[[RunSpec, str, Store, Options], Iterator[Progress | Record]]
+Executor = Callable[[RunSpec, str, Store, Options], Iterator[Advanced | Record]]
 
 
 class RunTrainable(tune.Trainable):
     """One run after another in one process.
 
-    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder), `options`, `share`, and `executor`
-    (`module:function`). Nothing is computed before the first `step`, so that whatever goes wrong is noted in the store.
-    Checkpoints are the phases' own, in the store; Tune's are not used.
+    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder), `options` and `share`. Nothing is
+    computed before the first `step`, so that whatever goes wrong is noted in the store. Checkpoints are the phases'
+    own, in the store; Tune's are not used.
     """
 
-    _items: Generator[Progress | Record, None, None] | None
+    _items: Generator[Advanced | Record, None, None] | None
     _error: Exception | None
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -73,13 +72,13 @@ class RunTrainable(tune.Trainable):
         try:
             return self._advance()
         except Exception as error:
-            reason = describe(error)
+            failed = Failed(reason=describe(error), diverged=isinstance(error, DivergedError))
             with contextlib.suppress(OSError):
-                self._store.fail(self._run["run_id"], self._run["name"], reason)
+                self._store.fail(self._run["run_id"], self._run["name"], failed.reason, diverged=failed.diverged)
             if any(base.__name__ in TRANSIENT for base in type(error).__mro__):
                 raise
             self._error = error
-            return {"failed": reason}
+            return failed.to_result()
 
     def cleanup(self) -> None:
         """Leave the run: close its generator, which gives up its lock, and free memory here and on the GPU."""
@@ -96,7 +95,7 @@ class RunTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._run = config
-        self._store = LocalStore(Path(config["store"]))
+        self._store = Store(Path(config["store"]))
         self._items = None
         self._error = None
         self._stage = ""
@@ -107,14 +106,14 @@ class RunTrainable(tune.Trainable):
         report_at = time.monotonic() + REPORT_SECONDS
         for item in self._items:
             if isinstance(item, Record):
-                return {"finished": True, "done": True, "run_id": item.run_id} | record_report(item)
+                return Finished.of(item).to_result()
             changed = item.stage != self._stage or item.selection is not None
             self._stage = item.stage
             if changed or time.monotonic() >= report_at:
-                return progress_report(item)
-        raise AssertionError(f"{self._run['executor']} ended without a record")
+                return item.to_result()
+        raise AssertionError(f"{self._run['options']['executor']} ended without a record")
 
-    def _work(self) -> Generator[Progress | Record, None, None]:
+    def _work(self) -> Generator[Advanced | Record, None, None]:
         run_id, name = self._run["run_id"], self._run["name"]
         spec = RunSpec.from_dict(self._run["spec"])
         options = Options(**self._run["options"])
@@ -125,7 +124,7 @@ class RunTrainable(tune.Trainable):
             if options.device == "cuda":
                 limit_gpu_memory(self._run["share"]["gpus"])
             reseed(spec.seed)
-            yield from executor(self._run["executor"])(spec, name, self._store, options)
+            yield from executor(options.executor)(spec, name, self._store, options)
 
 
 def executor(reference: str) -> Executor:
@@ -155,7 +154,7 @@ def return_freed_memory() -> None:
 
 def limit_gpu_memory(gpus: float) -> None:
     """Hold a run that shares its GPU to its share of the memory."""
-    import torch
+    import torch  # late: `setup` sets what torch reads when it is first imported
 
     torch.cuda.set_per_process_memory_fraction(gpus if 0 < gpus < 1 else 1.0)
 
@@ -166,32 +165,3 @@ def describe(error: BaseException) -> str:
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message[:500]}{where}"
-
-
-def progress_report(item: Progress) -> dict[str, Any]:
-    """A report on the way; `timesteps_total` is what TensorBoard draws along its axis."""
-    report: dict[str, Any] = {
-        "stage": item.stage,
-        "step": item.step,
-        "planned_steps": item.planned_steps,
-        "timesteps_total": item.step,
-    }
-    if item.selection is not None:
-        report["selection"] = item.selection
-    return report | {f"dev/{name}": value for name, value in item.metrics.items()}
-
-
-def record_report(record: Record) -> dict[str, Any]:
-    """The last report of a run: each (split, task, metric) as the mean over its languages, and what it took."""
-    values: defaultdict[str, list[float]] = defaultdict(list)
-    for score in record.scores:
-        values[f"{score.split}/{score.task}/{score.metric}"].append(score.value)
-    scores: Mapping[str, float] = {name: fmean(found) for name, found in values.items()}
-    return {
-        "step": record.steps,
-        "planned_steps": record.planned_steps,
-        "timesteps_total": record.steps,
-        "tokens": record.tokens,
-        "peak_bytes": record.peak_bytes,
-        **scores,
-    }

@@ -15,9 +15,7 @@ import functools
 import hashlib
 import json
 import logging
-import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +26,8 @@ import numpy as np
 import pyarrow as pa
 
 from trainables.data.cache_folder import cache_folder
-from trainables.record import DataUse
+from trainables.ledger import files
+from trainables.ledger.record import DataUse
 from trainables.tasks.examples import TYPES, Example
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
@@ -40,6 +39,8 @@ COMPLETE = "complete.json"
 FILES = ("sequences", "rows", "examples")
 KEPT_SECONDS = 30 * 86_400
 """Entries that nothing has read for this long are removed when a new one is made."""
+LEFTOVER_SECONDS = 86_400
+"""No process takes this long to write an entry: what is older was left by a killed one."""
 _TUPLE_TYPES = {"choices": pa.string(), "words": pa.string(), "answers": pa.string(), "translations": pa.string(),
                 "tags": pa.int32(), "starts": pa.int32()}  # fmt: skip
 
@@ -92,13 +93,12 @@ class TokenCache:
         log.warning("cannot keep tokens in %s, they are made anew: %s", self._folder, error)
 
     def _remove_unused(self) -> None:
-        oldest = time.time() - KEPT_SECONDS
         for marker in self._folder.glob(f"*/{COMPLETE}"):
-            if marker.stat().st_mtime < oldest:
-                shutil.rmtree(marker.parent, ignore_errors=True)
-        for partial in self._folder.glob("*.partial"):
-            if partial.stat().st_mtime < time.time() - 86_400:
-                shutil.rmtree(partial, ignore_errors=True)
+            if _age(marker) > KEPT_SECONDS:
+                files.remove(marker.parent)
+        for left_by_killed in files.leftovers(self._folder):
+            if _age(left_by_killed) > LEFTOVER_SECONDS:
+                files.remove(left_by_killed)
 
 
 class StoredExamples(Sequence[Example]):
@@ -167,10 +167,9 @@ def _read(entry: Path) -> Tokens | None:
 
 
 def _write(entry: Path, tokens: Tokens) -> None:
-    """Write under a temporary name, the marker last, and move into place."""
+    """Write under a temporary name, the marker last, and move into place. The caller holds the lock of the entry."""
     encoded = tokens.encoded
-    partial = entry.with_name(f"{entry.name}.{uuid.uuid4().hex}.partial")
-    try:
+    with files.replacing(entry, sole=True) as partial:
         partial.mkdir()
         sizes = {}
         tables = (_sequences(encoded), _rows(encoded), _examples(encoded.examples))
@@ -188,10 +187,14 @@ def _write(entry: Path, tokens: Tokens) -> None:
             "repaired": encoded.repaired,
         }
         (partial / COMPLETE).write_text(json.dumps(told))
-        shutil.rmtree(entry, ignore_errors=True)
-        partial.replace(entry)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _age(path: Path) -> float:
+    """Seconds since the last change; 0 for what another process has just moved or removed."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _sequences(encoded: Encoded) -> pa.RecordBatch:

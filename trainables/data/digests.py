@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 import filelock
 
 from trainables.data.cache_folder import cache_folder
+from trainables.ledger import files
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ class FileDigests:
         self._file = file or cache_folder() / "digests.json"
         self._known: dict[str, _Entry] = self._read()
 
-    def combined(self, root: Path, files: Iterable[Path]) -> str:
+    def combined(self, root: Path, paths: Iterable[Path]) -> str:
         """Sixteen hexadecimal digits over the relative paths and the content of the files, in any order."""
-        found = {path.relative_to(root).as_posix(): self._digest(path) for path in sorted(set(files))}
+        found = {path.relative_to(root).as_posix(): self._digest(path) for path in sorted(set(paths))}
         self._write()
         whole = hashlib.sha256()
         for name, digest in sorted(found.items()):
@@ -64,14 +64,10 @@ class FileDigests:
     def _write(self) -> None:
         if not self._changed:
             return
-        temporary = self._file.with_name(f".{self._file.name}.{uuid.uuid4().hex}")
         try:
             with filelock.FileLock(self._file.with_suffix(".lock")):
                 self._known = self._read() | self._known
-                temporary.write_text(json.dumps(self._known))
-                temporary.replace(self._file)
+                files.write(self._file, json.dumps(self._known))
             self._changed = False
         except OSError as error:
             log.warning("cannot write %s: %s", self._file, error)
-        finally:
-            temporary.unlink(missing_ok=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,19 +14,21 @@ import filelock
 import pyarrow as pa
 
 from trainables.data.cache_folder import cache_folder
+from trainables.data.demo.mirror import demo_fingerprint, write_demo
 from trainables.data.digests import DIGITS
 from trainables.data.joined import JoinedData
-from trainables.data.loading import Loaded, load, missing
+from trainables.data.loading import Loaded, load
 from trainables.data.mirror import MirrorData
 from trainables.data.raw import RawRelease
 from trainables.data.raw_bucc import BuccFiles
 from trainables.data.raw_ccg import CcgFiles
 from trainables.data.raw_ud import UdFiles
 from trainables.data.source import DataError, DataSource, MissingDataError, check_columns
-from trainables.nearest import nearest, unknown
+from trainables.ledger import files
+from trainables.ledger.nearest import nearest, unknown
 from trainables.tasks.task import Source
 
-__all__ = ["DataError", "DataSource", "Loaded", "MissingDataError", "load", "missing", "open_data"]
+__all__ = ["DataError", "DataSource", "Loaded", "MissingDataError", "load", "open_data"]
 
 HUB = "hub"
 DEMO = "demo"
@@ -80,20 +80,14 @@ def _folder(name: str) -> Path:
 
 def demo_folder() -> Path:
     """The demo corpus on disk, written once for each version of it; many processes may ask at the same time."""
-    from trainables.data.demo.mirror import demo_fingerprint, write_demo
-
     folder = cache_folder() / f"demo-{demo_fingerprint()}"
     if folder.is_dir():
         return folder
     with filelock.FileLock(folder.with_suffix(".lock")):
         if not folder.is_dir():
-            temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-            try:
-                temporary.mkdir(parents=True)
+            with files.replacing(folder, sole=True) as temporary:
+                temporary.mkdir()
                 write_demo(temporary)
-                temporary.replace(folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
@@ -109,7 +103,7 @@ class HubData(DataSource):
         return True
 
     def table(self, source: Source) -> pa.Table:
-        import datasets
+        import datasets  # late: it takes a second, and a mirror or the demo does without
 
         location = self.location(source)
         with _friendly(location):
@@ -134,7 +128,7 @@ class HubData(DataSource):
     @functools.cache  # noqa: B019 - one object a process, a dozen repositories
     def _commit(self, repository: str, revision: str) -> str:
         """The commit behind a revision: a branch that moves is another data set. Only branches need the network."""
-        import huggingface_hub
+        import huggingface_hub  # late, as `datasets`
 
         if _COMMIT.fullmatch(revision):
             return revision

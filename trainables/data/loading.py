@@ -15,8 +15,8 @@ from trainables.data.labels import with_labels
 from trainables.data.quality import inspect
 from trainables.data.source import DataError, DataSource, kept_rows, label_names
 from trainables.data.statistics import drift
-from trainables.nearest import unknown
-from trainables.record import DataUse
+from trainables.ledger.nearest import unknown
+from trainables.ledger.record import DataUse
 from trainables.tasks.examples import Example
 from trainables.tasks.task import Source, Split, Task
 
@@ -80,17 +80,6 @@ def _use(source: Source, part: Part, taken: Sequence[Example]) -> DataUse:
         dropped=part.dropped,
         **asdict(inspect(taken)),
     )
-
-
-def missing(task: Task, data: DataSource, preference: str = "") -> list[str]:
-    """What the task cannot read, one `split language: reason` each; cheap, looks at which files exist."""
-    return [
-        f"{split} {language}: {data.problem(source)}"
-        for split, languages in task.languages.items()
-        for language in languages
-        for source in task_sources(task, split, language, preference)
-        if not data.has(source)
-    ]
 
 
 def task_sources(task: Task, split: Split, language: str, preference: str = "") -> tuple[Source, ...]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from trainables.data.digests import FileDigests
 from trainables.data.source import DataError, DataSource, MissingDataError, check_columns, kept_rows
-from trainables.nearest import nearest
+from trainables.ledger.nearest import nearest
 from trainables.tasks.task import Source
 
 ANSWERS = "answers"

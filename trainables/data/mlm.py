@@ -10,8 +10,8 @@ import pyarrow as pa
 from trainables.data.loading import Loaded
 from trainables.data.sentence_splitter import sentences
 from trainables.data.source import DataError, DataSource, MissingDataError
-from trainables.record import DataUse
-from trainables.spec import MlmSettings
+from trainables.ledger.record import DataUse
+from trainables.ledger.spec import MlmSettings
 from trainables.tasks.examples import TextExample
 from trainables.tasks.language_modeling import STAND_IN, WIKIPEDIA
 from trainables.tasks.registry import task

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trainables.nearest import nearest
+from trainables.ledger.nearest import nearest
 from trainables.tasks.task import Keep, Source
 
 

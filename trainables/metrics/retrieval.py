@@ -1,4 +1,4 @@
-"""Sentence retrieval: Tatoeba accuracy and BUCC bitext mining (protocol.md 5.4), given nearest neighbours.
+"""Bitext mining of BUCC (protocol.md 5.4), given nearest neighbours.
 
 Shapes: N queries, M sentences of the other language, K neighbours, P candidate pairs.
 """
@@ -36,17 +36,6 @@ class Candidates:
     sources: Ints
     targets: Ints
     scores: Floats
-
-
-def retrieval_accuracy(nearest: Ints, aligned: Ints | None = None) -> float:
-    """Share of queries whose nearest neighbour is the aligned sentence, in percent.
-
-    `nearest` is int[N]; `aligned` is int[N], by default the sentence of the same number.
-    """
-    if not len(nearest):
-        raise ValueError("a score needs at least one row, got none")
-    gold = np.arange(len(nearest)) if aligned is None else aligned
-    return 100.0 * float(np.mean(nearest == gold))
 
 
 def representatives(sentences: Sequence[str]) -> Ints:
@@ -105,11 +94,6 @@ def best_threshold(
     if best < 0:
         return float("inf")
     return float(scores[best]) if best + 1 == len(pairs) else (float(scores[best]) + float(scores[best + 1])) / 2
-
-
-def accepted(pairs: Sequence[tuple[str, str]], scores: Sequence[float], threshold: float) -> list[tuple[str, str]]:
-    """The pairs with a score of at least `threshold`."""
-    return [pair for pair, score in zip(pairs, scores, strict=True) if score >= threshold]
 
 
 def pair_f1(gold: Collection[tuple[str, str]], found: Collection[tuple[str, str]]) -> float:

@@ -10,8 +10,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from trainables.ledger.nearest import unknown
 from trainables.metrics.accuracy import check_aligned
-from trainables.nearest import unknown
 
 Normalise = Callable[[str], str]
 """Answer text -> its tokens joined by single spaces."""

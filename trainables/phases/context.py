@@ -20,13 +20,13 @@ from trainables.data.cache import TokenCache, Tokens
 from trainables.data.hub import DataSource, Loaded, load, open_data
 from trainables.data.labels import with_labels
 from trainables.data.mlm import load_mlm, mlm_sources
+from trainables.ledger.record import DataUse, Record, Score
+from trainables.ledger.spec import MlmSettings, Precision, RunSpec
+from trainables.ledger.store import Store
 from trainables.model.encoder import load_encoder, load_encoder_folder
 from trainables.model.precision import attention, use
 from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
 from trainables.phases.options import Options
-from trainables.record import DataUse, Record, Score
-from trainables.spec import MlmSettings, Precision, RunSpec
-from trainables.store import Store
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.sentence import encode_texts
 from trainables.tasks.registry import task as registered

@@ -7,14 +7,15 @@ import statistics
 from collections.abc import Generator, Mapping, Sequence
 
 from trainables.evaluation.predict import predict
+from trainables.ledger.record import DevPoint, Score
+from trainables.ledger.spec import MlmLength, Optimisation, Precision
 from trainables.model.encoder import load_mlm_head
 from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
 from trainables.model.network import Network
 from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
 from trainables.phases.context import Context
-from trainables.phases.options import Compile, Progress
-from trainables.record import DevPoint, Score
-from trainables.spec import MlmLength, Optimisation, Precision
+from trainables.phases.options import Compile
+from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.task import Split, Task
 from trainables.training.loop import Outcome, Training, TrainingSet
@@ -58,11 +59,11 @@ class Fitted:
         }
 
 
-def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fitted]:
+def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fitted]:
     """Train one network on `tasks`, and MLM when the spec says so; yields every dev evaluation."""
     settings = context.spec.optimisation
     assert settings
-    yield Progress(stage="load")
+    yield Advanced(stage="load")
     with context.stage("load"):
         sets = [_training_set(context, task, settings) for task in tasks]
         stopping = {task.name: _stopping_set(context, task, settings) for task in tasks}
@@ -105,7 +106,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Progress, None, Fi
     )
 
 
-def _reported(training: Training) -> Generator[Progress, None, Outcome]:
+def _reported(training: Training) -> Generator[Advanced, None, Outcome]:
     """Run the training; its dev evaluations become progress."""
     steps = training.planned_steps
     running = training.run()
@@ -115,7 +116,7 @@ def _reported(training: Training) -> Generator[Progress, None, Outcome]:
         except StopIteration as end:
             outcome: Outcome = end.value
             return outcome
-        yield Progress(
+        yield Advanced(
             stage="train", step=point.step, planned_steps=steps, selection=point.selection, metrics=point.metrics
         )
 

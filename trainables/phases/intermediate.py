@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from trainables.ledger.record import Record
 from trainables.model.encoder import save_encoder
 from trainables.phases.context import ENCODER, Context
 from trainables.phases.fit import fit
-from trainables.phases.options import Progress
-from trainables.record import Record
+from trainables.report import Advanced
 
 
-def run_intermediate(context: Context) -> Generator[Progress, None, Record]:
+def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
     """Compute the run; its encoder is published before its record is returned."""
     names = context.spec.tasks
     if len(names) > 1:

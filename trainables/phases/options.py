@@ -1,4 +1,4 @@
-"""Options and progress of a run: what a caller may set without changing the result, and what a run tells on its way."""
+"""Options of a run: what a caller may set without changing the result."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Options:
         eval_tokens: sub-words (padding included) in one evaluation batch.
         checkpoint_seconds: time between two checkpoints of a training run.
         commit: of the code, for the record.
+        executor: `module:function` that computes a run; tests and benchmarks have their own.
         token_cache: keep tokenised rows on disk for other runs (data/cache.py).
         keep_table_gradient: on a CPU, keep one gradient buffer for the whole embedding of a run with MLM
             (model/table.py).
@@ -54,20 +55,10 @@ class Options:
     eval_tokens: int = 8192
     checkpoint_seconds: float = 120.0
     commit: str = ""
+    executor: str = "trainables.phases.run:run"
     token_cache: bool = True
     keep_table_gradient: bool = True
     trim_vocabulary: bool = True
     fast_dropout: bool = True
     unpadded: bool = True
     compile: Compile = Compile.OFF
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Where a run stands. `selection` and `metrics` are those of the dev evaluation that was just made, if any."""
-
-    stage: str
-    step: int = 0
-    planned_steps: int = 0
-    selection: float | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)

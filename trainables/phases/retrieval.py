@@ -9,11 +9,11 @@ from transformers import PreTrainedModel
 
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
+from trainables.ledger.record import Record, Score
 from trainables.phases.context import Context
 from trainables.phases.mining import Mining
-from trainables.phases.options import Progress
 from trainables.phases.predictions import PredictionTable, publish
-from trainables.record import Record, Score
+from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded, Prediction
 from trainables.tasks.formats.mining import MiningFormat
 from trainables.tasks.task import Split, Task
@@ -22,12 +22,12 @@ Search = Callable[[Split, str, Encoded], Sequence[Prediction]]
 """(split, language, sentences) -> one prediction an example."""
 
 
-def run_retrieval(context: Context) -> Generator[Progress, None, Record]:
+def run_retrieval(context: Context) -> Generator[Advanced, None, Record]:
     """Compute the run for every language pair of its one task."""
     spec = context.spec
     assert spec.retrieval
     [measured] = [context.task(name) for name in spec.tasks]
-    yield Progress(stage="load")
+    yield Advanced(stage="load")
     with context.stage("load"):
         encoder = context.encoder(mapped=True)
         cut_to_layer(encoder, spec.retrieval.layer)
@@ -42,7 +42,7 @@ def run_retrieval(context: Context) -> Generator[Progress, None, Record]:
             for language in context.languages(measured, split):
                 if mining and not mining.can_search(split, language):
                     continue
-                yield Progress(stage=f"{measured.name} {split} {language}")
+                yield Advanced(stage=f"{measured.name} {split} {language}")
                 scores += _measure(context, measured, split, language, search, table)
     publish(context, measured.name, table)
     if mining:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainables.ledger.record import Record
+from trainables.ledger.spec import Phase, RunSpec
+from trainables.ledger.store import Store
 from trainables.phases.context import Context
 from trainables.phases.intermediate import run_intermediate
-from trainables.phases.options import Options, Progress
+from trainables.phases.options import Options
 from trainables.phases.retrieval import run_retrieval
 from trainables.phases.target import run_target
-from trainables.record import Record
-from trainables.spec import Phase, RunSpec
-from trainables.store import Store
+from trainables.report import Advanced
 
 PHASES = {
     Phase.INTERMEDIATE: run_intermediate,
@@ -20,8 +21,8 @@ PHASES = {
 }
 
 
-def run(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Progress | Record]:
-    """Compute a run; yields Progress while it works and its Record last, after the store holds it.
+def run(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Compute a run; yields how far it is while it works and its Record last, after the store holds it.
 
     Raises whatever stops it; nothing that was finished is lost, and a second call continues from the last checkpoint.
     A missing parent raises MissingRunError: there is no fallback to the pretrained encoder.

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainables.evaluation.predict import predict_all
+from trainables.ledger.record import Record, Score
 from trainables.model.network import Network
 from trainables.phases.context import Context
 from trainables.phases.fit import fit
-from trainables.phases.options import Progress
 from trainables.phases.predictions import PredictionTable, publish
-from trainables.record import Record, Score
+from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.task import Split, Task
 
 
-def run_target(context: Context) -> Generator[Progress, None, Record]:
+def run_target(context: Context) -> Generator[Advanced, None, Record]:
     """Compute the run; targets that share the fine-tuning are measured with one network, in one pass."""
     tasks = [context.task(name) for name in context.spec.tasks]
     fitted = yield from fit(context, [tasks[0]])
@@ -77,7 +77,7 @@ def _part(context: Context, task: Task, split: Split, language: str) -> _Part:
 
 def _predicted(
     context: Context, network: Network, head: str, parts: Sequence[_Part], steps: int
-) -> Generator[Progress, None, list[list[np.ndarray]]]:
+) -> Generator[Advanced, None, list[list[np.ndarray]]]:
     """Outputs of every part, with the head of the task that was trained."""
     running = predict_all(
         network,
@@ -92,4 +92,4 @@ def _predicted(
         except StopIteration as end:
             outputs: list[list[np.ndarray]] = end.value
             return outputs
-        yield Progress(stage="evaluate", step=steps, planned_steps=steps)
+        yield Advanced(stage="evaluate", step=steps, planned_steps=steps)

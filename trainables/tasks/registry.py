@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from trainables.nearest import unknown
+from trainables.ledger.nearest import unknown
 from trainables.tasks import language_modeling, multiple_choice, nli, paraphrase, retrieval, span_qa, tagging
 from trainables.tasks.task import Role, Task
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import safetensors
@@ -16,7 +15,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from trainables.record import DevPoint
+from trainables.ledger import files
+from trainables.ledger.record import DevPoint
 
 MODEL, BEST = "model.", "best."
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -50,7 +50,7 @@ def load_snapshot(module: nn.Module, tensors: dict[str, Tensor]) -> None:
 
 
 def save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, state: TrainingState) -> None:
-    """Write a checkpoint in place of the one before."""
+    """Write a checkpoint in place of the one before. The caller holds the lock of the run."""
     tensors = {MODEL + name: parameter.detach().contiguous() for name, parameter in module.named_parameters()}
     tensors |= {BEST + name: tensor for name, tensor in state.best.items()}
     for name, parameter in module.named_parameters():
@@ -62,11 +62,8 @@ def save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, state:
         "seconds": state.seconds,
         "curve": [dataclasses.asdict(point) for point in state.curve],
     }
-    temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary, metadata={"state": json.dumps(header)})
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with files.replacing(path, sole=True) as temporary:
+        save_file(tensors, temporary, metadata={"state": json.dumps(header)})
 
 
 def load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> TrainingState:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from trainables.ledger.record import DevPoint, DivergedError
+from trainables.ledger.spec import MlmLength, Optimisation
 from trainables.model.batches import collate, loss_units, micro_batches
 from trainables.model.network import Network
-from trainables.record import DevPoint
-from trainables.spec import MlmLength, Optimisation
 from trainables.tasks.formats.base import Encoded
 from trainables.training import checkpoint
 from trainables.training.masking import Masking
@@ -22,10 +22,6 @@ from trainables.training.mixing import task_of_each_step, total_steps
 from trainables.training.optimiser import learning_rate, new_optimiser, set_learning_rate
 from trainables.training.order import RowOrder
 from trainables.training.stopping import best_point, evaluation_interval, out_of_patience
-
-
-class DivergedError(ValueError):
-    """Training left the range of numbers; the run failed and would fail again."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

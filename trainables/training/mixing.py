@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from trainables.spec import MlmLength
+from trainables.ledger.spec import MlmLength
 
 MLM = "mlm"
 

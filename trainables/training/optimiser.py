@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from trainables.spec import Optimisation
+from trainables.ledger.spec import Optimisation
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from trainables.record import DevPoint
+from trainables.ledger.record import DevPoint
 
 
 def evaluation_interval(total_steps: int, max_interval: int, evaluations: int) -> int:

@@ -24,7 +24,6 @@ from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.windows import Windows
 
 IntArray = NDArray[np.int32]
-FloatArray = NDArray[np.float32]
 
 
 class Head(StrEnum):

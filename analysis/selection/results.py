@@ -1,0 +1,136 @@
+"""Results: every cell of one sweep with what became of it. Tables, selection and report read nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from analysis.scores.headings import heading, row_order, target_order
+from analysis.scores.load import Run, score_table
+from analysis.selection.averages import Gap, TaskScore, over_seeds, overall, task_scores
+from trainables.ledger.cells import BASELINE, Cell, Row
+from trainables.ledger.race import RaceRecord
+from trainables.ledger.standing import Standing
+from trainables.ledger.states import State
+from trainables.tasks.registry import task
+from trainables.tasks.task import Split
+
+ScoreOrGap = TaskScore | Gap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """All cells of one sweep.
+
+    Attributes:
+        variants: rows in the order of Table 2; the baseline first when it is there.
+        targets: columns in the order of Table 2.
+        seeds: every cell is expected with each of them.
+        cells: score or gap by cell and split.
+        dropped: why a race has dropped a row from a target.
+    """
+
+    variants: tuple[Row, ...]
+    targets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: Mapping[tuple[Cell, Split], ScoreOrGap]
+    dropped: Mapping[tuple[Row, str], str] = field(default_factory=dict)
+
+    def seeds_of(self, variant: Row, target: str, split: Split) -> dict[int, ScoreOrGap]:
+        """Seed -> score or gap of one cell."""
+        return {seed: self.cells[Cell(*variant, target, seed), split] for seed in self.seeds}
+
+    def score(self, variant: Row, target: str, split: Split) -> ScoreOrGap:
+        """Mean over the seeds of one cell; a Gap when any seed is one."""
+        return over_seeds(self.seeds_of(variant, target, split))
+
+    def dev(self, variant: Row, target: str) -> ScoreOrGap:
+        """Score on the split that selects: dev, or the only set of a task that has one."""
+        return self.score(variant, target, task(target).selection_split)
+
+    def dev_beside(self, variant: Row, other: Row, target: str) -> ScoreOrGap:
+        """Dev score of `variant` over the seeds that `other` has; over all seeds where a race has not dropped it."""
+        if not (isinstance(shown := self.dev(other, target), TaskScore) and shown.cut_short):
+            return self.dev(variant, target)
+        split = task(target).selection_split
+        own, beside = (self.seeds_of(each, target, split) for each in (variant, other))
+        return over_seeds({seed: score for seed, score in own.items() if isinstance(beside[seed], TaskScore)})
+
+    @cached_property
+    def averaged_targets(self) -> tuple[str, ...]:
+        """Targets the overall average is over: all but those that have no data in any row."""
+        return tuple(
+            target
+            for target in self.targets
+            if any(_state(self.dev(variant, target)) is not State.NO_DATA for variant in self.variants)
+        )
+
+    def dev_average(self, variant: Row) -> float | Gap:
+        """Overall dev average of a row."""
+        return self.average_beside(variant, variant)
+
+    def average_beside(self, variant: Row, other: Row) -> float | Gap:
+        """Overall dev average of `variant` over the seeds that `other` has on each target."""
+        found = {target: self.dev_beside(variant, other, target) for target in self.targets}
+        return overall(found, self.averaged_targets)
+
+    @property
+    def baseline(self) -> Row | None:
+        """The row that the others are compared with, if the sweep has it."""
+        return next((variant for variant in self.variants if variant.intermediate == BASELINE), None)
+
+    def count(self) -> dict[State, int]:
+        """Cells by state; states that no cell has are left out."""
+        counts = dict.fromkeys(State, 0)
+        for variant in self.variants:
+            for target in self.targets:
+                for score in self.seeds_of(variant, target, task(target).selection_split).values():
+                    counts[_state(score)] += 1
+        return {state: count for state, count in counts.items() if count}
+
+
+def collect(
+    runs: Sequence[Run], status: Mapping[Cell, Standing] | None = None, race: RaceRecord | None = None
+) -> Results:
+    """Results of the runs of one sweep.
+
+    The grid is every row, target and seed that `status` names, or that has a run when there is no status: a fine-tuning
+    may measure targets that were not asked for. A cell that has a run is done, whatever the status says; a cell of the
+    grid that neither has is pending, or dropped by the race.
+    """
+    told = dict(status or {})
+    if race:
+        told |= {cell: Standing(State.DROPPED, reason) for cell, reason in race.cells.items()}
+    scored = task_scores(score_table(runs))
+    finished = {cell for run in runs for cell in run.cells}
+    known = set(status or ()) or finished
+    variants = tuple(sorted({cell.row for cell in known}, key=row_order))
+    targets = tuple(sorted({cell.target for cell in known}, key=target_order))
+    seeds = tuple(sorted({cell.seed for cell in known}))
+    for target in targets:
+        heading(target)
+    cells: dict[tuple[Cell, Split], ScoreOrGap] = {}
+    for variant in variants:
+        for target in targets:
+            for seed in seeds:
+                cell = Cell(*variant, target, seed)
+                for split in (Split.DEV, Split.TEST):
+                    cells[cell, split] = scored.get((cell, split)) or _absent(cell, cell in finished, told)
+    dropped = {key: str(decision) for key, decision in race.decisions.items()} if race else {}
+    return Results(variants=variants, targets=targets, seeds=seeds, cells=cells, dropped=dropped)
+
+
+def _absent(cell: Cell, finished: bool, told: Mapping[Cell, Standing]) -> Gap:
+    if finished:
+        return Gap(reason=f"the run left no scores of {heading(cell.target)} on this split", state=State.INCOMPLETE)
+    state, reason = told.get(cell, Standing(State.PENDING, "no finished run"))
+    if state is State.PENDING:
+        reason = reason or "not finished"
+    if state is State.DONE:
+        state, reason = State.PENDING, "told to be done, but its record is not among these runs"
+    return Gap(reason=reason.strip() or f"{state}, no reason noted", state=state)
+
+
+def _state(score: ScoreOrGap) -> State:
+    return score.state if isinstance(score, Gap) else State.DONE

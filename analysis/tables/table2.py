@@ -1,0 +1,303 @@
+"""Tables as neutral structures, and Table 2 of the paper as one of them. `rendering` turns them into text.
+
+A cell never lies by silence: it holds numbers, or the word for why there are none, and the notes give the reasons.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeVar
+
+from analysis.scores.headings import heading, row_title
+from analysis.selection.averages import Gap, TaskScore
+from analysis.selection.results import Results
+from analysis.selection.selection import Choice, Selection, baseline_average, best_models_average
+from trainables.ledger.cells import BASELINE, Row
+from trainables.ledger.states import State
+from trainables.tasks.registry import task
+
+METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
+ONE_SET, RESTRICTED, CAPPED, CUT_SHORT = "†", "‡", "°", "↓"
+_Item = TypeVar("_Item")
+GAP_WORDS = {
+    State.PENDING: "…",
+    State.INCOMPLETE: "gap",
+    State.FAILED: "failed",
+    State.BLOCKED: "blocked",
+    State.NO_DATA: "no data",
+    State.DROPPED: "dropped",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One cell of a table: numbers (several metrics of one score), or why there are none; empty without either."""
+
+    values: tuple[float, ...] = ()
+    signed: bool = False
+    gap: Gap | None = None
+    best: bool = False
+    marks: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        if self.values:
+            return "/".join(number(value, signed=self.signed) for value in self.values) + self.marks
+        return GAP_WORDS[self.gap.state] if self.gap else self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """Heading of a column; `unit` is its second line, such as `F1/EM`."""
+
+    title: str
+    unit: str = ""
+    marks: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A label and one entry a column."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Rows under a common heading."""
+
+    title: str
+    rows: tuple[Line, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table with its notes; `columns` leave out the column of row labels."""
+
+    title: str
+    columns: tuple[Column, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """One decimal, as in the paper; never `-0.0`."""
+    return f"{round(value, 1) + 0.0:{'+' if signed else ''}.1f}"
+
+
+def unit(target: str) -> str:
+    """Metrics of a target for a heading, for example `F1/EM`."""
+    return "/".join(METRIC_TITLES.get(metric, metric) for metric in task(target).metrics)
+
+
+def table2(results: Results, selections: Mapping[str, Selection], title: str = "Table 2") -> Table:
+    """Table 2 of the paper for this sweep.
+
+    First the baseline in absolute numbers, then the change of every other row against it, both on dev; then the test
+    scores of the models selected on dev beside those of the baseline. Without a baseline all rows are absolute.
+    """
+    columns = [Column(title=heading(target), unit=unit(target)) for target in results.targets]
+    columns.append(Column(title="Avg"))
+    others = [variant for variant in results.variants if variant.intermediate != BASELINE]
+    blocks = []
+    if results.baseline is not None:
+        row = Line(label="baseline", entries=(*_dev_entries(results, selections, results.baseline, None),))
+        blocks.append(Block(title="Dev", rows=(row,)))
+    for mlm, name in ((False, "without MLM"), (True, "with MLM")):
+        rows = [
+            Line(
+                label=heading(variant.intermediate),
+                entries=(*_dev_entries(results, selections, variant, results.baseline),),
+            )
+            for variant in others
+            if variant.mlm == mlm
+        ]
+        if rows:
+            change = ": change against the baseline" if results.baseline is not None else ""
+            blocks.append(Block(title=f"Dev, {name}{change}", rows=tuple(rows)))
+    blocks.append(Block(title="Test, models selected on dev", rows=tuple(_test_rows(results, selections))))
+    table = Table(title=title, columns=tuple(columns), blocks=tuple(blocks))
+    table, hoisted = _hoist(table)
+    table = _mark_one_set(table, results, selections)
+    notes = (*hoisted, *_legend(results, selections, table), *_reasons(results), *_bounds(results))
+    return replace(table, notes=notes)
+
+
+def entry_of(score: TaskScore | Gap, against: TaskScore | Gap | None = None, *, best: bool = False) -> Entry:
+    """Entry of a score, or of its change `against` another; a Gap on either side is a gap."""
+    if isinstance(score, Gap):
+        return Entry(gap=score)
+    if isinstance(against, Gap):
+        return Entry(gap=replace(against, reason=f"no baseline to compare with: {against.reason}"))
+    marks = (CAPPED if score.capped else "") + (RESTRICTED if score.restricted else "")
+    marks += CUT_SHORT if score.cut_short else ""
+    values = tuple(score.metrics.values())
+    if against is not None:
+        values = tuple(value - against.metrics[name] for name, value in score.metrics.items())
+    return Entry(values=values, signed=against is not None, marks=marks, best=best)
+
+
+def average_entry(average: float | Gap, against: float | Gap | None = None, *, marks: str = "") -> Entry:
+    """Entry of an overall average, or of its change `against` another; one metric."""
+    for side in (average, against):
+        if isinstance(side, Gap):
+            return Entry(gap=side) if side.state is State.PENDING else Entry(text="–")
+    assert not isinstance(average, Gap)
+    assert not isinstance(against, Gap)
+    return Entry(values=(average - (against or 0.0),), signed=against is not None, marks=marks)
+
+
+def _dev_entries(
+    results: Results, selections: Mapping[str, Selection], variant: Row, against: Row | None
+) -> Iterator[Entry]:
+    scores = {target: results.dev(variant, target) for target in results.targets}
+    for target, score in scores.items():
+        other = results.dev_beside(against, variant, target) if against is not None else None
+        yield entry_of(score, other, best=selections[target].variant == variant)
+    cut_short = any(isinstance(score, TaskScore) and score.cut_short for score in scores.values())
+    yield average_entry(
+        results.dev_average(variant),
+        results.average_beside(against, variant) if against is not None else None,
+        marks=CUT_SHORT if cut_short else "",
+    )
+
+
+def _test_rows(results: Results, selections: Mapping[str, Selection]) -> Iterator[Line]:
+    targets = results.averaged_targets
+    chosen = [selections[target] for target in results.targets]
+    if results.baseline is not None:
+        average = average_entry(baseline_average(selections, targets))
+        yield Line(label="baseline", entries=(*(entry_of(item.baseline_test) for item in chosen), average))
+    average = average_entry(best_models_average(selections, targets))
+    yield Line(label="best", entries=(*(entry_of(item.test) for item in chosen), average))
+
+
+def _hoist(table: Table) -> tuple[Table, list[str]]:
+    """Say once what holds for many cells: marks of the whole table become a note, marks of a column its heading."""
+    notes = []
+    for mark, text in ((CAPPED, "All scores are from capped data."), (RESTRICTED, "")):
+        filled = [[e for e in column if e.values] for column in _by_column(table)[:-1]]
+        present = [entry for column in filled for entry in column]
+        if text and present and all(mark in entry.marks for entry in present):
+            table = _without_mark(table, mark, range(len(filled)))
+            notes.append(text)
+            continue
+        whole = [i for i, column in enumerate(filled) if column and all(mark in entry.marks for entry in column)]
+        table = _without_mark(table, mark, whole)
+        columns = [
+            replace(column, marks=column.marks + mark) if i in whole else column
+            for i, column in enumerate(table.columns)
+        ]
+        table = replace(table, columns=tuple(columns))
+    return table, notes
+
+
+def _by_column(table: Table) -> list[list[Entry]]:
+    rows = [row.entries for block in table.blocks for row in block.rows]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _without_mark(table: Table, mark: str, columns: Iterable[int]) -> Table:
+    chosen = set(columns)
+
+    def clean(row: Line) -> Line:
+        entries = [replace(e, marks=e.marks.replace(mark, "")) if i in chosen else e for i, e in enumerate(row.entries)]
+        return replace(row, entries=tuple(entries))
+
+    blocks = [replace(block, rows=tuple(clean(row) for row in block.rows)) for block in table.blocks]
+    return replace(table, blocks=tuple(blocks))
+
+
+def _mark_one_set(table: Table, results: Results, selections: Mapping[str, Selection]) -> Table:
+    columns = [
+        replace(column, marks=ONE_SET + column.marks) if selections[target].on_evaluation_data else column
+        for column, target in zip(table.columns, results.targets, strict=False)
+    ]
+    return replace(table, columns=(*columns, table.columns[-1]))
+
+
+def _legend(results: Results, selections: Mapping[str, Selection], table: Table) -> Iterator[str]:
+    entries = [entry for column in _by_column(table) for entry in column]
+    marks = set(chain.from_iterable([c.marks for c in table.columns] + [e.marks for e in entries]))
+    if any(entry.best for entry in entries):
+        yield "* selected on dev; its test score stands in the row `best`."
+    if len(results.seeds) > 1:
+        yield f"Means over {len(results.seeds)} seeds: {', '.join(map(str, results.seeds))}."
+    if ONE_SET in marks:
+        yield f"{ONE_SET} one set only: the same rows select and report."
+    if CAPPED in marks:
+        yield f"{CAPPED} capped: fewer rows than the data has."
+    if CUT_SHORT in marks:
+        yield (
+            f"{CUT_SHORT} dropped by the race on dev: the mean (for Avg: of a target or more) is over the seeds until"
+            " then, against the baseline's with the same seeds."
+        )
+    if RESTRICTED in marks:
+        yield f"{RESTRICTED} restricted to some of its languages: {_restrictions(results)}."
+    dropped = [heading(target) for target in results.targets if target not in results.averaged_targets]
+    if dropped:
+        yield f"Avg is over {len(results.averaged_targets)} targets: there is no data for {', '.join(dropped)}."
+    choices = [(target, selections[target].choice) for target in results.targets]
+    every = [(v, target) for target, choice in choices if isinstance(choice, Choice) for v in choice.left_out]
+    left_out, raced = ([pair for pair in every if (pair in results.dropped) == raced] for raced in (False, True))
+    if left_out:
+        yield f"Selected without the candidates that have no score: {_cell_list(left_out, results)}."
+    if raced:
+        yield f"Selected without the candidates that the race has dropped: {_cell_list(raced, results)}."
+
+
+def _restrictions(results: Results) -> str:
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for target in results.targets:
+        for variant in results.variants:
+            score = results.dev(variant, target)
+            if isinstance(score, TaskScore) and score.restricted:
+                languages = tuple(score.languages)
+                if heading(target) not in found[languages]:
+                    found[languages].append(heading(target))
+    return "; ".join(f"{', '.join(targets)} to {', '.join(languages)}" for languages, targets in found.items())
+
+
+def _reasons(results: Results) -> Iterator[str]:
+    """One note for each reason, with all the cells it explains."""
+    cells: dict[tuple[State, str], list[tuple[Row, str]]] = defaultdict(list)
+    for variant in results.variants:
+        for target in results.targets:
+            score = results.dev(variant, target)
+            if isinstance(score, Gap):
+                cells[score.state, score.reason].append((variant, target))
+    for (state, reason), found in cells.items():
+        yield f"{GAP_WORDS[state]}: {_cell_list(found, results)} ({reason.strip().splitlines()[0]})"
+
+
+def _cell_list(found: Sequence[tuple[Row, str]], results: Results) -> str:
+    """Cells by row, with `all targets` and `all rows` where that is true."""
+    rows: dict[Row, list[str]] = defaultdict(list)
+    for variant, target in found:
+        rows[variant].append(target)
+    lists: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for variant, targets in rows.items():
+        lists[tuple(targets)].append(variant)
+    return "; ".join(
+        f"{_names(variants, results.variants, 'rows', row_title)} -> "
+        f"{_names(targets, results.targets, 'targets', heading)}"
+        for targets, variants in lists.items()
+    )
+
+
+def _names(some: Sequence[_Item], every: Sequence[_Item], things: str, title: Callable[[_Item], str]) -> str:
+    return f"all {things}" if len(some) == len(every) > 1 else ", ".join(title(item) for item in some)
+
+
+def _bounds(results: Results) -> Iterator[str]:
+    found = [
+        f"{row_title(variant)} {number(average.bounds[0])} to {number(average.bounds[1])}"
+        for variant in results.variants
+        if isinstance(average := results.dev_average(variant), Gap) and average.bounds != (0.0, 100.0)
+    ]
+    if found:
+        yield f"Where the missing dev averages can lie: {'; '.join(found)}."

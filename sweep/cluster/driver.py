@@ -1,0 +1,118 @@
+"""The driver: one Ray Tune experiment for a whole graph."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from rich.console import Console
+from rich.text import Text
+
+from sweep.cluster.callback import ProgressCallback
+from sweep.cluster.interruption import Interruption
+from sweep.cluster.place import Place
+from sweep.cluster.placement import machines, resources
+from sweep.cluster.pruning import PruningScheduler
+from sweep.cluster.searcher import WORKER_LOSSES, GraphSearcher, run_config
+from sweep.cluster.session import Watchdog, ray_session
+from sweep.cluster.tensorboard import TensorBoard
+from sweep.graph.graph import Graph
+from sweep.graph.node import Run
+from sweep.terminal.board import Board
+from sweep.terminal.progress import Progress
+from trainables.ledger.plan import Share
+from trainables.ledger.store import Store
+from trainables.phases.options import Options
+from trainables.trainable import RunTrainable
+
+PENDING_TRIALS = 256
+"""Trials that Tune may prepare at once; what really starts is the graph's decision."""
+NO_GPU = "no node of the cluster has a GPU: all runs take cores alone"
+
+
+def drive(
+    graph: Graph,
+    store: Store,
+    options: Options,
+    place: Place,
+    console: Console,
+    interruption: Interruption,
+    *,
+    prunes: bool,
+) -> str:
+    """Run a graph to its end; why it could not, or empty. Raises KeyboardInterrupt when told to stop.
+
+    Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached.
+    """
+    folder = place.results.expanduser().resolve() / place.name
+    with ray_session(place.address, folder / "ray.log", cpus=place.cpus, gpus=place.gpus):
+        interruption.listen()
+        graph.resize(machines())
+        if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
+            console.print(Text(NO_GPU, style="yellow"))
+        with Watchdog() as watchdog:
+            try:
+                _tuner(graph, store, options, place, console, prunes=prunes)
+            except KeyboardInterrupt:
+                if watchdog.barked:
+                    return "every node of the Ray cluster has died"
+                raise
+    return ""
+
+
+def _tuner(graph: Graph, store: Store, options: Options, place: Place, console: Console, *, prunes: bool) -> None:
+    folder = place.results.expanduser().resolve() / place.name
+    board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
+    progress = Progress(board, graph, store, console)
+
+    def config(run: Run, share: Share) -> dict[str, Any]:
+        return run_config(run, share, store, options)
+
+    tuner = tune.Tuner(
+        tune.with_resources(RunTrainable, resources),
+        tune_config=tune.TuneConfig(
+            scheduler=PruningScheduler(graph) if prunes else None,
+            search_alg=GraphSearcher(graph, store, config, machines),
+            num_samples=-1,
+            max_concurrent_trials=PENDING_TRIALS,
+            reuse_actors=True,
+            trial_name_creator=trial_name,
+            trial_dirname_creator=trial_dirname,
+        ),
+        run_config=tune.RunConfig(
+            name=folder.name,
+            storage_path=str(folder.parent),
+            verbose=0,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=WORKER_LOSSES),
+            callbacks=[ProgressCallback(progress), TensorBoard(folder)],
+        ),
+    )
+    try:
+        tuner.fit()
+    finally:
+        progress.close()
+
+
+def num_slots(graph: Graph) -> float:
+    """About how many runs of the graph the machines hold at once."""
+    machines = graph.capacity.machines
+    shares = [graph.fitted(node.share) for node in graph.plan.nodes.values()]
+    gpus = sum(share.gpus for share in shares) / len(shares)
+    cpus = sum(share.cpus for share in shares) / len(shares)
+    by_cpu = sum(machine.cpus for machine in machines) / cpus
+    return min(by_cpu, sum(machine.gpus for machine in machines) / gpus) if gpus else by_cpu
+
+
+def trial_name(trial: Trial) -> str:
+    """The readable name of the run, for Ray's dashboard."""
+    return str(trial.config["name"]).replace("/", "-")
+
+
+def trial_dirname(trial: Trial) -> str:
+    """A short folder name: the readable name without what shells and file systems mind, and the run id."""
+    readable = re.sub(r"[^A-Za-z0-9+_.]+", "-", trial_name(trial)).strip("-")
+    return f"{readable[:60]}-{trial.config['run_id']}"

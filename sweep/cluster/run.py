@@ -1,0 +1,126 @@
+"""Run a plan: from the store to the store. Ray is imported and started only if something is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+
+from search_spaces.search_fields import SearchFields
+from sweep.cluster.interruption import Interruption
+from sweep.cluster.keeper import Keeper
+from sweep.cluster.place import Place
+from sweep.cluster.summary import Summary, summary_of
+from sweep.graph.graph import Graph
+from sweep.graph.node import Single, Trials, started_from
+from sweep.graph.races import Races
+from sweep.graph.searched import Searched
+from sweep.planning.courses import courses_of
+from sweep.studies.journal import Journal
+from sweep.studies.study import Study
+from trainables.ledger.plan import Node, Plan
+from trainables.ledger.race import Rule
+from trainables.ledger.standing import finished_runs
+from trainables.ledger.store import Store
+from trainables.phases.options import Options
+
+NO_SEARCH = SearchFields()
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    options: Options,
+    place: Place,
+    console: Console,
+    *,
+    search: SearchFields = NO_SEARCH,
+    race: Rule | None = None,
+) -> Summary:
+    """Compute whatever the plan still lacks, and say how it ended.
+
+    Args:
+        plan: the graph of runs, with the trials of those that are searched.
+        store: where records are and go.
+        options: how to run.
+        place: where to run.
+        console: where progress is drawn.
+        search: how what is searched is searched.
+        race: when an intermediate counts as beaten and gets no further runs on a target; None: never.
+
+    Raises:
+        ValueError: for a plan that cannot run on these machines, or has nothing to race for; before anything starts.
+        LedgerError: for a record of a race that cannot be read.
+        StudyError: when the journal of an earlier search cannot be used.
+        StoreError: when another sweep holds the store.
+        RayError: when Ray cannot be reached.
+    """
+    began = time.monotonic()
+    graph: Graph | None = None
+    stopped = ""
+    with store.driver_lock(), Interruption() as interruption:
+        try:
+            keeper = Keeper(store, Races(plan, courses_of(plan), race, search.sampler, store) if race else None)
+            graph = make_graph(
+                plan, store, search, races=keeper.races, on_close=keeper.note, max_concurrent=place.max_concurrent
+            )
+            keeper.note(graph)
+            if not graph.is_complete:
+                from sweep.cluster.driver import drive  # imports Ray, which takes seconds
+
+                prunes = search.pruning != "off"
+                stopped = drive(graph, store, options, place, console, interruption, prunes=prunes)
+        except KeyboardInterrupt:
+            stopped = interruption.reason or "interrupted"
+        finally:
+            if graph:
+                keeper.keep(graph)
+    seconds = time.monotonic() - began
+    if graph is None:
+        return Summary(plan=plan, done=(), not_started=tuple(plan.nodes), seconds=seconds, stopped=stopped)
+    return summary_of(graph, store, seconds, stopped)
+
+
+def make_graph(
+    plan: Plan,
+    store: Store,
+    search: SearchFields,
+    *,
+    races: Races | None = None,
+    on_close: Callable[[Graph], object] = lambda graph: None,
+    max_concurrent: int = 0,
+) -> Graph:
+    """The graph of a plan, which knows what the store holds; nothing starts before it has machines."""
+    return Graph(
+        plan,
+        opener(store, search),
+        done=finished_runs(plan, store),
+        parallel=search.parallel,
+        max_concurrent=max_concurrent,
+        races=races,
+        on_close=on_close,
+    )
+
+
+def opener(store: Store, search: SearchFields) -> Callable[[Node, str], Trials]:
+    """Makes the runs of a node that starts from a given run: the configured one, or a study on the store's journal."""
+    journal = Journal(store.journal)
+
+    def open_node(node: Node, parent: str) -> Trials:
+        base = started_from(node, parent)
+        if not node.is_searched:
+            return Single(base, store)
+        study = Study(
+            journal=journal,
+            base=base.spec,
+            space=node.space,
+            trials=node.trials,
+            sampler=search.sampler,
+            startup=search.startup,
+            parallel=search.parallel,
+            pruning=search.pruning,
+        )
+        return Searched(base, node.run_id, study, store)
+
+    return open_node

@@ -1,0 +1,152 @@
+"""GraphSearcher: hands Ray Tune the runs of the graph, one trial each, when the graph admits them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from sweep.graph.capacity import Machine
+from sweep.graph.graph import Graph
+from sweep.graph.node import Run
+from trainables.ledger.plan import Share
+from trainables.ledger.store import Store
+from trainables.phases.options import Options
+from trainables.report import Failed, Finished, read
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 10.0
+"""Time between two looks at which nodes the cluster has."""
+RECORD_SECONDS = 5.0
+"""How long a record that a worker reports may take to become visible on a shared disk."""
+WORKER_LOSSES = 2
+"""How often a run may lose its worker and start again from its own checkpoint."""
+WORKER_LOST = "its worker was lost three times (killed, or out of memory?)"
+
+
+class GraphSearcher(Searcher):
+    """The Ray face of the graph.
+
+    What Tune needs: a configuration when a run can start, None while something is live and nothing can start, FINISHED
+    when nothing is left. Never None when nothing is live (Tune would wait for 600 s), and never an exception (it would
+    end the sweep). A run is done only if its record exists.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        store: Store,
+        config: Callable[[Run, Share], dict[str, Any]],
+        machines: Callable[[], Sequence[Machine]],
+    ) -> None:
+        super().__init__()
+        self.graph = graph
+        self._store = store
+        self._config = config
+        self._machines = machines
+        self._refreshed = time.monotonic()
+        self._runs: dict[str, str] = {}
+        self._reported: dict[str, Failed] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The configuration of the next run, None, or FINISHED."""
+        try:
+            return self._suggest(trial_id)
+        except Exception:
+            log.exception("the graph failed; no further run is started")
+            return Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Free the room of a run that ended. Trials that this searcher did not start are ignored.
+
+        A run that ended in an error, said nothing and left no reason in the store has lost its worker.
+        """
+        run_id = self._runs.pop(trial_id, "")
+        if not run_id:
+            return
+        reported = self._reported.pop(trial_id, Failed(reason=WORKER_LOST))
+        try:
+            if self._recorded(run_id, patience=RECORD_SECONDS if isinstance(read(result or {}), Finished) else 0.0):
+                self.graph.finish(run_id)
+            else:
+                if error and not self._store.failure(run_id):
+                    self._note(run_id, reported)
+                self.graph.fail(run_id)
+        except Exception:
+            log.exception("run %s ended, but the graph could not note it", run_id)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Keep why a run fails, which its worker may have been unable to note; there is nothing else to learn."""
+        report = read(result)
+        if isinstance(report, Failed):
+            self._reported[trial_id] = report
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """True: admission is this searcher's own business."""
+        return True
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """True: there is nothing to set; runs of different tasks share no metric."""
+        return True
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write nothing: the records are the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Read nothing: the records are the state."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing to keep: Tune pickles its settings when it starts."""
+        return {}
+
+    def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        now = time.monotonic()
+        if now - self._refreshed > REFRESH_SECONDS:
+            self._refreshed = now
+            if machines := self._machines():
+                self.graph.resize(machines)
+        run_id = self.graph.start(now)
+        if run_id:
+            self._runs[trial_id] = run_id
+            if self._store.failure(run_id):
+                self._note(run_id, Failed(reason=""))  # that was an earlier attempt
+            return self._config(self.graph.runs[run_id], self.graph.share_of(run_id))
+        if self.graph.live:
+            return None
+        if not self.graph.exhausted:
+            log.error("%d runs fit on no node that is left", self.graph.num_ready)
+        return Searcher.FINISHED
+
+    def _note(self, run_id: str, failed: Failed) -> None:
+        """Note why a run failed; an empty reason is none. A full disk keeps no run from ending."""
+        try:
+            self._store.fail(run_id, self.graph.runs[run_id].name, failed.reason, diverged=failed.diverged)
+        except OSError as error:
+            log.warning("cannot note why run %s failed (%s): %s", run_id, failed.reason, error)
+
+    def _recorded(self, run_id: str, patience: float) -> bool:
+        deadline = time.monotonic() + patience
+        while not self._store.is_finished(run_id):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
+
+
+def run_config(run: Run, share: Share, store: Store, options: Options) -> dict[str, Any]:
+    """What a worker needs to compute a run, as plain JSON. A run without a share of a GPU computes on its cores."""
+    if not share.gpus:
+        options = dataclasses.replace(options, device="cpu")
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "spec": run.spec.to_dict(),
+        "store": str(store),
+        "options": dataclasses.asdict(options),
+        "share": dataclasses.asdict(share),
+    }

@@ -1,0 +1,71 @@
+"""What help says of the programs and their commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SUMMARIES = {
+    "run": "compute what is missing of a sweep, show Table 2, write the report",
+    "plan": "say what `run` would do: cells, runs, what is done, what lacks data, work and disk",
+    "status": "where a sweep stands, from its store alone",
+    "tasks": "the tasks, and the rows that --data has for them",
+    "search": "search the settings of some tasks without a grid; ends with YAML that `run` takes",
+    "report": "the report again, from the records of a store alone",
+    "submission": "the selected models' test predictions in the layout of XTREME",
+}
+
+_SWEEP = """\
+Without any option the sweep is the demo: the built-in corpus and a small encoder, minutes on two cores. With options
+but neither --preset nor --config, everything not said is as published: XLM-R Large, data from the hub, Tables 3 and 4.
+"""
+
+DESCRIPTIONS = {
+    "run": f"Compute what is missing of a sweep, then show Table 2 and write the report.\n\n{_SWEEP}",
+    "plan": f"Say what `run` would do: cells, runs, what is done, what lacks data, work and disk.\n\n{_SWEEP}",
+    "status": "Where a sweep stands, from its store alone: neither data nor Ray are needed.",
+    "tasks": "The tasks, their sources, the rows that --data has for them, and an example of each.",
+    "search": """\
+Search learning rates, epochs and what else has a range (search.ranges) for some tasks, each by the English dev figure
+of its own task; ends with YAML that --config of a run takes.
+""",
+}
+
+_CODES = "exit codes: 0 every cell done (or without data), 1 some failed or blocked, 2 bad input, 130 interrupted\n"
+
+EXAMPLES = {
+    "run": f"""\
+examples:
+  {{program}}                              the demo
+  {{program}} --data DIR --encoder bundled:6 --intermediates none,qqp --mlm off,on --targets xnli,udpos
+  {{program}} --config sweep.yaml --set target.learning_rate=5e-5 --set intermediate.tasks.qqp.epochs=1
+
+{_CODES}""",
+    "search": """\
+examples:
+  {program} --phase intermediate --tasks squad,qqp --trials 12 --data DIR --encoder bundled:6
+  {program} --phase target --tasks xnli --set search.ranges.target.epochs=fixed
+  {program} --phase intermediate --tasks squad,qqp --hours 20 ...  spread by cost and expected gain
+  {program} --phase target --tasks xnli --trials 20 --set search.pruning=median
+  xstilts run --config results/search/best.yaml ...                with what was found
+""",
+}
+"""By command."""
+
+
+def overview(program: str, commands: Iterable[str], default: str) -> str:
+    """What a program is, its commands and some examples."""
+    listed = "\n".join(f"  {command:<11} {SUMMARIES[command]}" for command in commands)
+    without = f"; without a command: {default}" if default else ""
+    return f"""\
+Which English task should an encoder train on first? Runs the grid of intermediate-task training and zero-shot
+cross-lingual evaluation (Phang et al. 2020).
+
+commands (`{program} COMMAND --help` shows the options of one{without}):
+{listed}
+
+examples:
+  {program} run                          the demo
+  {program} plan --preset paper          what the paper's grid costs
+  {program} run --data DIR --encoder bundled:6 --intermediates none,qqp --mlm off,on --targets xnli,udpos
+
+{_CODES}"""

@@ -1,0 +1,96 @@
+"""The options of the commands: what each says, and which command has which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Option(NamedTuple):
+    """One option of the command line.
+
+    Attributes:
+        group: heading in the help.
+        settings: of `argparse.ArgumentParser.add_argument`.
+    """
+
+    group: str
+    settings: dict[str, Any]
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether the next word is its value."""
+        return "action" not in self.settings or self.settings["action"] == "append"
+
+
+def _option(group: str, help: str, **settings: Any) -> Option:
+    return Option(group, {"help": help, **settings})
+
+
+_START, _WHAT, _WHERE, _SEARCH = "which sweep", "what to compute", "where", "what to search"
+OPTIONS = {
+    "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
+    "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
+    "--trials": _option(_SEARCH, "of every task (default: 12)", metavar="N", type=int),
+    "--hours": _option(_SEARCH, "GPU-hours of all tasks together, instead of --trials", metavar="H", type=float),
+    "--preset": _option(_START, "demo, quick or paper", metavar="NAME"),
+    "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=Path),
+    "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
+    "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),
+    "--intermediates": _option(_WHAT, "intermediate tasks, for example none,qqp,squad", metavar="LIST"),
+    "--mlm": _option(_WHAT, "off, on, or off,on", metavar="LIST"),
+    "--targets": _option(_WHAT, "target tasks, for example xnli,udpos", metavar="LIST"),
+    "--seeds": _option(_WHAT, "for example 42,43,44", metavar="LIST"),
+    "--languages": _option(_WHAT, "evaluated languages, for example en,de,sw", metavar="LIST"),
+    "--train-rows": _option(_WHAT, "cap on training rows; 0 is no cap", metavar="N"),
+    "--eval-rows": _option(_WHAT, "cap on rows of every evaluated split; 0 is no cap", metavar="N"),
+    "--search": _option(
+        _WHAT,
+        "trials of every run of a phase, for example intermediate=12,target=6, or a total of GPU-hours, 20h",
+        metavar="LIST",
+    ),
+    "--race": _option(
+        _WHAT, "no further seeds or trials on targets where an intermediate is beaten", action="store_true"
+    ),
+    "--set": _option(
+        _WHAT,
+        "any field of the configuration, for example target.tasks.xnli.epochs=1; may be repeated",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+    ),
+    "--store": _option(_WHERE, "results and resume (default: results/NAME of the sweep)", metavar="DIR"),
+    "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
+    "--debug": _option("options", "show the traceback of an error", action="store_true"),
+}
+"""Every option, in the order in which help shows them."""
+
+_OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
+_GRID = tuple(name for name in OPTIONS if name not in _OF_SEARCH)
+_WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race")
+
+TAKEN_BY = {"status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address"))}
+"""Command -> options that it takes without showing them: they say which store a `run` with the same words has."""
+OPTIONS_OF = {
+    "run": _GRID,
+    "plan": _GRID,
+    "status": ("--preset", "--config", "--set", "--store", "--debug"),
+    "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
+    "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),
+}
+"""Command -> its options."""
+REFUSED = {"search": {"--race": "a race needs a grid; allowed: no --race here, or `xstilts run --race`"}}
+"""Command -> option that it cannot have -> why."""
+
+
+def attribute(option: str) -> str:
+    """Name of an option in the parsed namespace."""
+    return option.removeprefix("--").replace("-", "_")
+
+
+def not_given() -> dict[str, Any]:
+    """What the namespace holds for options that are not given, whatever the command has."""
+    return {
+        attribute(name): option.settings.get("default", None if option.takes_value else False)
+        for name, option in OPTIONS.items()
+    }

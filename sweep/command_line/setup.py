@@ -1,0 +1,109 @@
+"""Setup: from options to a plan that is decided, the store it is for, and the rule of its race."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from search_spaces.config import SweepConfig
+from search_spaces.encoders import encoder_size
+from sweep.command_line.configuration import configure, starts_as_published
+from sweep.command_line.stores import store_of
+from sweep.planning.courses import courses_of
+from sweep.planning.outlook import clusters, look_at
+from sweep.planning.planner import build_plan
+from sweep.planning.trials import with_trials
+from sweep.terminal.description import describe
+from trainables.ledger.allocation import Allocation
+from trainables.ledger.plan import Plan
+from trainables.ledger.race import Guarantee, Rule
+from trainables.ledger.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A sweep before it runs.
+
+    Attributes:
+        config: what the user said.
+        store: where results are and go.
+        plan: with its trials.
+        allocation: how hours of a search were spread; None where there is no budget in hours.
+        rule: of the race; None where there is none.
+    """
+
+    config: SweepConfig
+    store: Store
+    plan: Plan
+    allocation: Allocation | None
+    rule: Rule | None
+
+
+def set_up(given: argparse.Namespace, console: Console) -> Setup:
+    """The sweep that the options describe; writes nothing.
+
+    Raises ValueError or StudyError for a plan, a search or a race that cannot be, LedgerError for a file of the store
+    that cannot be read.
+    """
+    config = configured(given, console)
+    store = store_of(config)
+    plan, allocation = with_trials(build_plan(config), config.search, earlier_allocation(config, store))
+    if config.race.enabled:
+        courses_of(plan)
+        store.race()
+    return Setup(config=config, store=store, plan=plan, allocation=allocation, rule=rule_of(config))
+
+
+def earlier_allocation(config: SweepConfig, store: Store) -> Allocation | None:
+    """How hours were spread, where they are to be; other sweeps need not be able to read it."""
+    return store.allocation() if config.search.gpu_hours else None
+
+
+def note(setup: Setup) -> None:
+    """Write the plan and what it was made from, before anything runs; the caller holds the store."""
+    store = setup.store
+    if store.holds_trials and not any(node.is_searched for node in setup.plan.nodes.values()):
+        store.save_studies(())  # not removed: it also says that the store holds trials that lost
+    if setup.allocation:
+        store.save_allocation(setup.allocation)
+    store.save_plan(setup.plan)
+
+
+def configured(given: argparse.Namespace, console: Console) -> SweepConfig:
+    """The configuration that the options describe, with absolute paths."""
+    config = configure(given)
+    if starts_as_published(given):
+        console.print(Text("neither --preset nor --config: whatever is not said is as published", style="dim"))
+    data = config.data
+    found = {name: str(Path(path).expanduser().resolve()) for name, path in data.raw.folders.items()}
+    places: dict[str, object] = {"raw": data.raw.model_copy(update=found)}
+    folder = Path(data.source).expanduser()
+    if data.source not in ("hub", "demo") and folder.is_dir():
+        places["source"] = str(folder.resolve())
+    return config.model_copy(update={"data": data.model_copy(update=places)})
+
+
+def described(setup: Setup) -> RenderableType:
+    """The plan in words."""
+    config = setup.config
+    return describe(
+        look_at(setup.plan, setup.store),
+        setup.store,
+        encoder_size(config.encoder.name, config.encoder.revision),
+        config.search,
+        clusters(config.cluster, setup.plan),
+        config.cluster.max_concurrent,
+        racing=config.race.enabled,
+    )
+
+
+def rule_of(config: SweepConfig) -> Rule | None:
+    """When a row counts as beaten; None where there is no race."""
+    race = config.race
+    if not race.enabled:
+        return None
+    return Rule(alpha=race.alpha, guarantee=Guarantee(race.guarantee), seed_sd=race.seed_sd)

@@ -1,0 +1,13 @@
+"""Where the results of a sweep are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search_spaces.config import SweepConfig
+from trainables.ledger.store import Store
+
+
+def store_of(config: SweepConfig) -> Store:
+    """The store that a configuration names, else `results/<name of the sweep>` in the current folder."""
+    return Store(Path(config.store) if config.store else Path("results") / config.name)

@@ -1,0 +1,18 @@
+"""The command `tasks`: the tasks, and the rows that the data has for them."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from sweep.command_line.configuration import configure
+from sweep.terminal.task_table import task_table
+from trainables.data.hub import open_data
+
+
+def tasks(given: argparse.Namespace, console: Console) -> int:
+    """Show the tasks; returns the exit code."""
+    config = configure(given)
+    console.print(task_table(open_data(config.data.source, config.data.raw.folders), config.data.repositories))
+    return 0

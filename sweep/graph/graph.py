@@ -1,0 +1,262 @@
+"""The graph of a sweep: which node is open, which run starts next, what its end means for the others.
+
+A node opens when its parent has its winner. Its runs start from that winner: the configured run, or the trials of its
+study, the best of which, by the English dev figure of its own task alone (protocol.md 2.6), is the only run that its
+children start from. Driver, plan and benchmarks drive this one object. Pure state: no Ray, no clock of its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from sweep.graph.capacity import Capacity, Machine
+from sweep.graph.node import Run, Trials
+from sweep.graph.queue import Live, Queue, Waiting
+from sweep.graph.ranks import ranks, trial_rank
+from trainables.ledger.plan import Node, Plan, Share
+from trainables.ledger.states import State
+
+Open = Callable[[Node, str], Trials]
+"""(node of the plan, winner of its parent or empty) -> its runs."""
+
+
+class Gates(Protocol):
+    """What a race says of the nodes (`races.Races`)."""
+
+    def opens(self, node_id: str) -> bool: ...
+
+    def drops(self, node_id: str) -> bool: ...
+
+    def stops(self, node_id: str) -> bool: ...
+
+    def advance(self, graph: Graph) -> bool: ...
+
+
+class Graph:
+    """States of all nodes and runs, and the decision what starts next.
+
+    A node is known by the id of its configured run; a run has another id where a winner took the place of what was
+    planned. Without machines (`resize`) nothing starts.
+
+    Args:
+        plan: the nodes, parents before children. Raises ValueError for a parent that is neither there nor in `done`.
+        open_node: makes the runs of a node; what the store already holds it tells at once, so that a driver that is
+            started again goes on where the last one was killed.
+        done: ids of runs that need not be computed, also of some outside the plan; for the ranks.
+        left: node -> runs that it still needs, where that is not the number of its trials; for the ranks.
+        parallel: trials of a node at the same time.
+        max_concurrent: most runs at once; 0: as many as fit.
+        races: which nodes are wanted; None: all.
+        on_close: called when the end of a run has ended a search.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        open_node: Open,
+        *,
+        done: Collection[str] = (),
+        left: Mapping[str, int] | None = None,
+        parallel: int = 1,
+        max_concurrent: int = 0,
+        races: Gates | None = None,
+        on_close: Callable[[Graph], object] = lambda graph: None,
+    ) -> None:
+        self.plan = plan
+        self.runs: dict[str, Run] = {}
+        self.trials: dict[str, Trials] = {}
+        self.blocked_by: dict[str, str] = {}
+        self._open_node = open_node
+        self._queue = Queue(max_concurrent)
+        self._parallel = parallel
+        self._races = races
+        self._on_close = on_close
+        plain = [node_id for node_id, node in plan.nodes.items() if not node.is_searched]
+        of_plan = left or {node_id: node.trials for node_id, node in plan.nodes.items()}
+        self._ranks = ranks(plan.nodes, {*done}.difference(plan.nodes.keys() - plain), of_plan, parallel)
+        self._order = {node_id: index for index, node_id in enumerate(plan.nodes)}
+        self._held: dict[str, str] = {}
+        self._to_open: deque[tuple[str, str]] = deque()
+        self._of: dict[str, str] = {}
+        self._ends: dict[str, State] = {}
+        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        self._placed = False
+        self._searches_closed = 0
+        for node_id, node in plan.nodes.items():
+            for parent in node.parents:
+                self._children[parent].append(node_id)
+        for node_id, node in plan.nodes.items():
+            if self._stands_alone(node, done):
+                self._to_open.append((node_id, node.spec.parent))
+        self._open_all()
+        self._race_on()
+
+    @property
+    def capacity(self) -> Capacity:
+        """Of the machines."""
+        return self._queue.capacity
+
+    @property
+    def live(self) -> Mapping[str, Live]:
+        """Runs that were started and have not ended."""
+        return self._queue.live
+
+    @property
+    def num_ready(self) -> int:
+        """Runs that wait for room."""
+        return self._queue.num_ready
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is live and nothing can become live."""
+        return self._queue.exhausted
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every node has its winner, has failed, is blocked or dropped."""
+        ended = (State.DONE, State.FAILED, State.BLOCKED, State.DROPPED)
+        return all(self.state(node_id) in ended for node_id in self.plan.nodes)
+
+    def resize(self, machines: Sequence[Machine]) -> None:
+        """Follow the cluster: its first machines, and when some join or leave.
+
+        Raises UnplaceableError where a node fits on none of the first.
+        """
+        if not self._placed and machines:
+            capacity = Capacity(machines)
+            names = {node.share: node.name for node in reversed(list(self.plan.nodes.values()))}
+            for share, name in names.items():
+                capacity.check(capacity.fitted(share), name)
+            self._placed = True
+        self._queue.resize(machines)
+
+    def fitted(self, share: Share) -> Share:
+        """A share as it is taken on the machines."""
+        return self._queue.fitted(share)
+
+    def start(self, now: float) -> str | None:
+        """Admit the next run and return its id; None when nothing can start before something changes."""
+        run_id = self._queue.start(now)
+        if run_id:
+            self.trials[self._of[run_id]].live.add(run_id)
+        return run_id
+
+    def finish(self, run_id: str) -> None:
+        """A live run has a record: its node goes on, or has its winner, and its children open."""
+        self._leave(run_id, self.trials[self._of[run_id]].finish)
+
+    def fail(self, run_id: str) -> None:
+        """A live run ended without a record: pruned, or failed; a node without any winner blocks its descendants."""
+        self._leave(run_id, self.trials[self._of[run_id]].fail)
+
+    def state(self, node_id: str) -> State:
+        """Where a node of the plan stands."""
+        if node_id in self.blocked_by:
+            return State.BLOCKED
+        found = self.trials.get(node_id)
+        if not found:
+            return State.DROPPED if self._races and self._races.drops(node_id) else State.WAITING
+        if found.live:
+            return State.RUNNING
+        if found.is_complete:
+            return State.DONE if found.winner else State.FAILED
+        return State.READY
+
+    def end(self, run_id: str) -> State:
+        """How a run has ended: DONE, FAILED or PRUNED; RUNNING while it has not."""
+        return self._ends.get(run_id, State.RUNNING)
+
+    def node_of(self, run_id: str) -> str:
+        """Id of the node of the plan that a run belongs to."""
+        return self._of[run_id]
+
+    def trials_of(self, run_id: str) -> Trials:
+        """The runs that a run is one of."""
+        return self.trials[self._of[run_id]]
+
+    def share_of(self, run_id: str) -> Share:
+        """What a run takes on the machines."""
+        return self.fitted(self.plan.nodes[self._of[run_id]].share)
+
+    def _leave(self, run_id: str, end: Callable[[str], State]) -> None:
+        node_id, closed = self._of[run_id], self._searches_closed
+        self._queue.leave(run_id)
+        self.trials[node_id].live.discard(run_id)
+        self._ends[run_id] = end(run_id)
+        self._advance(node_id)
+        self._open_all()
+        self._race_on()
+        if self._searches_closed > closed:
+            self._on_close(self)
+
+    def _stands_alone(self, node: Node, done: Collection[str]) -> bool:
+        """Whether a node need not wait for its parent: it has none here, or both are as planned and it is done."""
+        parents = [self.plan.nodes[parent] for parent in node.parents if parent in self.plan.nodes]
+        return not parents or (node.run_id in done and not any(each.is_searched for each in (node, *parents)))
+
+    def _open_all(self) -> None:
+        """Begin the nodes whose parent's winner has become known; which may be the winners of others."""
+        while self._to_open:
+            self._open(*self._to_open.popleft())
+
+    def _open(self, node_id: str, parent: str) -> None:
+        """Begin a node whose parent's winner is known, once a race wants it."""
+        if node_id in self.trials:
+            return
+        if self._races and not self._races.opens(node_id):
+            self._held[node_id] = parent
+            return
+        found = self.trials[node_id] = self._open_node(self.plan.nodes[node_id], parent)
+        if self._races and self._races.stops(node_id) and any(t.state is State.DONE for t in found.trials):
+            found.stop()
+        self._advance(node_id)
+
+    def _advance(self, node_id: str) -> None:
+        """Hand out the runs that can start now; close the node when nothing is left to try."""
+        node, trials = self.plan.nodes[node_id], self.trials[node_id]
+        while run := trials.ask():
+            self.runs[run.run_id] = run
+            self._of[run.run_id] = node_id
+            rank = trial_rank(self._ranks.get(node_id, node.cost), node.cost, run.number, self._parallel)
+            place = (self._order[node_id], run.number)
+            self._queue.add(run.run_id, Waiting(share=node.share, cost=node.cost, rank=rank, place=place))
+        if trials.is_complete:
+            self._close(node_id)
+
+    def _close(self, node_id: str) -> None:
+        trials = self.trials[node_id]
+        if trials.winner:
+            self._to_open.extend((child, trials.winner) for child in self._children[node_id])
+        else:
+            self._block(node_id)
+        self._searches_closed += self.plan.nodes[node_id].is_searched
+
+    def _block(self, node_id: str) -> None:
+        pending = list(self._children[node_id])
+        while pending:
+            child = pending.pop()
+            if child not in self.blocked_by and child not in self.trials:
+                self.blocked_by[child] = node_id
+                pending.extend(self._children[child])
+
+    def _race_on(self) -> None:
+        """Hold the rounds that are over: they stop searches and open nodes, which may end other rounds."""
+        while self._races and self._races.advance(self):
+            for node_id, trials in list(self.trials.items()):
+                if not trials.is_complete and self._races.stops(node_id):
+                    self._stop(node_id)
+            for node_id, parent in list(self._held.items()):
+                if self._races.opens(node_id):
+                    del self._held[node_id]
+                    self._to_open.append((node_id, parent))
+            self._open_all()
+
+    def _stop(self, node_id: str) -> None:
+        """Ask for no further trials; those that have started go on."""
+        trials = self.trials[node_id]
+        for run_id in trials.stop():
+            self._queue.withdraw(run_id)
+        if trials.is_complete:
+            self._close(node_id)

@@ -1,0 +1,86 @@
+"""Outlook: what a plan and its searches still need, from the store alone, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from search_spaces.config import ClusterFields
+from search_spaces.search_fields import SearchFields
+from sweep.graph.capacity import Machine
+from sweep.graph.simulation import simulate
+from sweep.planning.machines import this_machine
+from trainables.ledger.plan import Plan, resolve
+from trainables.ledger.standing import Standing, run_states
+from trainables.ledger.states import State
+from trainables.ledger.store import Store
+
+_CORES_PER_GPU = 64
+"""Of clusters that are not known: enough not to matter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """A plan with what is known of its searches. Ids are those of `plan`, where a winner stands for its node.
+
+    Attributes:
+        plan: with the winners of the searches that have ended.
+        states: run id -> where it stands.
+        told: run id -> trials that have ended, for runs that are searched.
+    """
+
+    plan: Plan
+    states: Mapping[str, Standing]
+    told: Mapping[str, int]
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether any run is."""
+        return bool(self.told)
+
+    def runs_left(self, run_id: str) -> int:
+        """1 while the run itself has no record: what the grid needs of it."""
+        return int(self.states[run_id].state is not State.DONE)
+
+    def trials_left(self, run_id: str) -> int:
+        """Further runs that its search needs."""
+        return max(self.plan.nodes[run_id].trials - max(self.told.get(run_id, 0), 1), 0)
+
+    def seconds(self, machine: Machine, search: SearchFields, max_concurrent: int, *, searched: bool = True) -> float:
+        """Wall clock on a machine, with or without the searches. Raises UnplaceableError for too large a run."""
+        left = {
+            run_id: self.runs_left(run_id) + (self.trials_left(run_id) if searched else 0) for run_id in self.plan.nodes
+        }
+        return simulate(
+            self.plan, [machine], left=left, parallel=search.parallel, max_concurrent=max_concurrent
+        ).makespan
+
+
+def look_at(plan: Plan, store: Store) -> Outlook:
+    """The outlook of a plan; writes nothing."""
+    searched = [node_id for node_id, node in plan.nodes.items() if node.is_searched]
+    told = dict.fromkeys(searched, 0)
+    winners = {}
+    for study in store.studies() if searched else ():
+        if study.node in told:
+            told[study.node] = sum(trial.has_ended for trial in study.trials)
+            if told[study.node] >= plan.nodes[study.node].trials and store.is_finished(study.winner):
+                winners[study.node] = store.record(study.winner).spec
+    resolved = resolve(plan, winners)
+    ids = dict(zip(plan.nodes, resolved.nodes, strict=True))
+    return Outlook(
+        plan=resolved,
+        states=run_states(resolved, store),
+        told={ids[node_id]: number for node_id, number in told.items()},
+    )
+
+
+def clusters(cluster: ClusterFields, plan: Plan) -> dict[str, Machine]:
+    """In words -> the machine to tell the wall clock of: this one, or, for a cluster elsewhere, two sizes of one."""
+    on_gpus = any(node.share.gpus for node in plan.nodes.values())
+    if not cluster.address:
+        here = this_machine() if on_gpus else replace(this_machine(), gpus=0)
+        words = f"{here.gpus} GPUs and {here.cpus} cores" if here.gpus else f"{here.cpus} cores"
+        return {words: here}
+    sizes = {gpus: Machine(name="there", cpus=_CORES_PER_GPU * gpus, gpus=gpus) for gpus in (1, 8) if on_gpus}
+    return {f"{gpus} GPU{'s' * (gpus > 1)}": machine for gpus, machine in sizes.items()}

@@ -1,0 +1,180 @@
+"""The plan: runs with their parents, and all that is decided about them before anything runs; the cells they serve."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
+from trainables.ledger.space import Range, range_from
+from trainables.ledger.spec import ID_DIGITS, Phase, RunSpec
+
+EPSILON = 1e-6
+"""Fractions 1/n do not add up to exactly one GPU."""
+FORMAT = 2
+"""1 had no rows, trials, spaces and no id of the sweep; it is read too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What a run occupies while it runs: `gpus` is 0, a fraction 1/n, or a whole number; `cpus` whole cores.
+
+    Raises ValueError for anything else: Ray hangs on other fractions.
+    """
+
+    gpus: float = 0.0
+    cpus: int = 1
+
+    def __post_init__(self) -> None:
+        if self.cpus < 1:
+            raise ValueError(f"a run must ask for at least 1 CPU core, got {self.cpus}")
+        whole = self.gpus >= 0 and abs(self.gpus - round(self.gpus)) < EPSILON
+        parts = 1 / self.gpus if 0 < self.gpus < 1 else 0.0
+        if not whole and (not parts or abs(parts - round(parts)) > EPSILON * parts**2):
+            raise ValueError(f"a run must ask for 0, 1/n or whole GPUs, got {self.gpus!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One run of the plan, or the search for its best setting.
+
+    Attributes:
+        spec: as configured.
+        name: for people; never read back.
+        row: of the table: that of its own encoder, or of the one it starts from.
+        cost: expected seconds of one trial.
+        share: of a machine.
+        trials: runs that its search may have, the configured one among them; 1 is no search.
+        space: what trials beyond the first are drawn from; may be there where hours suffice for none.
+    """
+
+    spec: RunSpec
+    name: str
+    row: Row
+    cost: float
+    share: Share
+    trials: int = 1
+    space: Mapping[str, Range] = field(default_factory=dict)
+
+    @cached_property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return self.spec.run_id
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the runs that must be finished first."""
+        return (self.spec.parent,) if self.spec.parent else ()
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether there is more than the configured run."""
+        return self.trials > 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A graph of runs.
+
+    Attributes:
+        nodes: run id -> node, parents before children.
+        cells: cell -> id of the run that scores it.
+        without_data: cell -> why it cannot be computed (rows missing); such a cell has no node.
+        notes: what the user should know before anything runs (stand-ins, missing languages).
+        sweep: id of the sweep, made from its cells and runs as planned; winners of searches do not change it.
+    """
+
+    nodes: Mapping[str, Node]
+    cells: Mapping[Cell, str]
+    without_data: Mapping[Cell, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    sweep: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.sweep:
+            object.__setattr__(self, "sweep", _sweep_id(self))
+
+    def to_json(self) -> str:
+        """The inverse of `from_json`."""
+        fields: dict[str, Any] = {
+            "format": FORMAT,
+            "sweep": self.sweep,
+            "nodes": [_node_fields(node) for node in self.nodes.values()],
+            "cells": [cell._asdict() | {"run": run_id} for cell, run_id in self.cells.items()],
+            "without_data": [cell._asdict() | {"why": why} for cell, why in self.without_data.items()],
+            "notes": list(self.notes),
+        }
+        return json.dumps(fields, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read a plan of this format or an earlier one; raises ValueError, KeyError or TypeError for anything else."""
+        fields: dict[str, Any] = json.loads(text)
+        if fields["format"] not in range(1, FORMAT + 1):
+            raise ValueError(f"plan format {fields['format']!r}, this version reads 1 to {FORMAT}")
+        nodes: dict[str, Node] = {}
+        for item in fields["nodes"]:
+            node = _node(item, nodes)
+            nodes[node.run_id] = node
+        return cls(
+            nodes=nodes,
+            cells={Cell(**item): run_id for item in fields["cells"] for run_id in [item.pop("run")]},
+            without_data={Cell(**item): why for item in fields["without_data"] for why in [item.pop("why")]},
+            notes=tuple(fields["notes"]),
+            sweep=fields.get("sweep", ""),
+        )
+
+
+def resolve(plan: Plan, winners: Mapping[str, RunSpec]) -> Plan:
+    """The plan with the winner of every node in its place, by the id of the node as planned, and children after it.
+
+    A node without a winner has its configured run. Nodes keep their order.
+    """
+    ids: dict[str, str] = {}
+    nodes: dict[str, Node] = {}
+    for node_id, node in plan.nodes.items():
+        spec = winners.get(node_id) or replace(node.spec, parent=ids.get(node.spec.parent, node.spec.parent))
+        ids[node_id] = spec.run_id
+        nodes[ids[node_id]] = replace(node, spec=spec)
+    return replace(plan, nodes=nodes, cells={cell: ids[node_id] for cell, node_id in plan.cells.items()})
+
+
+def _sweep_id(plan: Plan) -> str:
+    cells = sorted([*cell, run_id] for cell, run_id in (*plan.cells.items(), *((c, "") for c in plan.without_data)))
+    return hashlib.sha256(json.dumps([cells, sorted(plan.nodes)]).encode()).hexdigest()[:ID_DIGITS]
+
+
+def _node_fields(node: Node) -> dict[str, Any]:
+    fields = {"spec": node.spec.to_dict(), "name": node.name, "row": list(node.row), "cost": node.cost}
+    space = {name: own.to_dict() for name, own in node.space.items()}
+    return fields | {"share": asdict(node.share), "trials": node.trials, "space": space}
+
+
+def _node(fields: Mapping[str, Any], earlier: Mapping[str, Node]) -> Node:
+    spec = RunSpec.from_dict(fields["spec"])
+    row = Row(*fields["row"]) if "row" in fields else _row(spec, earlier)
+    return Node(
+        spec=spec,
+        name=fields["name"],
+        row=row,
+        cost=fields["cost"],
+        share=Share(**fields["share"]),
+        trials=fields.get("trials", 1),
+        space={name: range_from(name, own) for name, own in fields.get("space", {}).items()},
+    )
+
+
+def _row(spec: RunSpec, earlier: Mapping[str, Node]) -> Row:
+    """Of a node in format 1, which has the runs but not the rows."""
+    if spec.phase is Phase.INTERMEDIATE:
+        return own_row(spec)
+    return earlier[spec.parent].row if spec.parent in earlier else Row(BASELINE, False)
+
+
+def own_row(spec: RunSpec) -> Row:
+    """The row that an intermediate run makes the encoder of."""
+    return Row(spec.tasks[0] if len(spec.tasks) == 1 else MULTI_TASK, spec.mlm is not None)

@@ -1,0 +1,123 @@
+"""What a worker tells the driver: how far its run is, that it failed and why, or that it has finished.
+
+Tune carries a report as a flat dictionary among entries of its own; nothing outside this module knows the keys.
+TensorBoard shows `figures` under the names they have there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from trainables.ledger.record import DevPoint, Record
+
+_STAGE, _FAILED, _FINISHED, _RUN_ID = "stage", "failed", "finished", "run_id"
+_DIVERGED = "diverged"
+_STEP, _PLANNED, _SELECTION, _DEV = "step", "planned_steps", "selection", "dev/"
+_TOKENS, _PEAK = "tokens", "peak_bytes"
+_DONE, _TUNE_STEP = "done", "timesteps_total"
+"""Keys that Tune itself reads: the run is over; the number of its step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """Where a run stands. `selection` and `metrics` are those of the dev evaluation that was just made, if any."""
+
+    stage: str
+    step: int = 0
+    planned_steps: int = 0
+    selection: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def dev_point(self) -> DevPoint | None:
+        """The dev evaluation that was just made."""
+        if self.selection is None:
+            return None
+        return DevPoint(step=self.step, selection=self.selection, metrics=self.metrics)
+
+    def to_result(self) -> dict[str, Any]:
+        """The entries that Tune carries; `read` is the inverse."""
+        result: dict[str, Any] = {_STAGE: self.stage} | _steps(self.step, self.planned_steps)
+        if self.selection is not None:
+            result[_SELECTION] = self.selection
+        return result | {f"{_DEV}{name}": value for name, value in self.metrics.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A run has failed, and another attempt at once would fail too; at any time, if it `diverged`."""
+
+    reason: str
+    diverged: bool = False
+
+    def to_result(self) -> dict[str, Any]:
+        """The entries that Tune carries; `read` is the inverse."""
+        return {_FAILED: self.reason, _DIVERGED: self.diverged}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A run has its record. `scores` are by `split/task/metric`, each the mean over the languages."""
+
+    run_id: str
+    step: int = 0
+    planned_steps: int = 0
+    tokens: int = 0
+    peak_bytes: int = 0
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: Record) -> Finished:
+        """The last report of a run."""
+        values: defaultdict[str, list[float]] = defaultdict(list)
+        for score in record.scores:
+            values[f"{score.split}/{score.task}/{score.metric}"].append(score.value)
+        return cls(
+            run_id=record.run_id,
+            step=record.steps,
+            planned_steps=record.planned_steps,
+            tokens=record.tokens,
+            peak_bytes=record.peak_bytes,
+            scores={name: fmean(found) for name, found in values.items()},
+        )
+
+    def to_result(self) -> dict[str, Any]:
+        """The entries that Tune carries; `read` is the inverse."""
+        own = {_FINISHED: True, _DONE: True, _RUN_ID: self.run_id, _TOKENS: self.tokens, _PEAK: self.peak_bytes}
+        return own | _steps(self.step, self.planned_steps) | dict(self.scores)
+
+
+def read(result: Mapping[str, Any]) -> Advanced | Failed | Finished | None:
+    """The report among the entries that Tune carries, other entries ignored; None where a worker reported nothing."""
+    if _FAILED in result:
+        return Failed(reason=result[_FAILED], diverged=bool(result.get(_DIVERGED)))
+    steps = {"step": result.get(_STEP, 0), "planned_steps": result.get(_PLANNED, 0)}
+    if result.get(_FINISHED):
+        return Finished(
+            run_id=result.get(_RUN_ID, ""),
+            tokens=result.get(_TOKENS, 0),
+            peak_bytes=result.get(_PEAK, 0),
+            scores={name: value for name, value in result.items() if name.count("/") == 2},
+            **steps,
+        )
+    if _STAGE in result:
+        metrics = {name.removeprefix(_DEV): value for name, value in result.items() if name.startswith(_DEV)}
+        return Advanced(stage=result[_STAGE], selection=result.get(_SELECTION), metrics=metrics, **steps)
+    return None
+
+
+def figures(result: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers to draw over the steps by their names, those of Tune included."""
+    return {
+        name: value
+        for name, value in result.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != _TUNE_STEP
+    }
+
+
+def _steps(step: int, planned: int) -> dict[str, Any]:
+    return {_STEP: step, _PLANNED: planned, _TUNE_STEP: step}
