@@ -4,6 +4,8 @@ Hypothesis draws the same examples every time and has no clock; busy machines pa
 marker `ray`; tests elsewhere that start Ray say so themselves.
 """
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if RAY_ROOM in item.path.parents:
             item.add_marker(pytest.mark.ray)
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """What a test sets for its process, such as a worker's `CUDA_VISIBLE_DEVICES`, is gone after it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
