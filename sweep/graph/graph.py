@@ -44,7 +44,8 @@ class Graph:
         plan: the nodes, parents before children. Raises ValueError for a parent that is neither there nor in `done`.
         open_node: makes the runs of a node; what the store already holds it tells at once, so that a driver that is
             started again goes on where the last one was killed.
-        done: ids of runs that need not be computed, also of some outside the plan; for the ranks.
+        done: ids of runs whose record can be read, also of some outside the plan. They count for no rank, and wait for
+            no parent as long as nothing above them is searched.
         left: node -> runs that it still needs, where that is not the number of its trials; for the ranks.
         parallel: trials of a node at the same time.
         max_concurrent: most runs at once; 0: as many as fit.
@@ -74,8 +75,8 @@ class Graph:
         self._races = races
         self._on_close = on_close
         plain = [node_id for node_id, node in plan.nodes.items() if not node.is_searched]
-        of_plan = left or {node_id: node.trials for node_id, node in plan.nodes.items()}
-        self._ranks = ranks(plan.nodes, {*done}.difference(plan.nodes.keys() - plain), of_plan, parallel)
+        needed = {node_id: node.trials for node_id, node in plan.nodes.items()} if left is None else left
+        self._ranks = ranks(plan.nodes, {*done}.difference(plan.nodes.keys() - plain), needed, parallel)
         self._order = {node_id: index for index, node_id in enumerate(plan.nodes)}
         self._held: dict[str, str] = {}
         self._to_open: deque[tuple[str, str]] = deque()

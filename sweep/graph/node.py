@@ -52,10 +52,7 @@ class Trials(Protocol):
         """A live run was evaluated on dev; whether it is to end here, of which the store then has a note."""
 
     def stop(self) -> list[str]:
-        """Nothing further is wanted; the runs that were handed out and are withdrawn, since none of them has started.
-
-        `live` says which have started.
-        """
+        """Nothing further is wanted: the runs that were handed out and are taken back; those that are live go on."""
 
     @property
     def is_complete(self) -> bool:
@@ -73,35 +70,14 @@ class Trials(Protocol):
         """What a search has found so far; None where nothing is searched."""
 
 
-class Single:
-    """The configured run of a node, which starts from the winner of its parent."""
+class NotSearched:
+    """What a node without a study has in common, whatever becomes of its runs: there is nothing to compare."""
 
-    def __init__(self, node: Node, store: Store) -> None:
+    def __init__(self, node: Node) -> None:
         self.winner = ""
         self.live: set[str] = set()
         self.why_failed = ""
         self._node = node
-        self._store = store
-        self._asked = False
-
-    def ask(self) -> Run | None:
-        """The run, unless the store has it."""
-        if self._asked:
-            return None
-        self._asked = True
-        run_id = self._node.run_id
-        if self._store.is_finished(run_id):
-            self.winner = run_id
-            return None
-        return Run(run_id=run_id, name=self._node.name, spec=self._node.spec)
-
-    def finish(self, run_id: str) -> State:
-        self.winner = run_id
-        return State.DONE
-
-    def fail(self, run_id: str) -> State:
-        self.why_failed = self._store.failure(run_id) or NO_RECORD
-        return State.FAILED
 
     def report(self, run_id: str, point: DevPoint, planned_steps: int) -> bool:
         return False
@@ -123,6 +99,34 @@ class Single:
 
     def result(self) -> StudyResult | None:
         return None
+
+
+class Single(NotSearched):
+    """The configured run of a node, which starts from the winner of its parent."""
+
+    def __init__(self, node: Node, store: Store) -> None:
+        super().__init__(node)
+        self._store = store
+        self._asked = False
+
+    def ask(self) -> Run | None:
+        """The run, unless the store has it."""
+        if self._asked:
+            return None
+        self._asked = True
+        run_id = self._node.run_id
+        if self._store.is_finished(run_id):
+            self.winner = run_id
+            return None
+        return Run(run_id=run_id, name=self._node.name, spec=self._node.spec)
+
+    def finish(self, run_id: str) -> State:
+        self.winner = run_id
+        return State.DONE
+
+    def fail(self, run_id: str) -> State:
+        self.why_failed = self._store.failure(run_id) or NO_RECORD
+        return State.FAILED
 
 
 def started_from(node: Node, parent: str) -> Node:

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 
 from sweep.graph.capacity import Capacity, Machine
 from sweep.graph.graph import Graph
-from sweep.graph.node import Run
+from sweep.graph.node import NotSearched, Run
 from sweep.graph.ranks import ranks
 from trainables.ledger.plan import Node, Plan
-from trainables.ledger.record import DevPoint
-from trainables.ledger.spec import RunSpec
 from trainables.ledger.states import State
-from trainables.ledger.studies import StudyResult, Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +42,7 @@ def simulate(
     them run at a time, and the children of a node wait for all. `seconds` are the true durations by node where they
     differ from the costs planned with. Raises UnplaceableError for a run that fits nowhere.
     """
-    needed = left or {node_id: node.trials for node_id, node in plan.nodes.items()}
+    needed = {node_id: node.trials for node_id, node in plan.nodes.items()} if left is None else left
     graph = Graph(
         plan,
         lambda node, parent: _OnPaper(node, needed[node.run_id], parallel),
@@ -84,14 +81,12 @@ def lower_bound(plan: Plan, machines: Sequence[Machine]) -> float:
     return max(critical_path, gpu_work / gpus if gpus else 0.0, cpu_work / cpus)
 
 
-class _OnPaper:
+class _OnPaper(NotSearched):
     """So many runs of a node, which all end well; their settings are not known."""
 
     def __init__(self, node: Node, left: int, parallel: int) -> None:
+        super().__init__(node)
         self.winner = "" if left else node.run_id
-        self.live: set[str] = set()
-        self.why_failed = ""
-        self._node = node
         self._left = left
         self._parallel = parallel
         self._begun = 0
@@ -112,24 +107,3 @@ class _OnPaper:
 
     def fail(self, run_id: str) -> State:
         raise AssertionError("on paper no run fails")
-
-    def report(self, run_id: str, point: DevPoint, planned_steps: int) -> bool:
-        return False
-
-    def stop(self) -> list[str]:
-        return []
-
-    @property
-    def winner_spec(self) -> RunSpec | None:
-        return self._node.spec if self.winner else None
-
-    @property
-    def is_complete(self) -> bool:
-        return bool(self.winner)
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        return ()
-
-    def result(self) -> StudyResult | None:
-        return None

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sweep.cluster.session import ray_session
+
 ROOT = Path(__file__).parents[2]
 DRIVER = """
 import sys
@@ -49,3 +51,20 @@ def test_workers_find_the_packages_first_and_the_users_folder_where_the_driver_d
     *files, own = done.stdout.split()[-5:]
     assert [Path(file).parent.parent for file in files] == 4 * [ROOT]
     assert own == str(sees_folder)
+
+
+def test_workers_have_the_cache_folders_of_the_driver(tmp_path, monkeypatch):
+    """They have a current folder of their own, so relative folders become absolute."""
+    seen = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XSTILTS_CACHE", "cache")
+    monkeypatch.setenv("HF_HOME", "~/hub")
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", lambda **arguments: seen.update(os.environ, folder=str(Path.cwd())))
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    with ray_session("local", tmp_path / "log" / "ray.log"):
+        pass
+    assert seen["folder"] == str(tmp_path / "log")
+    assert seen["XSTILTS_CACHE"] == str(tmp_path / "cache")
+    assert seen["HF_HOME"] == str(Path.home() / "hub")
+    assert os.environ["XSTILTS_CACHE"] == "cache"

@@ -84,6 +84,15 @@ def test_what_a_worker_could_not_note_is_noted_by_the_driver(store):
     assert store.failure(run_id) == "OSError: no space left on device"
 
 
+@pytest.mark.parametrize("diverged", [False, True])
+def test_the_driver_notes_whether_a_run_diverged_where_its_worker_could_not(store, diverged):
+    """Else every restart of a search would compute it again."""
+    _, _, searcher, run_id = plain(store)
+    searcher.on_trial_result("t", Failed(reason="the loss is not finite", diverged=diverged).to_result())
+    searcher.on_trial_complete("t", error=True)
+    assert store.diverged(run_id) is diverged
+
+
 @pytest.mark.parametrize("earlier", ["", "ConnectionError: reset by peer"])
 def test_an_error_that_was_tried_again_and_noted_keeps_its_reason(store, earlier):
     """Errors that may pass are noted, but not reported."""
