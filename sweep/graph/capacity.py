@@ -21,7 +21,7 @@ class Machine:
     gpus: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Seat:
     """Where a run sits: a machine and, of its GPUs, which ones."""
 
@@ -30,7 +30,7 @@ class Seat:
     share: Share
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
     """The earliest seat foreseen for a run that has to wait, and the cores left beside it at that time."""
 

@@ -16,7 +16,7 @@ NO_RECORD = "it ended without a record"
 """Why a run failed of which the store has neither a record nor a reason."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """One run of a node: its id, what it computes, under which name, and the number of the trial."""
 

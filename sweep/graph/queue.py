@@ -19,7 +19,7 @@ _Entry = tuple[float, tuple[int, int], str]
 """A waiting run in its queue: minus its rank, its place among equals, its id."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
     """A run that waits for room: what it asks for, expected seconds, and where it stands in the queue."""
 
@@ -29,7 +29,7 @@ class Waiting:
     place: tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
     """A run that was started, where it sits, and when it is expected to end."""
 
