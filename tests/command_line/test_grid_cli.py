@@ -44,7 +44,11 @@ def record_of(node, scores=True):
             if language in node.spec.data.languages
             for metric in task.metrics
         ]
-    return Record(run_id=node.run_id, name=node.name, spec=node.spec, scores=tuple(found))
+    stopping = [
+        Score(task=name, split=Split.STOPPING, language="en", metric="accuracy", value=50.0, rows=2)
+        for name in node.spec.tasks
+    ]
+    return Record(run_id=node.run_id, name=node.name, spec=node.spec, scores=tuple(found or stopping))
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ def record(spec=RETRIEVAL, **changes):
         "run_id": spec.run_id,
         "name": "none -> tatoeba #7",
         "spec": spec,
-        "scores": (Score(task="tatoeba", split="test", language="de", metric="accuracy", value=50.0, rows=2),),
+        "scores": tuple(
+            Score(task=task, split="test", language="de", metric="accuracy", value=50.0, rows=2) for task in spec.tasks
+        ),
     }
     return Record(**(fields | changes))
 

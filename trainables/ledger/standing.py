@@ -32,7 +32,8 @@ def run_states(plan: Plan, store: Store) -> dict[str, Standing]:
     dropped = _dropped(plan, store)
     for run_id, node in plan.nodes.items():
         if run_id in recorded and store.is_finished(run_id):
-            states[run_id] = Standing(State.DONE)
+            damage = store.damage(run_id)
+            states[run_id] = Standing(State.FAILED, damage) if damage else Standing(State.DONE)
             continue
         if run_id in dropped:
             states[run_id] = Standing(State.DROPPED, dropped[run_id])

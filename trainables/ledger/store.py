@@ -11,10 +11,13 @@ STORE/
   studies.journal            Optuna's journal
   best.yaml                  settings that `search` has found
   report/, submission/, ray/ what is made from it, and Ray Tune's own files
+  openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
   runs/<run id>/<name>       published artefacts: encoder/, predictions/
   runs/<run id>/failure.json why the last attempt failed; removed when the run finishes
   runs/<run id>/pruned.json  a search ended the run early; removed when the run finishes
+  runs/<run id>/damage.json  a file of the finished run is not what its record says; removed when that is mended
+  runs/<run id>/*.damaged-*  put aside, for people: what could not be used any more
   runs/<run id>/.work/       private to the running attempt: checkpoint, half-made artefacts
 ```
 """
@@ -26,15 +29,17 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import filelock
 
-from trainables.ledger import files, studies
+from trainables.ledger import files, openings, studies
 from trainables.ledger.allocation import Allocation
+from trainables.ledger.digests import DamagedFileError, check, digests, put_aside
+from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.record import BrokenRecordError, Pruned, Record
@@ -51,6 +56,10 @@ class StoreError(RuntimeError):
 
 class MissingRunError(StoreError):
     """A run was asked for that is not finished, or an artefact that it did not leave."""
+
+
+class DamagedRunError(StoreError):
+    """A file that a finished run left is not what its record says."""
 
 
 class LedgerError(ValueError):
@@ -149,25 +158,77 @@ class Store:
         return True
 
     def finish(self, record: Record) -> None:
-        """Make a run finished. Call after its artefacts are published; clears its notes and working folder."""
+        """Make a run finished. Call after its artefacts are published; clears its notes and working folder.
+
+        A record that stands there and cannot be read is put aside.
+        """
         folder = self._folder(record.run_id)
+        if (folder / "record.json").exists() and not self.is_finished(record.run_id):
+            put_aside(folder / "record.json")
         files.write(folder / "record.json", record.to_json())
-        (folder / "failure.json").unlink(missing_ok=True)
-        (folder / "pruned.json").unlink(missing_ok=True)
+        for note in ("failure.json", "pruned.json", "damage.json"):
+            (folder / note).unlink(missing_ok=True)
         self.discard(record.run_id)
 
-    def publish(self, run_id: str, name: str, made: Path) -> None:
-        """Move the file or folder `made` (inside `work(run_id)`) into place as artefact `name`."""
+    def publish(self, run_id: str, name: str, made: Path) -> dict[str, str]:
+        """Move the file or folder `made` (inside `work(run_id)`) into place as artefact `name`.
+
+        Returns what its record must say: path below the folder of the run -> SHA-256, for every file.
+        """
+        found = {str(Path(name) / Path(path).relative_to(made.name)): each for path, each in digests(made).items()}
         files.move(made, self._folder(run_id) / name)
+        return found
 
     def fetch(self, run_id: str, name: str) -> Path:
-        """Path of an artefact of a finished run; raises MissingRunError."""
+        """Path of an artefact of a finished run, compared with its record, once in a process and file.
+
+        Raises MissingRunError, and DamagedRunError for files that are not what the record says; that is noted, so that
+        the run counts as failed until it is computed again or its files are right again.
+        """
+        try:
+            record = self.record(run_id)
+        except (MissingRunError, BrokenRecordError) as error:
+            raise MissingRunError(f"run {run_id} is not finished, so its {name} cannot be used") from error
         path = self._folder(run_id) / name
-        if not self.is_finished(run_id):
-            raise MissingRunError(f"run {run_id} is not finished, so its {name} cannot be used")
-        if not path.exists():
+        said = {file: each for file, each in record.files.items() if Path(file).is_relative_to(name)}
+        if not path.exists() and not said:
             raise MissingRunError(f"run {run_id} is finished but left no {name} in {path}")
+        self._check(record, said)
         return path
+
+    def check(self, run_id: str) -> None:
+        """Compare all that a finished run left with its record, and note or take back what is damaged.
+
+        Raises MissingRunError, BrokenRecordError or DamagedRunError.
+        """
+        record = self.record(run_id)
+        self._check(record, record.files)
+        (self._folder(run_id) / "damage.json").unlink(missing_ok=True)
+
+    def damage(self, run_id: str) -> str:
+        """What was found damaged of a finished run, with the remedy, or an empty string."""
+        return self._reason(run_id, "damage.json", "a file was found damaged; the note of it cannot be read")
+
+    def recompute(self, run_id: str) -> None:
+        """Have a run computed again: its record is put aside, and its notes go. Its children stay as they are."""
+        folder = self._folder(run_id)
+        if (folder / "record.json").exists():
+            put_aside(folder / "record.json")
+        for note in ("failure.json", "damage.json"):
+            (folder / note).unlink(missing_ok=True)
+
+    def _check(self, record: Record, said: Mapping[str, str]) -> None:
+        folder = self._folder(record.run_id)
+        try:
+            check(folder, said)
+        except DamagedFileError as error:
+            reason = (
+                f"run {record.run_id} ({record.name}) is damaged: {error}. "
+                f"Compute it again: the same `run` with --recompute {record.run_id}"
+            )
+            with suppress(OSError):
+                files.write(folder / "damage.json", json.dumps({"name": record.name, "reason": reason}))
+            raise DamagedRunError(reason) from error
 
     def work(self, run_id: str) -> Path:
         """Folder private to the attempt that computes this run; survives a killed attempt."""
@@ -189,12 +250,7 @@ class Store:
 
     def failure(self, run_id: str) -> str:
         """Reason of the last failed attempt, or an empty string."""
-        try:
-            return str(json.loads((self._folder(run_id) / "failure.json").read_text())["reason"])
-        except FileNotFoundError:
-            return ""
-        except (ValueError, KeyError):
-            return "an attempt failed; its note cannot be read"
+        return self._reason(run_id, "failure.json", "an attempt failed; its note cannot be read")
 
     def diverged(self, run_id: str) -> bool:
         """Whether the last failed attempt failed because training led nowhere."""
@@ -284,6 +340,21 @@ class Store:
         what, remedy = "how the hours of a search were spread", "move it away to spread them anew"
         return self._read(self.root / "search_budget.json", Allocation.from_json, what, remedy)
 
+    def note_openings(self, opened: Sequence[Opening]) -> None:
+        """Note that test scores are shown now; what was opened before after the same selection is not noted again.
+
+        Raises LedgerError where the earlier ones cannot be read: they are never overwritten.
+        """
+        noted = self.openings()
+        new = [each for each in opened if not any(each.says_the_same(earlier) for earlier in noted)]
+        if new:
+            files.write(self.root / "openings.json", openings.to_json([*noted, *new]))
+
+    def openings(self) -> tuple[Opening, ...]:
+        """Which test scores were looked at so far, in order. Raises LedgerError."""
+        what, remedy = "the list of opened test scores", "move it away; keep it, it says what was looked at when"
+        return self._read(self.root / "openings.json", openings.from_json, what, remedy) or ()
+
     def save_config(self, text: str) -> Path:
         """Keep the configuration of the last sweep, YAML; returns where."""
         files.write(self.root / "config.yaml", text)
@@ -322,6 +393,15 @@ class Store:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LedgerError(f"{path} is not {what} ({type(error).__name__}: {error}); {remedy}") from error
+
+    def _reason(self, run_id: str, note: str, unreadable: str) -> str:
+        """The reason in a note of a run; empty where there is no such note."""
+        try:
+            return str(json.loads((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
+        except FileNotFoundError:
+            return ""
+        except (ValueError, KeyError, TypeError):
+            return unreadable
 
     def _folder(self, run_id: str) -> Path:
         return self.root / "runs" / run_id
