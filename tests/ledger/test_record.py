@@ -75,5 +75,5 @@ def test_a_record_without_a_score_of_each_of_its_tasks_is_none(scores):
     record = Record(run_id=TARGET.run_id, name="", spec=TARGET, scores=tuple(
         Score(task="xquad", split="test", language="de", metric="f1", value=each.value, rows=2) for each in scores
     ))  # fmt: skip
-    with pytest.raises(BrokenRecordError, match="without any score of .*mlqa"):
+    with pytest.raises(BrokenRecordError, match=r"without any score of .*mlqa"):
         Record.from_json(record.to_json())

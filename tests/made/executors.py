@@ -145,6 +145,6 @@ def quadratic_record(spec: RunSpec, name: str) -> Record:
     value = 100 - 10 * math.log10(rate / 2e-5) ** 2
     point = DevPoint(step=2, selection=value, metrics={f"{spec.tasks[0]}.accuracy": value})
     return Record(
-        run_id=spec.run_id, name=name, spec=spec, scores=scores_of(spec, value), dev_curve=(point,), best_step=2, steps=2,
-        planned_steps=2,
+        run_id=spec.run_id, name=name, spec=spec, scores=scores_of(spec, value), dev_curve=(point,), best_step=2,
+        steps=2, planned_steps=2,
     )  # fmt: skip
