@@ -44,7 +44,7 @@ def in_child(work: Callable[[], Any], seconds: float = LONGEST_SECONDS, kill_aft
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         words = (folder / "words").read_text(encoding="utf-8", errors="replace")
         made = folder / "value"
-        return Ended(value=pickle.loads(made.read_bytes()) if code == 0 else None, words=words, code=code)
+        return Ended(value=pickle.loads(made.read_bytes()) if made.exists() else None, words=words, code=code)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
