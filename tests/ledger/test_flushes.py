@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def flushed(monkeypatch):
     real = os.fsync
 
     def fsync(descriptor):
-        seen.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        seen.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         real(descriptor)
 
     monkeypatch.setattr("trainables.ledger.files.os.fsync", fsync)
