@@ -49,7 +49,8 @@ def repositories(tasks: Iterable[str], preferences: Mapping[str, str]) -> tuple[
 
 
 def _tasks(config: SweepConfig) -> tuple[str, ...]:
+    """Names of the tasks that the grid reads."""
     grid = config.grid
-    members = mixture_members() if MULTI_TASK in grid.intermediates else ()
-    named = [row for row in grid.intermediates if row not in (BASELINE, MULTI_TASK)]
-    return tuple(dict.fromkeys([*grid.targets, *named, *members, *([MLM] if True in grid.mlm else [])]))
+    rows = [row for row in grid.intermediates if row != BASELINE]
+    trained = [name for row in rows for name in (mixture_members() if row == MULTI_TASK else (row,))]
+    return tuple(dict.fromkeys([*grid.targets, *trained, *([MLM] if rows and True in grid.mlm else [])]))

