@@ -12,12 +12,13 @@ from rich.console import Console
 from sweep.cluster.errors import RayError
 from sweep.command_line.arguments import GRID, SEARCH, XSTILTS, Program, make_parser, parse
 from sweep.studies.errors import StudyError
+from trainables.data.cache_folder import CacheFolderError
 from trainables.ledger.store import StoreError
 from trainables.model.names import EncoderUnavailableError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, RayError)
+FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, CacheFolderError, RayError)
 """Errors that say what to do; anything else is a fault of the program and keeps its traceback."""
 OF_ANALYSIS = ("report", "submission")
 """Commands that `analysis` has whole, with their options."""

@@ -17,6 +17,7 @@ from sweep.command_line.setup import Setup, configured, earlier_allocation, note
 from sweep.command_line.stores import store_of
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_phase_plan
+from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.terminal.search_description import searches
 from trainables.ledger.nearest import unknown
@@ -43,6 +44,7 @@ def search(given: argparse.Namespace, console: Console) -> int:
         console.print(Text(remark))
     store = store_of(config)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
+    check_start(config, plan, store)
     setup = Setup(config=config, store=store, plan=plan, allocation=allocation, rule=None)
     with store.prepare().driver_lock():
         note(setup)

@@ -259,7 +259,9 @@ def test_a_folder_names_an_encoder_by_its_content_not_its_path(tmp_path):
     folders = [tmp_path / place / "model" for place in "ab"]
     for folder in folders:
         folder.mkdir(parents=True)
-        (folder / "config.json").write_text('{"num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 100}')
+        (folder / "config.json").write_text(
+            '{"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 100}'
+        )
         (folder / "model.safetensors").write_bytes(b"weights")
         (folder / "tokenizer.json").write_text("{}")
     first, second = (plan("grid.targets=tatoeba", f"encoder.name={folder}") for folder in folders)
