@@ -9,12 +9,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from search_spaces.config import SweepConfig
-from search_spaces.plain_yaml import MOST_CHARACTERS, MOST_DEPTH, Document, Keys, NotYamlError, YamlError, read_yaml
+from search_spaces.plain_yaml import (
+    MOST_CHARACTERS,
+    MOST_DEPTH,
+    Document,
+    Keys,
+    NotYamlError,
+    YamlError,
+    read_yaml,
+    write_yaml,
+)
 from trainables.ledger.nearest import unknown
 
 _WORDS: Mapping[str, str] = MappingProxyType({
@@ -79,7 +87,7 @@ def load_yaml(path: Path, defaults: SweepConfig) -> SweepConfig:
 
 def dump_yaml(config: SweepConfig) -> str:
     """The configuration as YAML; `load_yaml` of it gives an equal configuration. Unset fields are left out."""
-    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True, width=120)
+    return write_yaml(to_dict(config))
 
 
 def to_dict(config: SweepConfig) -> dict[str, Any]:

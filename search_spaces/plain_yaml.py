@@ -1,4 +1,4 @@
-"""YAML as configuration files and assignments have it: sections, lists, texts, numbers, switches, and nothing else.
+"""YAML as configuration files and assignments have it: sections, lists, texts, numbers, switches, nothing else.
 
 Scalars are those of YAML 1.2 (`1:30`, `010` and `2001-01-01` are texts, `5e-5` is a number), with the switches
 `yes`, `no`, `on` and `off` of YAML 1.1. Whatever a file holds, it is read in bounded time and memory.
@@ -84,6 +84,22 @@ def read_yaml(text: str) -> Document:
     builder = _Builder()
     values = builder.value(root, ()) if root else None
     return Document(values=values, lines=builder.lines, twice=tuple(builder.twice))
+
+
+def write_yaml(values: Mapping[str, Any], *, sort_keys: bool = False) -> str:
+    """Sections as text; the inverse of `read_yaml`."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes whatever `read_yaml` would not take for a text without quotes, beside what YAML 1.1 wants quoted."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        plain = isinstance(_resolved(data), str)
+        return self.represent_scalar(f"{_TAGS}str", data, style=None if plain else "'")
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 class _Composer(yaml.SafeLoader):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from analysis.scores.headings import AnalysisError
 from trainables.ledger import words
 from trainables.ledger.bounds import COLUMNS
+from trainables.ledger.console import LastingConsole
 from trainables.ledger.record import BrokenRecordError
 from trainables.ledger.store import LedgerError, StoreError
 from trainables.ledger.terminal import complain
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{_name(prog)}: {error}")
         return 2
-    console = Console(highlight=False)
+    console = LastingConsole(highlight=False)
     if not console.is_terminal:
         console.width = given.width
     console.print(written.on_terminal)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from analysis.scores.headings import AnalysisError
 from trainables.ledger import words
 from trainables.ledger.bounds import SEED
+from trainables.ledger.console import LastingConsole
 from trainables.ledger.record import BrokenRecordError
 from trainables.ledger.store import LedgerError, StoreError
 from trainables.ledger.terminal import complain
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{prog.removeprefix('python -m ')}: {error}")
         return 2
-    console = Console(highlight=False, soft_wrap=True)
+    console = LastingConsole(highlight=False, soft_wrap=True)
     console.print(writer.summary(submission), markup=False)
     written = f"Submission: {folder}" if submission.models else "Nothing was written."
     console.print(written, markup=False)

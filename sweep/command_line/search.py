@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-import yaml
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
 from analysis.report.searches import searches_section
+from search_spaces.plain_yaml import write_yaml
 from sweep.command_line.arguments import SEARCHED, UsageError
 from sweep.command_line.best_settings import best_settings
 from sweep.command_line.compute import compute
@@ -61,7 +61,7 @@ def _show(store: Store, console: Console) -> None:
     studies = store.studies()
     console.print(Markdown(searches_section(studies)))
     found, choices = best_settings(studies)
-    text = "".join(f"# {choice}\n" for choice in choices) + yaml.safe_dump(found, sort_keys=True)
+    text = "".join(f"# {choice}\n" for choice in choices) + write_yaml(found, sort_keys=True)
     console.print(Text(f"\n# {store.save_best(text)}\n{text}"))
 
 

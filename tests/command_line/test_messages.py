@@ -14,6 +14,7 @@ from sweep.command_line.main import main
 from trainables.ledger.terminal import complain, lenient_output, printable
 
 ROOT = Path(__file__).parents[2]
+GOLDEN = str(ROOT / "tests" / "golden" / "store-1")
 
 
 def ran(words, *, before="", environment=(), **given):
@@ -49,15 +50,16 @@ def lenient_output_to(patch, stream):
     return lenient_output()
 
 
-@pytest.mark.parametrize(
-    "words", [["plan", "--preset", "quick"], ["tasks", "--data", "demo"], ["--help"], ["run", "--help"]]
-)
-def test_a_reader_that_goes_away_is_no_error(words, tmp_path):
+LINES = ("plan --preset quick", "tasks --data demo", f"report {GOLDEN} --out out", "--help", "run --help")
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_reader_that_goes_away_is_no_error(line, tmp_path):
     read, write = os.pipe()
     os.close(read)
     code = "import sys\nfrom sweep.command_line.main import main\nsys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write,
+        [sys.executable, "-c", code, *line.split()], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write,
         stderr=subprocess.PIPE, check=False, timeout=120,
     )  # fmt: skip
     os.close(write)

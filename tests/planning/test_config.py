@@ -138,7 +138,7 @@ def test_a_file_needs_to_say_only_what_differs(tmp_path):
     config = load_yaml(path, paper())
     assert config.grid.mlm == (False, True)
     assert config.grid.intermediates == ("qqp",)
-    assert config.target.learning_rate == 5e-5  # YAML 1.1 reads 5e-5 as text
+    assert config.target.learning_rate == 5e-5
     assert config.encoder == paper().encoder
 
 

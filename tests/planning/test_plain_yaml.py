@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.config_file import ConfigError, apply_sets, load_yaml
-from search_spaces.plain_yaml import MOST_DEPTH, MOST_NODES, NotYamlError, YamlError, read_yaml
+from search_spaces.plain_yaml import MOST_DEPTH, MOST_NODES, NotYamlError, YamlError, read_yaml, write_yaml
 from search_spaces.presets import demo, paper
 from tests.made.bad_input import STRUCTURES
 
@@ -151,6 +151,19 @@ def test_a_folder_that_cannot_be_written_is_no_folder_for_results(tmp_path, monk
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everywhere
     with pytest.raises(ConfigError, match=r"cluster\.results: .*; allowed: a folder that can be written"):
         apply_sets(demo(), [f"cluster.results={tmp_path / 'new'}"])
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20) | st.from_regex(r"\A[0-9eE.+_:xo~-]{1,9}\Z")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(values=st.dictionaries(TEXT.filter(lambda key: key != "<<"), VALUES, max_size=4))
+def test_what_is_written_is_read_again(values):
+    assert read_yaml(write_yaml(values)).values == values
 
 
 def test_assignments_are_read_as_files_are():
