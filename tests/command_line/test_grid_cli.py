@@ -217,7 +217,7 @@ BAD_INPUT = {
     "run --preset demo xnli": ["unexpected 'xnli'", "lists are separated by commas"],
     "run --seeds": ["--seeds", "expected one argument"],
     "status --store nowhere": ["no sweep in", "nowhere/plan.json does not exist", "--store"],
-    "run --preset demo --store file": ["cannot write to the store", "--store"],
+    "run --preset demo --store file": ["--store file: store: given 'file'; allowed: a folder", "file is no folder"],
     "tasks --data dmeo": ["data 'dmeo' is no folder", "did you mean 'demo'", "allowed: hub, demo"],
 }
 
