@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any
@@ -17,7 +18,8 @@ from sweep.cluster.place import Place
 from sweep.cluster.placement import machines, resources
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.searcher import WORKER_LOSSES, GraphSearcher, run_config
-from sweep.cluster.session import Watchdog, ray_session
+from sweep.cluster.session import JOB_VARIABLE, Watchdog, ray_session
+from sweep.cluster.sockets import check_sockets
 from sweep.cluster.tensorboard import TensorBoard
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
@@ -48,6 +50,8 @@ def drive(
     Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached.
     """
     folder = place.results.expanduser().resolve() / place.name
+    if place.address == "local" and JOB_VARIABLE not in os.environ:
+        check_sockets()
     with ray_session(place.address, folder / "ray.log", cpus=place.cpus, gpus=place.gpus):
         interruption.listen()
         graph.resize(machines())
@@ -65,6 +69,8 @@ def drive(
 
 def _tuner(graph: Graph, store: Store, options: Options, place: Place, console: Console, *, prunes: bool) -> None:
     folder = place.results.expanduser().resolve() / place.name
+    if place.address == "local" and JOB_VARIABLE not in os.environ:
+        check_sockets()
     board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
     progress = Progress(board, graph, store, console)
 

@@ -18,6 +18,7 @@ import ray
 import trainables
 from sweep.cluster.errors import RayError
 from trainables.data.cache_folder import CACHE_VARIABLE
+from trainables.ledger.paths import expanded
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def ray_session(address: str, log_file: Path, *, cpus: int = 0, gpus: int = -1) 
 def _caches() -> dict[str, str]:
     """The user's cache folders, absolute: workers have a current folder of their own."""
     given = {name: os.environ[name] for name in CACHES if os.environ.get(name)}
-    return {name: str(Path(folder).expanduser().absolute()) for name, folder in given.items()}
+    return {name: str(expanded(folder).absolute()) for name, folder in given.items()}
 
 
 def _search_path() -> str:

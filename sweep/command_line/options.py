@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
 from typing import Any, NamedTuple
+
+from trainables.ledger.bounds import HOURS, TRIALS
+from trainables.ledger.words import number, path
 
 
 class Option(NamedTuple):
@@ -31,10 +34,14 @@ _START, _WHAT, _WHERE, _SEARCH = "which sweep", "what to compute", "where", "wha
 OPTIONS = {
     "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
     "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
-    "--trials": _option(_SEARCH, "of every task (default: 12)", metavar="N", type=int),
-    "--hours": _option(_SEARCH, "GPU-hours of all tasks together, instead of --trials", metavar="H", type=float),
+    "--trials": _option(
+        _SEARCH, "of every task (default: 12)", metavar="N", type=number(dataclasses.replace(TRIALS, low=2))
+    ),
+    "--hours": _option(
+        _SEARCH, "GPU-hours of all tasks together, instead of --trials", metavar="H", type=number(HOURS)
+    ),
     "--preset": _option(_START, "demo, quick or paper", metavar="NAME"),
-    "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=Path),
+    "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=path),
     "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
     "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),
     "--intermediates": _option(_WHAT, "intermediate tasks, for example none,qqp,squad", metavar="LIST"),

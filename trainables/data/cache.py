@@ -26,7 +26,7 @@ import filelock
 import numpy as np
 import pyarrow as pa
 
-from trainables.data.cache_folder import cache_folder
+from trainables.data.cache_folder import own_folder, warn_once
 from trainables.ledger import files
 from trainables.ledger.digests import DamagedFileError, check, digest, put_aside
 from trainables.ledger.record import DataUse
@@ -64,10 +64,12 @@ class TokenCache:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or cache_folder() / "tokens"
+        self._folder = folder or own_folder("tokens")
 
     def get(self, key: Mapping[str, object], make: Callable[[], Tokens]) -> Tokens:
         """The entry of a key, made if there is none. The key must name all that decides the tokens except our code."""
+        if self._folder is None:
+            return make()
         entry = self._folder / _digest(key)
         if found := self._sound(entry):
             return found
@@ -104,9 +106,10 @@ class TokenCache:
         return self._sound(entry) or made
 
     def _warn(self, error: OSError) -> None:
-        log.warning("cannot keep tokens in %s, they are made anew: %s", self._folder, error)
+        warn_once(f"cannot keep tokens in {self._folder}, they are made anew: {error}")
 
     def _remove_unused(self) -> None:
+        assert self._folder
         for marker in self._folder.glob(f"*/{COMPLETE}"):
             if _age(marker) > KEPT_SECONDS:
                 files.remove(marker.parent)

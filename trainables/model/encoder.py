@@ -165,7 +165,7 @@ def _load_checkpoint(encoder: EncoderName, revision: str | None, attn_implementa
                 **source,
                 **_without_pooler(config),
             )
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise unavailable(encoder, revision, error) from error
     if info["missing_keys"]:
         raise EncoderUnavailableError(
