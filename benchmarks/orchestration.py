@@ -58,7 +58,9 @@ def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[
         run_id=spec.run_id,
         name=name,
         spec=spec,
-        scores=tuple(Score(task=task, split="dev", language="en", metric="f1", value=0.0, rows=1) for task in spec.tasks),
+        scores=tuple(
+            Score(task=task, split="dev", language="en", metric="f1", value=0.0, rows=1) for task in spec.tasks
+        ),
         seconds={"begun": begun, "ended": time.time()},
         device=str(os.getpid()),
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.scores.headings import AnalysisError
+from analysis.showing.console import Parser, complain, make_console, plain_log
 from trainables.ledger.record import BrokenRecordError
 from trainables.ledger.store import LedgerError, StoreError
 
@@ -19,6 +17,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     Returns 0, 1 when a target of the sweep could not be written, 2 when the input is broken.
     """
     given = _parser(prog).parse_args(arguments)
+    plain_log()
 
     from analysis.submission import writer  # late: pandas and pyarrow take a second, which --help need not wait for
 
@@ -28,18 +27,16 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
             given.store, folder, sweep=given.sweep, conditions=given.where, seed=given.seed, data=given.data
         )
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
-        name = prog.removeprefix("python -m ")
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"{name}: {error}", markup=False)
+        complain(f"{prog.removeprefix('python -m ')}: {error}")
         return 2
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(writer.summary(submission), markup=False)
-    written = f"Submission: {folder}" if submission.models else "Nothing was written."
-    console.print(written, markup=False)
+    console = make_console(soft_wrap=True)
+    console.print(writer.summary(submission))
+    console.print(f"Submission: {folder}" if submission.models else "Nothing was written.")
     return 1 if submission.missing else 0
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(prog: str) -> Parser:
+    parser = Parser(
         prog=prog,
         description="Write the test predictions of the selected models, and their labels, in the layout of XTREME.",
     )

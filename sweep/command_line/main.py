@@ -9,6 +9,8 @@ from importlib import import_module
 
 from rich.console import Console
 
+from analysis.showing import console as consoles
+from analysis.showing.console import complain, plain_log
 from sweep.cluster.errors import RayError
 from sweep.command_line.arguments import GRID, SEARCH, XSTILTS, Program, make_parser, parse
 from sweep.studies.errors import StudyError
@@ -51,12 +53,12 @@ def search(arguments: Sequence[str] | None = None) -> int:
 
 def make_console() -> Console:
     """The terminal, or a log file with room for the table."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    return consoles.make_console(120)
 
 
 def _run(program: Program, words: Sequence[str]) -> int:
     """The exit code of a command; errors that tell the user what to do become messages."""
+    plain_log()
     try:
         return _dispatch(parse(words, program))
     except KeyboardInterrupt:
@@ -83,8 +85,8 @@ def _words(arguments: Sequence[str] | None) -> list[str]:
 def _say_version() -> None:
     from importlib.metadata import version  # late: the one who asks for it waits
 
-    Console(highlight=False).print(f"xstilts {version('xstilts')}", markup=False)
+    make_console().print(f"xstilts {version('xstilts')}")
 
 
 def _complain(message: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(message, style="bold red", markup=False)
+    complain(message, "bold red")

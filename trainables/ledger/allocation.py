@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+
 from trainables.ledger.seal import sealed, unsealed
 
 FORMAT = 2
