@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_LAST_LINE = re.compile(r',\n "digest": "([0-9a-f]{64})"\n\}\n?', re.ASCII)
+_LAST_LINE = re.compile(r',\n "digest": "([0-9a-f]{64})"\n\}', re.ASCII)
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
-_LAST_LINE_LENGTH = len(',\n "digest": ""\n}\n') + 64
+_LAST_LINE_LENGTH = len(',\n "digest": ""\n}') + 64
 
 
 class SealError(ValueError):

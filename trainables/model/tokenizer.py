@@ -25,7 +25,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
     check_revision(encoder, revision)
     if encoder.kind is EncoderKind.BUNDLED:
         return PreTrainedTokenizerFast(
-            tokenizer_file=str(bundled_folder() / TOKENIZER_FILE),
+            tokenizer_file=str(bundled_folder(TOKENIZER_FILE) / TOKENIZER_FILE),
             model_max_length=MAX_LENGTH,
             model_input_names=["input_ids", "attention_mask"],
             **SPECIAL_TOKENS,

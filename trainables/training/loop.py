@@ -94,7 +94,7 @@ class Training:
         orders = {name: RowOrder(count, settings.batch_sizes[name], self.seed, name) for name, count in rows.items()}
         interval = evaluation_interval(steps, settings.max_eval_interval, settings.evaluations)
         optimiser = new_optimiser(self.network, settings.weight_decay)
-        state = checkpoint.load(self.path, self.network, optimiser)
+        state = checkpoint.resume(self.path, self.network, optimiser, self.notes)
         drawn = Counter(sequence[: state.step])
         saved = time.monotonic()
         started = saved - state.seconds
