@@ -8,7 +8,7 @@ from analysis.showing.markup import Markdown, code, in_markdown, pipe_table
 from trainables.ledger.states import State
 from trainables.ledger.studies import StudyResult
 
-LONGEST_REASON = 500
+LONGEST_REASON = 1000
 
 
 def searches_of(run_ids: Collection[str], studies: Sequence[StudyResult]) -> list[StudyResult]:

@@ -33,6 +33,7 @@ from analysis.tables.table2 import (
 )
 from trainables.ledger.cells import MULTI_TASK, Cell, Row
 from trainables.ledger.openings import Opening
+from trainables.ledger.plain import plain
 from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 from trainables.ledger.studies import StudyResult
@@ -40,6 +41,8 @@ from trainables.tasks.registry import task
 from trainables.tasks.task import Split
 
 LONGEST_RUNS = 10
+LONGEST_NAME = 100
+"""Characters of a name in the title of a table."""
 LONGEST_REASON = 2000
 """Characters of a reason or a note; the store has the rest."""
 
@@ -78,8 +81,8 @@ def report(
 
 def table_title(runs: Sequence[Run]) -> str:
     """For example `Table 2: bundled:3, demo data, 64 training rows`."""
-    encoders = sorted({run.record.spec.encoder.name for run in runs})
-    data = sorted({run.record.spec.data.source for run in runs})
+    encoders = sorted({plain(run.record.spec.encoder.name, LONGEST_NAME) for run in runs})
+    data = sorted({plain(run.record.spec.data.source, LONGEST_NAME) for run in runs})
     parts = [*encoders, *(f"{source} data" for source in data), *_caps(runs)]
     return f"Table 2: {', '.join(parts)}" if parts else "Table 2"
 

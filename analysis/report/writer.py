@@ -27,7 +27,6 @@ from analysis.tables.table2 import Table, table2
 from trainables.ledger import files
 from trainables.ledger.nearest import unknown
 from trainables.ledger.openings import Opening
-from trainables.ledger.plain import plain
 from trainables.ledger.plan import Plan
 from trainables.ledger.store import LedgerError, Store
 
@@ -145,7 +144,6 @@ def _left_out(sweep: Sweep) -> Sequence[str]:
 def _long_table(name: str, frame: DataFrame) -> dict[str, Callable[[Path], object]]:
     """Its two files; the one that spreadsheets open holds no text that they would compute."""
     texts = frame.select_dtypes(exclude=["number", "bool"]).columns if len(frame) else ()
-    frame = frame.assign(**{column: frame[column].map(plain) for column in texts})
     shown = frame.assign(**{column: frame[column].map(in_csv) for column in texts})
     return {
         f"{name}.csv": lambda path: shown.to_csv(path, index=False),

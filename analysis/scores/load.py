@@ -6,6 +6,7 @@ of the run that made its encoder.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pandas import DataFrame
 
 from analysis.scores.headings import AnalysisError
 from trainables.ledger.cells import BASELINE, Cell, Row
+from trainables.ledger.plain import plain
 from trainables.ledger.plan import own_row
 from trainables.ledger.record import BrokenRecordError, Record
 from trainables.ledger.spec import Phase
@@ -134,7 +136,7 @@ def _without_parent(child: Record, error: BrokenRecordError | MissingRunError) -
 
 
 def score_table(runs: Sequence[Run]) -> DataFrame:
-    """One line per (run, task, split, language, metric).
+    """One line per (run, task, split, language, metric); texts are plain.
 
     `target` is the task that was measured (for an intermediate run, its own), `value` is percent, unrounded, over
     `rows` examples. `restricted` lists the languages the run was restricted to, separated by commas; empty means none.
@@ -151,7 +153,13 @@ def _score_lines(runs: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         spec, (intermediate, mlm) = run.record.spec, run.variant
         for score in run.record.scores:
             yield (
-                run.record.run_id, spec.phase.value, intermediate, mlm, score.task, spec.seed, score.split,
-                score.language, score.metric, score.value, score.rows, run.capped, ",".join(spec.data.languages),
-                spec.encoder.name, spec.data.source, spec.parent,
+                run.record.run_id, spec.phase.value, intermediate, mlm, score.task, spec.seed, _plain(score.split),
+                _plain(score.language), _plain(score.metric), score.value, score.rows, run.capped,
+                _plain(",".join(spec.data.languages)), _plain(spec.encoder.name), _plain(spec.data.source), spec.parent,
             )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain(text: str) -> str:
+    """Half a surrogate pair, for one, is no text for a frame."""
+    return plain(text)

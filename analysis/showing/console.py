@@ -21,6 +21,9 @@ class PlainConsole(Console):
     columns makes it plain earlier, so that the widths are right.
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"highlight": False} | options | {"markup": False, "emoji": False})
+
     def render_str(self, text: str, **options: Any) -> Text:
         """A string as text."""
         return super().render_str(plain_lines(text), **options | {"markup": False, "emoji": False})
@@ -33,7 +36,7 @@ class PlainConsole(Console):
 
 def make_console(width: int = 0, *, soft_wrap: bool = False) -> PlainConsole:
     """The terminal, or a log file with room for `width` columns."""
-    console = PlainConsole(highlight=False, soft_wrap=soft_wrap)
+    console = PlainConsole(soft_wrap=soft_wrap)
     if width and not console.is_terminal:
         console.width = width
     return console
@@ -41,7 +44,7 @@ def make_console(width: int = 0, *, soft_wrap: bool = False) -> PlainConsole:
 
 def complain(message: str, style: str = "") -> None:
     """Say on stderr what is wrong."""
-    PlainConsole(stderr=True, soft_wrap=True, highlight=False).print(message, style=style or None)
+    PlainConsole(stderr=True, soft_wrap=True).print(message, style=style or None)
 
 
 def plain_log() -> None:

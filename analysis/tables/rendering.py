@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from analysis.showing.console import PlainConsole
 from analysis.showing.markup import bold, in_latex, in_markdown, pipe_table
 from analysis.tables.table2 import Entry, Table
 from trainables.ledger.plain import plain
@@ -38,7 +39,7 @@ class Terminal:
 
 def printed(table: Table, width: int = 100) -> str:
     """The terminal form without colour."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    console = PlainConsole(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     console.print(Terminal(table))
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"

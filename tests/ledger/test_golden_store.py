@@ -193,7 +193,7 @@ def test_the_complete_table_has_the_scores_that_the_earlier_version_reported(cop
 
 @pytest.mark.parametrize("name", [PLAIN, SEARCHED])
 def test_of_an_old_store_the_test_scores_of_what_was_selected_are_shown(copied, name, tmp_path):
-    """Both targets have a dev set. The rows it selected are worked out here from the old table; ties go to the first."""
+    """Both targets have a dev set. The rows it selected are worked out from the old table; ties go to the first."""
     store = copied(name)
     assert report_main([str(store.root), "--out", str(tmp_path)]) == 0
     old = pd.read_csv(io.BytesIO(old_scores(name)), keep_default_na=False)

@@ -52,7 +52,9 @@ def test_formats_before_seals_are_read_without_one():
     assert unsealed('{"format": 1, "a": 2}', range(1, 3), sealed_since=2) == {"format": 1, "a": 2}
 
 
-@pytest.mark.parametrize("text", ["[]", "7", "null", '"x"', "{}", '{"format": true}', '{"format": "1"}', '{"format": 9}'])
+@pytest.mark.parametrize(
+    "text", ["[]", "7", "null", '"x"', "{}", '{"format": true}', '{"format": "1"}', '{"format": 9}']
+)
 def test_what_is_no_object_of_a_known_format_is_refused(text):
     with pytest.raises(ValueError, match=r"object|format .*this version reads 1 to 2"):
         unsealed(text, range(1, 3), sealed_since=2)
