@@ -40,8 +40,8 @@ class Journal:
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 aside = put_aside(self.path)
                 log.warning(
-                    "%s cannot be read (%s: %s), was put aside as %s, and the studies begin anew with the runs that are "
-                    "in the store", self.path, type(error).__name__, error, aside.name,
+                    "%s cannot be read (%s: %s), was put aside as %s, and the studies begin anew with the runs "
+                    "of the store", self.path, type(error).__name__, error, aside.name,
                 )  # fmt: skip
             return JournalStorage(JournalFile(self.path))
         except OSError as error:

@@ -133,6 +133,15 @@ class Store:
         """Ids of all runs that have a record, sorted."""
         return sorted(path.parent.name for path in (self.root / "runs").glob("*/record.json"))
 
+    def begun_ids(self) -> list[str]:
+        """Ids of all runs that were ever begun here, sorted."""
+        return sorted(path.name for path in (self.root / "runs").glob("*/") if not path.name.startswith("."))
+
+    def num_bytes(self, record: Record) -> int:
+        """Size of a run's files and its record on disk."""
+        folder = self._folder(record.run_id)
+        return sum((folder / name).stat().st_size for name in (*record.files, "record.json"))
+
     def record(self, run_id: str) -> Record:
         """The record of a finished run; raises MissingRunError or BrokenRecordError."""
         path = self._folder(run_id) / "record.json"
