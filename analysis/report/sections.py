@@ -205,7 +205,7 @@ def _failures(results: Results, failures: Mapping[str, str], unusable: Mapping[s
         lines += [f"- run {code(run_id)}: {_reason(reason)}" for run_id, reason in sorted(failures.items())]
     if unusable:
         lines += ["", "Finished runs that cannot be used and count as not finished:", ""]
-        lines += [f"- run {code(run_id)}: {_reason(reason)}" for run_id, reason in sorted(unusable.items())]
+        lines += [f"- {', '.join(map(code, ids))}: {_reason(reason)}" for reason, ids in _by_reason(unusable)]
     return "\n".join(lines) or "None: every cell is done."
 
 
@@ -215,6 +215,13 @@ def _cells(cells: Sequence[Cell], results: Results) -> str:
     for cell in cells:
         by_row[cell.row].append(heading(cell.target) + (f" #{cell.seed}" if several else ""))
     return "; ".join(f"{row_title(variant)} -> {', '.join(names)}" for variant, names in by_row.items())
+
+
+def _by_reason(unusable: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    ids: dict[str, list[str]] = defaultdict(list)
+    for run_id, reason in sorted(unusable.items()):
+        ids[reason].append(run_id)
+    return list(ids.items())
 
 
 def _reason(text: str) -> Markdown:

@@ -97,7 +97,7 @@ def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
             continue
         parent = record(child.spec.parent) if child.spec.parent else None
         if parent is not None and not isinstance(parent, Record):
-            unusable[run_id] = _without_parent(child, parent)
+            unusable[run_id] = _without_parent(child.spec.parent, parent)
         elif damage := store.damage(run_id):
             unusable[run_id] = damage
         else:
@@ -125,14 +125,14 @@ def _read(store: Store, run_id: str) -> Record | BrokenRecordError | MissingRunE
         return BrokenRecordError(f"{error.filename or run_id}: {error.strerror or error}")
 
 
-def _without_parent(child: Record, error: BrokenRecordError | MissingRunError) -> str:
-    start = f"run {child.run_id} ({child.name}) starts from run {child.spec.parent}, "
-    if isinstance(error, MissingRunError):
-        return (
-            f"{start}which has no record in this store, so its row is unknown. Copy that run's folder here, or remove "
-            "this one"
-        )
-    return f"{start}whose record is broken ({error}); the next `run` computes that one again"
+def _without_parent(parent: str, error: BrokenRecordError | MissingRunError) -> str:
+    start = f"it starts from run {parent}, "
+    if isinstance(error, BrokenRecordError):
+        return f"{start}whose record is broken; the next `run` computes that one again"
+    return (
+        f"{start}which has no record in this store, so its row is unknown. Copy that run's folder here, or remove this "
+        "one"
+    )
 
 
 def score_table(runs: Sequence[Run]) -> DataFrame:
