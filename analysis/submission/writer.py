@@ -235,6 +235,8 @@ def _notes(models: Sequence[Model], results: Results, data: DataSource | None) -
     if capped := sorted({model.run.record.spec.data.eval_rows for model in models} - {0}):
         rows = " or ".join(map(str, capped))
         notes.append(f"Capped at {rows} rows a language: these files fit their own labels, not those of XTREME.")
+    if collapsed := [titles[model.target] for model in models if model.score.findings]:
+        notes.append(f"{', '.join(collapsed)}: the submitted model shows signs of collapse (the report names them).")
     for model in models:
         lacking = [code for code in task(model.target).languages[Split.TEST] if code not in model.score.languages]
         if lacking:

@@ -17,7 +17,7 @@ from analysis.selection.results import Results
 from analysis.selection.selection import Choice, Selection, baseline_average, best_models_average
 from trainables.ledger.cells import BASELINE, Row
 from trainables.ledger.plain import plain
-from trainables.ledger.record import Symptom
+from trainables.ledger.record import Finding, Symptom
 from trainables.ledger.states import State
 from trainables.tasks.registry import task
 
@@ -257,19 +257,22 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
 
 
 def _collapsed(results: Results) -> Iterator[str]:
-    """One note for each symptom, with the cells that show it, then the intermediate runs."""
-    cells: dict[Symptom, list[tuple[Row, str]]] = defaultdict(list)
+    """A note of the cells that show the same symptoms, for each of these, then the intermediate runs."""
+    cells: dict[str, list[tuple[Row, str]]] = defaultdict(list)
     for variant in results.variants:
         for target in results.targets:
             score = results.dev(variant, target)
-            findings = score.findings if isinstance(score, TaskScore) else ()
-            for symptom in dict.fromkeys(finding.symptom for finding in findings):
-                cells[symptom].append((variant, target))
-    for symptom, found in cells.items():
-        yield f"{COLLAPSED} collapsed, {SYMPTOMS[symptom]}: {_cell_list(found, results)}."
+            if isinstance(score, TaskScore) and score.findings:
+                cells[_symptoms(score.findings)].append((variant, target))
+    for symptoms, found in cells.items():
+        yield f"{COLLAPSED} collapsed, {symptoms}: {_cell_list(found, results)}."
     for variant, findings in results.intermediates.items():
-        symptoms = ", ".join(dict.fromkeys(SYMPTOMS[finding.symptom] for finding in findings))
-        yield f"{COLLAPSED} the intermediate run of {row_title(variant)} has itself collapsed: {symptoms}."
+        yield f"{COLLAPSED} the intermediate run of {row_title(variant)} has itself collapsed: {_symptoms(findings)}."
+
+
+def _symptoms(findings: Iterable[Finding]) -> str:
+    found = {finding.symptom for finding in findings}
+    return ", ".join(words for symptom, words in SYMPTOMS.items() if symptom in found)
 
 
 def _restrictions(results: Results) -> str:

@@ -8,9 +8,11 @@ import pytest
 
 from analysis.report.writer import write_report
 from analysis.scores.load import load
+from analysis.submission.command import main as submit
 from analysis.tables.rendering import latex, markdown, printed
 from sweep.grid import main as grid
 from tests.made.records import fill, plan_of
+from tests.made.submissions import FEW, make_store
 from trainables.ledger.record import Finding, Symptom
 from trainables.ledger.store import Store
 
@@ -52,6 +54,9 @@ def test_a_cell_is_marked_if_the_run_of_any_seed_has_a_finding(store, tmp_path):
     assert (baseline["NER"], baseline["XNLI"]) == ("50.1!", "60.1")
     assert "! collapsed, constant predictions: SQuAD -> XNLI." in table.notes
     assert "! collapsed, below the trivial score: baseline -> NER." in table.notes
+    find(store, "squad -> pawsx #43", finding("pawsx"), finding("pawsx", Symptom.BELOW_TRIVIAL))
+    both = write_report(store, tmp_path / "out").table
+    assert "! collapsed, constant predictions, below the trivial score: SQuAD -> PAWS-X." in both.notes
     for form in (markdown(table), printed(table, 120), latex(table)):
         assert len(re.findall(r"1\.0!", form)) == 1
         assert len(re.findall(r"50\.1!", form)) == 1
@@ -97,6 +102,14 @@ def test_a_finding_on_a_closed_test_set_is_not_shown(store, tmp_path):
     find(store, "squad -> tatoeba #42", finding("tatoeba", split="test"))
     written = write_report(store, tmp_path / "out")
     assert row(written.table, 1, "SQuAD")[1]["Tatoeba"] == "-1.0!"
+
+
+def test_a_submission_says_that_a_model_has_collapsed(tmp_path, capsys):
+    store = make_store(tmp_path / "store", FEW)
+    find(store, "squad -> xnli #42", finding("xnli"))
+    find(store, "squad -> pawsx #42", finding("pawsx"))
+    assert submit([str(store.root)]) == 0
+    assert "XNLI: the submitted model shows signs of collapse (the report names them).\n" in capsys.readouterr().out
 
 
 def test_status_says_how_many(store, capsys):
