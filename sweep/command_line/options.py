@@ -31,6 +31,7 @@ def _option(group: str, help: str, **settings: Any) -> Option:
 
 
 _START, _WHAT, _WHERE, _SEARCH = "which sweep", "what to compute", "where", "what to search"
+_REPORT = "what to show"
 OPTIONS = {
     "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
     "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
@@ -67,6 +68,9 @@ OPTIONS = {
         default=[],
     ),
     "--store": _option(_WHERE, "results and resume (default: results/NAME of the sweep)", metavar="DIR"),
+    "--open-test": _option(
+        _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
+    ),
     "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
     "--debug": _option("options", "show the traceback of an error", action="store_true"),
 }
@@ -74,7 +78,7 @@ OPTIONS = {
 
 _OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
 _GRID = tuple(name for name in OPTIONS if name not in _OF_SEARCH)
-_WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race")
+_WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", "--open-test")
 
 TAKEN_BY = {"status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address"))}
 """Command -> options that it takes without showing them: they say which store a `run` with the same words has."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import traceback
 
 from rich.console import Console
 from rich.text import Text
@@ -11,9 +13,12 @@ from analysis.report.writer import write_report
 from search_spaces.config_file import dump_yaml
 from sweep.command_line.compute import compute
 from sweep.command_line.setup import Setup, described, note, set_up
-from sweep.terminal.reasons import show_reasons
+from sweep.terminal.reasons import LONGEST_REASON, show_reasons
+from trainables.ledger.plain import plain
+from trainables.ledger.plan import Plan
 from trainables.ledger.standing import cell_states
 from trainables.ledger.states import State
+from trainables.ledger.terminal import complain
 
 _GOOD = (State.DONE, State.NO_DATA, State.DROPPED)
 """Where cells of a sweep that went well stand."""
@@ -31,10 +36,31 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if summary.stopped:
         console.print(Text(f"{summary.stopped}; the same command continues", style="yellow"))
     show_reasons(states, console)
-    written = write_report(setup.store, setup.store.report, plan=summary.plan)
+    code = summary.exit_code or (0 if all(found.state in _GOOD for found in states.values()) else 1)
+    try:
+        _report(setup, summary.plan, console, open_test=given.open_test)
+    except Exception as error:  # whatever it is: what only shows does not decide how a sweep ended
+        if given.debug:
+            complain(traceback.format_exc())
+        complain(_without_report(error, setup, is_complete=code == 0))
+    return code
+
+
+def _report(setup: Setup, plan: Plan, console: Console, *, open_test: bool) -> None:
+    """Write the report and show its table."""
+    written = write_report(setup.store, setup.store.report, plan=plan, open_test=open_test)
     console.print(written.on_terminal)
+    for warning in written.warnings:
+        complain(warning)
     console.print(Text(f"report: {written.path}"))
-    return summary.exit_code or (0 if all(found.state in _GOOD for found in states.values()) else 1)
+
+
+def _without_report(error: Exception, setup: Setup, *, is_complete: bool) -> str:
+    """What is said of a sweep whose report cannot be written."""
+    sweep = "the sweep itself is complete" if is_complete else "what the sweep has computed is in its store"
+    command = f"xstilts report {shlex.quote(str(setup.store))} --out DIR"
+    what = plain(f"{type(error).__name__}: {error}", LONGEST_REASON)
+    return f"no report ({what}); {sweep}. To write the report: {command}"
 
 
 def _begin(setup: Setup, console: Console) -> None:
