@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import traceback
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +13,7 @@ from rich.text import Text
 from analysis.report.writer import write_report
 from search_spaces.config_file import dump_yaml
 from sweep.command_line.compute import compute
+from sweep.command_line.recompute import recompute
 from sweep.command_line.setup import Setup, described, note, set_up
 from sweep.terminal.reasons import LONGEST_REASON, show_reasons
 from trainables.ledger.plain import plain
@@ -27,7 +29,7 @@ _GOOD = (State.DONE, State.NO_DATA, State.DROPPED)
 def run(given: argparse.Namespace, console: Console) -> int:
     """Compute what is missing; returns the exit code."""
     setup = set_up(given, console)
-    _begin(setup, console)
+    _begin(setup, given.recompute, console)
     console.print(described(setup))
     summary = compute(setup, console)
     states = cell_states(summary.plan, setup.store)
@@ -63,10 +65,11 @@ def _without_report(error: Exception, setup: Setup, *, is_complete: bool) -> str
     return f"no report ({what}); {sweep}. To write the report: {command}"
 
 
-def _begin(setup: Setup, console: Console) -> None:
-    """Write the plan and what it was made from, before anything runs."""
+def _begin(setup: Setup, again: Sequence[str], console: Console) -> None:
+    """Write the plan and what it was made from, before anything runs; have finished runs computed again."""
     store = setup.store.prepare()
     with store.driver_lock():
+        recompute(setup, again, console)
         if not setup.rule:
             store.forget_race()
         path = store.save_config(dump_yaml(setup.config))

@@ -103,9 +103,9 @@ def test_the_terminal_shows_texts(tmp_path, capsys, monkeypatch):
 
 def test_a_board_shows_names_as_they_are(tmp_path, capsys):
     """Rows and columns of a plan that somebody else wrote."""
-    from trainables.ledger.console import make_console
     from sweep.terminal.board import Board
     from tests.made import graphs
+    from trainables.ledger.console import make_console
 
     plan = graphs.fan(["[red]row[/]", "[/word]"], ["[bold]x", "y\x1b[31m"])
     board = Board(plan, lambda run_id: State.DONE, now=0.0, slots=1)
