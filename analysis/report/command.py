@@ -7,28 +7,31 @@ from collections.abc import Sequence
 from analysis.scores.headings import AnalysisError
 from trainables.ledger import words
 from trainables.ledger.bounds import COLUMNS
-from trainables.ledger.console import LastingConsole
+from trainables.ledger.console import make_console
 from trainables.ledger.record import BrokenRecordError
 from trainables.ledger.store import LedgerError, StoreError
-from trainables.ledger.terminal import complain
+from trainables.ledger.terminal import complain, plain_log
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis.report") -> int:
     """Write the report and show Table 2; returns 0, or 2 when there is nothing to report on or the input is broken."""
     given = _parser(prog).parse_args(arguments)
+    plain_log()
 
     from analysis.report import writer  # late: pandas and scipy take a second, which --help need not wait for
 
     try:
-        written = writer.report_on(given.store, given.out, sweep=given.sweep, conditions=given.where)
+        written = writer.report_on(
+            given.store, given.out, sweep=given.sweep, conditions=given.where, open_test=given.open_test
+        )
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{_name(prog)}: {error}")
         return 2
-    console = LastingConsole(highlight=False)
-    if not console.is_terminal:
-        console.width = given.width
+    console = make_console(given.width)
     console.print(written.on_terminal)
-    console.print(f"\nReport: {written.path}", soft_wrap=True, markup=False)
+    for warning in written.warnings:
+        complain(f"{_name(prog)}: {warning}")
+    console.print(f"\nReport: {written.path}", soft_wrap=True)
     return 0
 
 
@@ -50,6 +53,10 @@ def _parser(prog: str) -> words.Parser:
         "--where", type=words.text, action="append", default=[], metavar="[SCOPE:]SETTING=VALUE",
         help="keep only such runs, for a store with several sweeps; may be repeated. "
         "Example: --where encoder.name=bundled --where xnli:optimisation.learning_rate=3e-06",
+    )  # fmt: skip
+    parser.add_argument(
+        "--open-test", action="store_true",
+        help="write the test scores of all runs too (scores-open.csv); the store notes that they were opened",
     )  # fmt: skip
     parser.add_argument(
         "--width", type=words.number(COLUMNS), default=100, help="columns of the table in a log file (default: 100)"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from analysis.scores.headings import AnalysisError
 from trainables.ledger import words
 from trainables.ledger.bounds import SEED
-from trainables.ledger.console import LastingConsole
+from trainables.ledger.console import make_console
 from trainables.ledger.record import BrokenRecordError
 from trainables.ledger.store import LedgerError, StoreError
-from trainables.ledger.terminal import complain
+from trainables.ledger.terminal import complain, plain_log
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis.submission") -> int:
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     Returns 0, 1 when a target of the sweep could not be written, 2 when the input is broken.
     """
     given = _parser(prog).parse_args(arguments)
+    plain_log()
 
     from analysis.submission import writer  # late: pandas and pyarrow take a second, which --help need not wait for
 
@@ -30,10 +31,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{prog.removeprefix('python -m ')}: {error}")
         return 2
-    console = LastingConsole(highlight=False, soft_wrap=True)
-    console.print(writer.summary(submission), markup=False)
-    written = f"Submission: {folder}" if submission.models else "Nothing was written."
-    console.print(written, markup=False)
+    console = make_console(soft_wrap=True)
+    console.print(writer.summary(submission))
+    console.print(f"Submission: {folder}" if submission.models else "Nothing was written.")
     return 1 if submission.missing else 0
 
 

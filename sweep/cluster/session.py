@@ -19,6 +19,7 @@ import trainables
 from sweep.cluster.errors import RayError
 from trainables.data.cache_folder import CACHE_VARIABLE
 from trainables.ledger.paths import expanded
+from trainables.ledger.plain import PlainFormatter
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def quiet(log_file: Path) -> Iterator[None]:
     """Send the messages of Ray and Tune to a file."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(log_file, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ray")
     before, propagate = list(logger.handlers), logger.propagate
     logger.handlers, logger.propagate = [handler], False

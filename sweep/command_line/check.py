@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from sweep.command_line.main import make_console
 from sweep.terminal.description import size_of
+from trainables.ledger import words
+from trainables.ledger.console import make_console
 from trainables.ledger.inspection import Condition, Inspected, inspect
+from trainables.ledger.plain import plain
 from trainables.ledger.store import Store
+from trainables.ledger.terminal import complain
 
 _STYLES = {Condition.DAMAGED: "red", Condition.UNCHECKED: "yellow", Condition.UNFINISHED: "dim"}
 """Of what is shown by name; of what is sound the number is enough."""
 
 
-def main(words: Sequence[str], prog: str = "xstilts check") -> int:
+def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
     """Read a store; returns 0 where nothing is damaged, 1 where something is, 2 where there is no store."""
-    given = _parser(prog).parse_args(words)
+    given = _parser(prog).parse_args(arguments)
     if not (given.store / "runs").is_dir():
-        Console(stderr=True, soft_wrap=True).print(Text(f"there is no store at {given.store}", style="bold red"))
+        complain(f"there is no store at {given.store}")
         return 2
-    console = make_console()
+    console = make_console(100)
     counts: Counter[Condition] = Counter()
     num_bytes = 0
     for found in inspect(Store(given.store)):
@@ -39,16 +40,16 @@ def main(words: Sequence[str], prog: str = "xstilts check") -> int:
 
 
 def _show(found: Inspected, console: Console) -> None:
-    text = f"{found.condition}  {found.what}" + (f": {found.text}" if found.text else "")
+    text = f"{found.condition}  {plain(found.what)}" + (f": {plain(found.text)}" if found.text else "")
     console.print(Text(text, style=_STYLES[found.condition]), soft_wrap=True)
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(prog: str) -> words.Parser:
+    parser = words.Parser(
         prog=prog,
         description="Read everything in a store, compare it with what was written, and say what is sound. "
         "Damage of a run is noted in the store, and taken back where its files are right again.",
         epilog="exit codes: 0 nothing is damaged, 1 something is, 2 there is no store",
     )
-    parser.add_argument("store", type=Path, metavar="STORE", help="folder of the store")
+    parser.add_argument("store", type=words.path, metavar="STORE", help="folder of the store")
     return parser

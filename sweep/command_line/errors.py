@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sweep.cluster.errors import RayError
 from sweep.studies.errors import StudyError
+from trainables.data.cache_folder import CacheFolderError
 from trainables.ledger.store import StoreError
 from trainables.model.names import EncoderUnavailableError
 
-FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, RayError)
+FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, CacheFolderError, RayError)
 """Errors that say what to do; anything else is a fault of the program and keeps its traceback."""
 
 

@@ -12,12 +12,18 @@ from importlib import import_module
 from types import MappingProxyType
 
 from sweep.command_line.arguments import GRID, SEARCH, XSTILTS, Program, make_parser, parse
-from trainables.ledger.terminal import complain, lenient_output
+from trainables.ledger.terminal import complain, lenient_output, plain_log
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-OF_ANALYSIS = ("report", "submission")
-"""Commands that `analysis` has whole, with their options."""
+LOG_WIDTH = 120
+"""Columns of a log file: room for the table."""
+WHOLE = MappingProxyType({
+    "report": "analysis.report.command",
+    "submission": "analysis.submission.command",
+    "check": "sweep.command_line.check",
+})  # fmt: skip
+"""Command -> the module that has it whole, with its options."""
 _OURS = ("sweep", "analysis", "search_spaces", "trainables")
 _DISTRIBUTIONS = MappingProxyType({"yaml": "PyYAML"})
 """Module -> the package that has it, where the names differ."""
@@ -44,6 +50,7 @@ def search(arguments: Sequence[str] | None = None) -> int:
 
 def _run(program: Program, words: Sequence[str]) -> int:
     """The exit code of a command; errors that tell the user what to do become messages."""
+    plain_log()
     with lenient_output():
         try:
             return _guarded(program, words)
@@ -65,10 +72,9 @@ def _guarded(program: Program, words: Sequence[str]) -> int:
     from sweep.command_line.errors import sentence  # late: the packages that it needs may be missing
 
     try:
-        if program is XSTILTS and words[0] in OF_ANALYSIS:
-            # late, as in `_dispatch`
-            analysis: Callable[..., int] = import_module(f"analysis.{words[0]}.command").main
-            return analysis(words[1:], XSTILTS.commands[words[0]])
+        if program is XSTILTS and words[0] in WHOLE:
+            whole: Callable[..., int] = import_module(WHOLE[words[0]]).main  # late, as in `_dispatch`
+            return whole(words[1:], XSTILTS.commands[words[0]])
         if program is XSTILTS and words[0] == "--version":
             return _say_version()
         return _dispatch(parse(words, program))
@@ -83,7 +89,7 @@ def _guarded(program: Program, words: Sequence[str]) -> int:
 def _dispatch(given: argparse.Namespace) -> int:
     # late: what a command needs takes from half a second to two, which --help need not wait for
     command = getattr(import_module(f"sweep.command_line.{given.command}"), given.command)
-    console = import_module("sweep.command_line.console").make_console()
+    console = import_module("trainables.ledger.console").make_console(LOG_WIDTH)
     found: int = command(given, console)
     return found
 

@@ -21,6 +21,7 @@ from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.terminal.search_description import searches
 from trainables.ledger.nearest import unknown
+from trainables.ledger.plain import plain
 from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
 
@@ -41,7 +42,7 @@ def search(given: argparse.Namespace, console: Console) -> int:
     if not found.nodes:
         raise ValueError(f"nothing to search: {'; '.join(reasons) or 'no task of this phase trains'}")
     for remark in (*(f"note: {text}" for text in found.notes), *(f"not searched: {reason}" for reason in reasons)):
-        console.print(Text(remark))
+        console.print(Text(plain(remark)))
     store = store_of(config)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
     check_start(config, plan, store)
@@ -51,7 +52,7 @@ def search(given: argparse.Namespace, console: Console) -> int:
     console.print(*searches(look_at(plan, store), config.search))
     summary = compute(setup, console)
     for node_id, reason in summary.failed.items():
-        console.print(Text(f"{plan.nodes[node_id].name}: {reason}", style="red"))
+        console.print(Text(f"{plan.nodes[node_id].name}: {plain(reason)}", style="red"))
     if summary.stopped:
         console.print(Text(f"{summary.stopped}; the same command continues", style="yellow"))
     else:
@@ -63,7 +64,7 @@ def _show(store: Store, console: Console) -> None:
     studies = store.studies()
     console.print(Markdown(searches_section(studies)))
     found, choices = best_settings(studies)
-    text = "".join(f"# {choice}\n" for choice in choices) + write_yaml(found, sort_keys=True)
+    text = "".join(f"# {plain(choice)}\n" for choice in choices) + write_yaml(found, sort_keys=True)
     console.print(Text(f"\n# {store.save_best(text)}\n{text}"))
 
 

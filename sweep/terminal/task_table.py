@@ -14,6 +14,7 @@ from trainables.data.hub import HUB
 from trainables.data.labels import with_labels
 from trainables.data.loading import load
 from trainables.data.source import UNKNOWN, DataError, DataSource
+from trainables.ledger.plain import plain
 from trainables.tasks import registry
 from trainables.tasks.examples import Example
 from trainables.tasks.language_modeling import STAND_IN
@@ -81,7 +82,7 @@ def _first_example(task: Task, data: DataSource, preference: str) -> str:
                 known = with_labels(task, data, preference)
                 return _shown(load(known, split, language, data, limit=1, preference=preference).examples[0], known)
             except DataError as error:
-                return str(error)
+                return plain(str(error))
     return "no rows"
 
 
@@ -95,6 +96,6 @@ def _shown(example: Example, task: Task) -> str:
             value = " ".join(task.format.labels[tag] for tag in value)
         elif isinstance(value, tuple):
             value = " ".join(map(str, value)) if field.name == "words" else " | ".join(map(str, value))
-        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(value).split()))
+        text = plain(" ".join(str(value).split()))
         parts.append(f"{field.name}={text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + '…'}")
     return "  ".join(parts[1:])

@@ -79,7 +79,7 @@ def test_a_child_of_a_capped_parent_is_capped_itself(store):
 def test_a_missing_parent_is_named(store):
     parent = intermediate_spec("squad")
     child = finish(store, target_spec("xnli", parent=parent.run_id), name="squad -> xnli #42")
-    with pytest.raises(AnalysisError, match=f"run {child} .squad -> xnli #42. starts from run {parent.run_id}"):
+    with pytest.raises(AnalysisError, match=f"run {child} cannot be used: it starts from run {parent.run_id}"):
         scores(store)
 
 

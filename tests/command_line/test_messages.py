@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from sweep.cluster.errors import RayError
 from sweep.cluster.sockets import MOST_BYTES, check_sockets
 from sweep.command_line.main import main
-from trainables.ledger.terminal import complain, lenient_output, printable
+from trainables.ledger.plain import plain_lines
+from trainables.ledger.terminal import complain, lenient_output
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = str(ROOT / "tests" / "golden" / "store-1")
@@ -51,11 +53,12 @@ def lenient_output_to(patch, stream):
     return lenient_output()
 
 
-LINES = ("plan --preset quick", "tasks --data demo", f"report {GOLDEN} --out out", "--help", "run --help")
+LINES = ("plan --preset quick", "tasks --data demo", "report store --out out", "--help", "run --help")
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_reader_that_goes_away_is_no_error(line, tmp_path):
+    shutil.copytree(GOLDEN, tmp_path / "store")
     read, write = os.pipe()
     os.close(read)
     done = ran(line.split(), cwd=tmp_path, stdout=write)
@@ -111,8 +114,8 @@ def test_an_error_of_the_system_without_a_file_is_a_fault(monkeypatch):
 
 
 def test_what_steers_a_terminal_is_shown_and_the_rest_is_left():
-    assert printable("[/red] ä 日本\n\x1b[31m\x07\r\u202e\ud800\u200b\u2028") == (
-        "[/red] ä 日本\n\\x1b[31m\\x07\\r\\u202e\\ud800\\u200b\\u2028"
+    assert plain_lines("[/red] ä 日本 \u200b\n\x1b[31m\x07\r\u202e\ud800\u2028") == (
+        "[/red] ä 日本 \u200b\n\\x1b[31m\\x07\\x0d\\u202e\\ud800\\u2028"
     )
 
 

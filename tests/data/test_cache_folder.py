@@ -115,7 +115,7 @@ def test_tokens_do_without_and_say_so_once(unusable, caplog):
         assert TokenCache().get({"key": 1}, make).encoded.owners == []
     assert len(calls) == 2
     [said] = warnings(caplog)
-    assert "tokens are made anew every time" in said
+    assert "what would be kept in tokens is made anew every time" in said
 
 
 def test_a_cache_that_cannot_be_written_is_said_once(monkeypatch, tmp_path, caplog):

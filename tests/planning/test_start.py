@@ -49,7 +49,7 @@ class TestData:
     def test_nothing_is_not_the_current_folder(self, command, given, tmp_path, capsys):
         write_rows(tmp_path, TATOEBA, SENTENCES)
         words = [] if command == "tasks" else GRID
-        assert "allowed: hub, demo, or the path of a mirror folder" in refused(
+        assert "names nothing; allowed: hub, demo, or the path of a mirror folder" in refused(
             [command, "--data", given, *words], capsys
         )
 

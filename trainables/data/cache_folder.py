@@ -39,7 +39,7 @@ def own_folder(name: str) -> Path | None:
     try:
         return cache_folder() / name
     except CacheFolderError as error:
-        warn_once(f"{error}. Until then {name} are made anew every time")
+        warn_once(f"{error}. Until then what would be kept in {name} is made anew every time")
         return None
 
 

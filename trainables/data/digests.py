@@ -14,18 +14,20 @@ from trainables.data.source import DataError
 from trainables.ledger import files
 
 DIGITS = 16
+FILE = "file_digests.json"
+"""Not `digests.json`: versions that check nothing write there, and may share the cache folder."""
 
 _Entry = tuple[int, int, str]
 
 
 class FileDigests:
-    """Digests of files; those computed are kept in `digests.json` of the cache folder.
+    """Digests of files; those computed are kept in a file of the cache folder.
 
     A cache that cannot be read or written is no error: the digests are then computed again.
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._file = file or own_folder("digests.json")
+        self._file = file or own_folder(FILE)
         self._known: dict[str, _Entry] = self._read()
 
     def combined(self, root: Path, paths: Iterable[Path]) -> str:
@@ -62,8 +64,6 @@ class FileDigests:
             return {}
         try:
             told = json.loads(self._file.read_text())
-            if isinstance(told, dict) and not told.keys() & {"digest", "files"}:
-                return {}  # of an older version
             if told["digest"] != _digest_of(told["files"]):
                 raise ValueError("it is not what was written")
             return {name: (size, changed, digest) for name, (size, changed, digest) in told["files"].items()}

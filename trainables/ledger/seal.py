@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LAST_LINE = re.compile(r',\n "digest": "([0-9a-f]{64})"\n\}', re.ASCII)
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
 _LAST_LINE_LENGTH = len(',\n "digest": ""\n}') + 64
 
 
@@ -22,6 +23,7 @@ class SealError(ValueError):
 def sealed(fields: Mapping[str, Any], *, indent: int | None = None) -> str:
     """The fields as a JSON object with its digest; raises ValueError for numbers that are not finite."""
     text = json.dumps(fields, indent=indent, ensure_ascii=False, allow_nan=False)
+    text = _SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)  # no UTF-8 has them
     body = text.removesuffix("}").rstrip()
     return f'{body},\n "digest": "{_digest(body)}"\n}}'
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
+
+from trainables.ledger.plain import PlainFormatter, plain_lines
 
 _SUBSTITUTES = MappingProxyType({
     "·": ".", "○": "o", "▶": ">", "●": "*", "✗": "x", "⊘": "#", "↓": "v", "–": "-", "─": "-", "†": "+", "‡": "=",
@@ -17,27 +19,21 @@ _SUBSTITUTES = MappingProxyType({
 })  # fmt: skip
 """Symbols of tables and boards -> one character each that every encoding has."""
 _HANDLER = "xstilts-substitute"
-_CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of Unicode that move the cursor, hide or turn around text, or are half a character."""
-
-
-def printable(text: str) -> str:
-    """The text with control characters but line breaks escaped: what comes from outside must not steer a terminal."""
-    return "".join(
-        char.encode("unicode_escape", "surrogatepass").decode()
-        if char != "\n" and unicodedata.category(char) in _CONTROL
-        else char
-        for char in text
-    )
 
 
 def complain(message: str) -> None:
     """Write a message to stderr, in red on a terminal. Needs nothing but Python, and never fails."""
-    text = printable(message).strip() or "no reason is known"
+    text = plain_lines(message).strip() or "no reason is known"
     with suppress(OSError, ValueError, AttributeError):
         red = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         sys.stderr.write(f"\x1b[1;31m{text}\x1b[0m\n" if red else f"{text}\n")
         sys.stderr.flush()
+
+
+def plain_log() -> None:
+    """Make plain what is logged where nobody has said where to."""
+    if logging.lastResort:
+        logging.lastResort.setFormatter(PlainFormatter("%(message)s"))
 
 
 @contextmanager

@@ -5,21 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from trainables.ledger.bounds import Bounds
 from trainables.ledger.places import plain, possible_path
-from trainables.ledger.terminal import printable
+from trainables.ledger.plain import plain_lines
 
 Read = TypeVar("Read")
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that may be told anything."""
+    """A parser whose complaints quote the command line as plain text."""
 
-    def error(self, message: str) -> NoReturn:
-        """Show usage and message, and exit with 2."""
-        super().error(printable(message))
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(plain_lines(message), file)
 
 
 def number(bounds: Bounds) -> Callable[[str], Any]:
