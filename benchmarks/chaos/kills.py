@@ -86,7 +86,7 @@ def subjects(lab: Lab, grid: Sweep, search: Sweep) -> Iterator[Subject]:
             moments=moments,
         )
     node = grid.node("none -> tatoeba")
-    for name, lacking, points in (("tokens, demo corpus", ("tokens", "demo-*", "digests.json"), 24), ("encoder cache", ("encoders",), 10)):  # fmt: skip
+    for name, lacking, points in (("tokens, demo corpus", ("tokens", "demo-*", "*digests.json"), 24), ("encoder cache", ("encoders",), 10)):  # fmt: skip
         yield Subject(
             name=name,
             prepare=lambda folder, lacking=lacking: _with_cache(lab, grid, folder, node, lacking),  # type: ignore[misc]

@@ -189,10 +189,10 @@ def _caches(lab: Lab, hours: Sweep) -> Iterator[Surface]:
         ("cached encoder's other files", "encoders/bundled-*/[cCt]*", 14),
         ("tokens", "tokens/*/*.arrow", 16),
         ("tokens' marker", "tokens/*/complete.json", 8),
-        ("digests.json", "digests.json", 12),
+        ("digests of files", "*digests.json", 12),
         ("demo corpus", "demo-*/google/xtreme/XNLI/*.parquet", 12),
     ):
-        words = ("encoders", "tokens", "demo-") if name != "digests.json" else ()
+        words = ("encoders", "tokens", "demo-") if name != "digests of files" else ()
         yield Surface(name=name, files=(f"cache/{files}",), flips=flips, words=words, **common)  # type: ignore[arg-type]
 
 
@@ -255,9 +255,7 @@ def read_openings(world: World) -> str:
 
 
 def read_check(world: World) -> str:
-    from sweep.command_line.check import main
-
-    return str(main([str(world.store)]))
+    return str(command("check", str(world.store)))
 
 
 def read_status(world: World) -> str:
