@@ -29,7 +29,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if summary.computed:
         console.print(Text(f"{len(summary.computed)} runs computed in {summary.seconds:.0f} s"))
     if summary.stopped:
-        console.print(Text(f"{summary.stopped}; the same command continues", style="yellow"))
+        console.print(Text(summary.ending, style="yellow"))
     show_reasons(states, console)
     written = write_report(setup.store, setup.store.report, plan=summary.plan)
     console.print(written.on_terminal)

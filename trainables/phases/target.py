@@ -25,12 +25,17 @@ def run_target(context: Context) -> Generator[Advanced, None, Record]:
     scores = list(fitted.scores)
     tables = {task.name: PredictionTable() for task in tasks}
     with context.stage("load"):
-        parts = [_part(context, task, split, code) for task in tasks for split, code in _measured(context, task)]
+        parts: list[_Part] = []
+        for task in tasks:
+            for split, code in _measured(context, task):
+                parts.append(_part(context, task, split, code))
+                yield _evaluating(fitted.outcome.steps)
         fitted.restore([part.encoded for part in parts], context.tokenizer.pad_token_id)
     with context.stage("evaluate"):
         outputs = yield from _predicted(context, fitted.network, tasks[0].name, parts, fitted.outcome.steps)
         for part, found in zip(parts, outputs, strict=True):
             scores += part.score(found, tables[part.task.name])
+            yield _evaluating(fitted.outcome.steps)
         for name, table in tables.items():
             publish(context, name, table)
     return context.record(scores, **fitted.record_fields)
@@ -92,4 +97,8 @@ def _predicted(
         except StopIteration as end:
             outputs: list[list[np.ndarray]] = end.value
             return outputs
-        yield Advanced(stage="evaluate", step=steps, planned_steps=steps)
+        yield _evaluating(steps)
+
+
+def _evaluating(steps: int) -> Advanced:
+    return Advanced(stage="evaluate", step=steps, planned_steps=steps)
