@@ -35,12 +35,12 @@ class Guarded(tune.Callback):
             if name == "setup" or name.startswith("on_"):
                 setattr(cls, name, guarded(method))
 
-    def give_up(self, error: Exception) -> None:
+    def give_up(self, error: BaseException) -> None:
         """Be silent from now on, and say so once."""
         self._is_silent = True
         log.error("%s is off from here on", type(self).__name__, exc_info=error)
         said = f"{self.what} is off from here on, and the sweep goes on: {type(error).__name__}: {error}"
-        with contextlib.suppress(Exception):  # the terminal itself may be what is broken
+        with contextlib.suppress(Exception, SystemExit):  # the terminal itself may be what is broken
             self._console.print(Text(said, style="yellow"))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Guarded(tune.Callback):
 
 
 def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of a Guarded that never raises an Exception, and does nothing once one was raised."""
+    """A method of a Guarded that raises nothing but KeyboardInterrupt, and does nothing once one was raised."""
 
     @functools.wraps(method)
     def call(self: Guarded, *arguments: Any, **named: Any) -> Any:
@@ -57,7 +57,7 @@ def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
             return None
         try:
             return method(self, *arguments, **named)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # rich leaves the program when its pipe is closed
             self.give_up(error)
             return None
 

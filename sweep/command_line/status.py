@@ -43,6 +43,8 @@ def status(given: argparse.Namespace, console: Console) -> int:
 
 
 def _driver(store: Store) -> list[Text]:
-    """What is known of the store's driver. Files first: one that leaves in between removes them after it was read."""
+    """What is known of the store's driver."""
     driver, runs, is_driven = store.driver(), store.running(), store.is_driven
+    if not is_driven:
+        driver = store.driver()  # one that has just left in order was not killed
     return driver_lines(driver, runs, is_driven=is_driven, here=os.uname().nodename, now=datetime.now(UTC))

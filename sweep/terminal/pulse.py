@@ -32,8 +32,8 @@ def driver_lines(
         ]
         return lines + [_line(run, now) for run in runs]
     killed = f"driver: none; the last one ({driver}, begun {since} ago) was killed, it was last heard of {beat} ago"
-    lines = [Text(f"{killed}; the same command continues", style="yellow")]
-    return lines + [Text(f"  was at {run.name}, {_place(run)}") for run in runs]
+    said = Text(f"{killed}; the same command continues", style="yellow")
+    return [said, *(Text(f"  was at {run.name}, {_place(run)}") for run in runs)]
 
 
 def _line(run: LiveRun, now: datetime) -> Text:
