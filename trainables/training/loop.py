@@ -45,6 +45,25 @@ class Outcome:
     curve: tuple[DevPoint, ...]
 
 
+SIGN_SECONDS = 0.5
+"""Training says at least this often how far it is, or once a step where steps take longer."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Steps:
+    """A sign of life: updates done so far."""
+
+    step: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """The last checkpoint: of which step, and when."""
+
+    step: int
+    at: float
+
+
 @dataclasses.dataclass(kw_only=True)
 class Training:
     """One training run.
@@ -62,6 +81,7 @@ class Training:
         micro_tokens: most sub-words in one forward pass of a task; 0 is no limit. MLM has none, since each of its
             passes goes through the whole vocabulary.
         checkpoint_seconds: time between two checkpoints.
+        is_wanted: asked when training is left before its end; whether its state is to be kept for another attempt.
         notes: what the record should say.
     """
 
@@ -76,6 +96,7 @@ class Training:
     micro_batch: int
     micro_tokens: int
     checkpoint_seconds: float
+    is_wanted: Callable[[], bool] = lambda: True
     notes: list[str] = dataclasses.field(default_factory=list)
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
 
@@ -86,8 +107,11 @@ class Training:
         settings = self.settings
         return total_steps(rows, settings.batch_sizes, settings.epochs, settings.mixing_cap, self.mlm_length)
 
-    def run(self) -> Generator[DevPoint, None, Outcome]:
-        """Train to the end, or on from the checkpoint; yields every dev evaluation, those before it at once."""
+    def run(self) -> Generator[DevPoint | Steps, None, Outcome]:
+        """Train to the end, or on from the checkpoint; yields every dev evaluation, those before it at once.
+
+        Between them it yields signs of life. Closed at one of these points it leaves a checkpoint of exactly there.
+        """
         settings, steps = self.settings, self.planned_steps
         rows = {item.name: item.encoded.num_rows for item in self.sets}
         sequence = task_of_each_step(rows, settings.mixing_cap, steps, self.seed)
@@ -96,9 +120,10 @@ class Training:
         optimiser = new_optimiser(self.network, settings.weight_decay)
         state = checkpoint.resume(self.path, self.network, optimiser, self.notes)
         drawn = Counter(sequence[: state.step])
-        saved = time.monotonic()
-        started = saved - state.seconds
+        kept = _Kept(step=state.step, at=time.monotonic())
+        started = kept.at - state.seconds
         yield from state.curve
+        told = time.monotonic()
         while state.step < steps and not (state.curve and out_of_patience(state.curve, settings.patience)):
             name = sequence[state.step]
             rate = learning_rate(state.step, steps, settings.learning_rate, settings.warmup_fraction)
@@ -109,12 +134,16 @@ class Training:
             evaluated = state.step % interval == 0 or state.step == steps
             if evaluated:
                 self._evaluate(state)
-            if time.monotonic() - saved >= self.checkpoint_seconds:
-                state.seconds = time.monotonic() - started
-                checkpoint.save(self.path, self.network, optimiser, state)
-                saved = time.monotonic()
-            if evaluated:
-                yield state.curve[-1]
+            if time.monotonic() - kept.at >= self.checkpoint_seconds:
+                kept = self._keep(optimiser, state, started)
+            if evaluated or time.monotonic() - told >= SIGN_SECONDS:
+                try:
+                    yield state.curve[-1] if evaluated else Steps(step=state.step)
+                except GeneratorExit:
+                    if state.step > kept.step and self.is_wanted():
+                        self._keep(optimiser, state, started)
+                    raise
+                told = time.monotonic()
         checkpoint.load_snapshot(self.network, state.best)
         return Outcome(
             steps=state.step,
@@ -124,6 +153,12 @@ class Training:
             seconds=time.monotonic() - started,
             curve=tuple(state.curve),
         )
+
+    def _keep(self, optimiser: torch.optim.Optimizer, state: checkpoint.TrainingState, started: float) -> _Kept:
+        """Write a checkpoint of now."""
+        state.seconds = time.monotonic() - started
+        checkpoint.save(self.path, self.network, optimiser, state)
+        return _Kept(step=state.step, at=time.monotonic())
 
     def _update(self, optimiser: torch.optim.Optimizer, name: str, rows: np.ndarray, step: int) -> int:
         """One optimiser update on exactly the rows of one effective batch; returns its sub-words."""
