@@ -93,7 +93,7 @@ TAKEN_BY = {"status": tuple(name for name in _GRID if name not in ("--search", "
 """Command -> options that it takes without showing them: they say which store a `run` with the same words has."""
 OPTIONS_OF = {
     "run": _GRID,
-    "plan": tuple(name for name in _GRID if name not in _OF_RUN),
+    "plan": _GRID,
     "status": ("--preset", "--config", "--set", "--store", "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),
