@@ -240,3 +240,12 @@ def test_a_run_whose_predictions_are_one_class_says_so(tmp_path):
     record = run_to_end(wanted, "name", Store(tmp_path / "store").prepare(), OPTIONS)
     found = {(each.task, each.split, each.symptom) for each in record.findings}
     assert ("xnli", "dev", Symptom.CONSTANT) in found
+
+
+def test_a_loss_that_is_infinite_from_the_start_is_the_encoders_fault(tmp_path):
+    """Finite weights, too large for float32 when they are multiplied."""
+    encoder = tiny_encoder()
+    with torch.no_grad():
+        encoder.encoder.layer[0].output.dense.weight.fill_(1e38)
+    with pytest.raises(NotFiniteError, match="a tiny encoder gives a loss that is not finite on the first batch"):
+        finish(training(network(encoder), ["pairs"], tmp_path / "checkpoint", checkpoint_seconds=1e9))

@@ -98,6 +98,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         evaluate=measure,
         path=context.store.checkpoint(context.spec.run_id),
         pad_id=context.tokenizer.pad_token_id,
+        origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
         micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept) else 0,
         checkpoint_seconds=context.options.checkpoint_seconds,
