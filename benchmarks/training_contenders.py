@@ -26,7 +26,7 @@ from trainables.model.network import Network
 from trainables.model.precision import attention, autocast, use
 from trainables.model.vocabulary import trim, used_ids
 from trainables.tasks.formats.base import Encoded
-from trainables.training.loop import Training, TrainingSet
+from trainables.training.loop import Steps, Training, TrainingSet
 from trainables.training.masking import Masking
 
 PAD, MASK = 1, 250_001
@@ -102,12 +102,13 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
             evaluate=evaluate,
             path=Path(folder) / "checkpoint",
             pad_id=PAD,
+            origin="the encoder",
             micro_batch=0,
             micro_tokens=settings["micro_tokens"] if on_cpu else 0,
             checkpoint_seconds=1e9,
         )
         run = training.run()
-        next(run)
+        next(found for found in run if not isinstance(found, Steps))
         began = _now(device)  # the first evaluation has kept a snapshot; no later one does
         for _ in run:
             pass

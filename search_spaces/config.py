@@ -226,6 +226,8 @@ class ClusterFields(Section):
         max_concurrent: runs at the same time; 0 is as many as fit.
         threads: CPU threads of one run's arithmetic.
         checkpoint_seconds: time between two checkpoints of a run.
+        hang_seconds: longest silence of a run before its worker is ended and the run tried again from its checkpoint;
+            a worker is silent while it downloads an encoder or a data set.
         results: Ray Tune's own folder; empty means `ray` inside the store.
     """
 
@@ -235,6 +237,7 @@ class ClusterFields(Section):
     max_concurrent: SlotsOrAll = 0
     threads: Slots = 1
     checkpoint_seconds: Positive = 120.0
+    hang_seconds: Positive = 600.0
     results: OwnFolder = ""
 
 

@@ -7,7 +7,7 @@ TensorBoard shows `figures` under the names they have there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -61,7 +61,11 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run has its record. `scores` are by `split/task/metric`, each the mean over the languages."""
+    """A run has its record. `scores` are by `split/task/metric`, each the mean over the languages.
+
+    What is reported is seen while the sweep runs, by Tune and on TensorBoard: scores that are closed until a selection
+    stands are not among them.
+    """
 
     run_id: str
     step: int = 0
@@ -71,10 +75,10 @@ class Finished:
     scores: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, record: Record) -> Finished:
-        """The last report of a run."""
+    def of(cls, record: Record, is_open: Callable[[str, str], bool]) -> Finished:
+        """The last report of a run; `is_open` says of a task and a split whether its scores may be seen."""
         values: defaultdict[str, list[float]] = defaultdict(list)
-        for score in record.scores:
+        for score in filter(lambda score: is_open(score.task, score.split), record.scores):
             values[f"{score.split}/{score.task}/{score.metric}"].append(score.value)
         return cls(
             run_id=record.run_id,

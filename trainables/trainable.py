@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import logging
 import os
 import random
 import sys
@@ -23,6 +24,9 @@ from trainables.ledger.spec import RunSpec
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
 from trainables.report import Advanced, Failed, Finished
+from trainables.tasks.registry import is_open
+
+log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
 """Reports without a new stage or dev evaluation are at least this far apart."""
@@ -82,9 +86,15 @@ class RunTrainable(tune.Trainable):
             return failed.to_result()
 
     def cleanup(self) -> None:
-        """Leave the run: close its generator, which gives up its lock, and free memory here and on the GPU."""
+        """Leave the run: close its generator, which gives up its lock, and free memory here and on the GPU.
+
+        A run that is left in the middle of its training keeps a checkpoint of where it is.
+        """
         if self._items:
-            self._items.close()
+            try:
+                self._items.close()
+            except Exception:
+                log.exception("run %s was left and could not keep its state", self._run["run_id"])
         self._items = None
         self._error = None
         gc.collect()
@@ -107,7 +117,7 @@ class RunTrainable(tune.Trainable):
         report_at = time.monotonic() + REPORT_SECONDS
         for item in self._items:
             if isinstance(item, Record):
-                return Finished.of(item).to_result()
+                return Finished.of(item, is_open).to_result()
             changed = item.stage != self._stage or item.selection is not None
             self._stage = item.stage
             if changed or time.monotonic() >= report_at:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ray import tune
 from ray.tune.experiment import Trial
+from rich.console import Console
 
+from sweep.cluster.guard import Guarded, guarded
 from sweep.terminal.progress import Progress
-from trainables.report import Failed, read
+from trainables.report import Advanced, Finished, read
 
 
-class ProgressCallback(tune.Callback):
-    """Follows the trials of a sweep.
+class ProgressCallback(Guarded):
+    """Follows the trials of a sweep."""
 
-    Also takes away further attempts from a run that reports a failure, since the next step will raise the same again.
-    """
+    what = "the progress on the terminal"
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, console: Console) -> None:
+        super().__init__(console)
         self._progress = progress
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -28,11 +29,9 @@ class ProgressCallback(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """A run has got on, or says that it failed."""
+        """A run has got on."""
         report = read(result)
-        if isinstance(report, Failed):
-            trial.max_failures = 0
-        elif report and report.planned_steps:
+        if isinstance(report, Advanced | Finished) and report.planned_steps:
             self._progress.advance(trial.config["run_id"], report.step / report.planned_steps)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -51,6 +50,7 @@ class ProgressCallback(tune.Callback):
         """Draw, if it is time to."""
         self._progress.draw(time.monotonic())
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing to keep: Tune pickles callbacks when it starts, and a terminal cannot be pickled."""
-        return {}
+    @guarded
+    def close(self) -> None:
+        """Draw for the last time and leave the terminal as it was."""
+        self._progress.close()

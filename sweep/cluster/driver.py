@@ -13,14 +13,17 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.cluster.callback import ProgressCallback
+from sweep.cluster.heartbeat import Attempts, Heartbeat, Rest, Stop
 from sweep.cluster.interruption import Interruption
 from sweep.cluster.place import Place
 from sweep.cluster.placement import machines, resources
 from sweep.cluster.pruning import PruningScheduler
-from sweep.cluster.searcher import WORKER_LOSSES, GraphSearcher, run_config
-from sweep.cluster.session import JOB_VARIABLE, Watchdog, ray_session
+from sweep.cluster.pulse import Halt, Pulse
+from sweep.cluster.searcher import WORKER_LOSSES, WORKER_LOST, GraphSearcher, run_config
+from sweep.cluster.session import JOB_VARIABLE, ray_session
 from sweep.cluster.sockets import check_sockets
 from sweep.cluster.tensorboard import TensorBoard
+from sweep.cluster.watchdog import Watchdog
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
 from sweep.terminal.board import Board
@@ -52,36 +55,52 @@ def drive(
     folder = place.results.expanduser().resolve() / place.name
     if place.address == "local" and JOB_VARIABLE not in os.environ:
         check_sockets()
-    with ray_session(place.address, folder / "ray.log", cpus=place.cpus, gpus=place.gpus):
+    log_file = folder / "ray.log"
+    with ray_session(place.address, log_file, cpus=place.cpus, gpus=place.gpus, interrupt=interruption.now):
         interruption.listen()
-        graph.resize(machines())
-        if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
-            console.print(Text(NO_GPU, style="yellow"))
-        with Watchdog() as watchdog:
-            try:
-                _tuner(graph, store, options, place, console, prunes=prunes)
-            except KeyboardInterrupt:
-                if watchdog.barked:
-                    return "every node of the Ray cluster has died"
+        watchdog = Watchdog(interrupt=interruption.now)
+        try:
+            with watchdog:
+                graph.resize(machines())
+                if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
+                    console.print(Text(NO_GPU, style="yellow"))
+                with interruption.patiently():
+                    _tuner(graph, store, options, place, console, interruption, prunes=prunes)
+        except (Exception, KeyboardInterrupt):
+            if not watchdog.why:
                 raise
-    return ""
+    where = "" if place.address == "local" else f" at address {place.address!r}"
+    return f"{watchdog.why}{where}; Ray's messages are in {log_file}" if watchdog.why else ""
 
 
-def _tuner(graph: Graph, store: Store, options: Options, place: Place, console: Console, *, prunes: bool) -> None:
+def _tuner(
+    graph: Graph,
+    store: Store,
+    options: Options,
+    place: Place,
+    console: Console,
+    interruption: Interruption,
+    *,
+    prunes: bool,
+) -> None:
     folder = place.results.expanduser().resolve() / place.name
-    if place.address == "local" and JOB_VARIABLE not in os.environ:
-        check_sockets()
     board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
-    progress = Progress(board, graph, store, console)
+    progress = ProgressCallback(Progress(board, graph, store, console), console)
+    pulse = Pulse(hang_seconds=place.hang_seconds)
+    halt = Halt(asked=lambda: bool(interruption.reason), is_computed=store.is_computed)
 
     def config(run: Run, share: Share) -> dict[str, Any]:
         return run_config(run, share, store, options)
 
+    def lost(run_id: str) -> str:
+        return why_lost(pulse, run_id)
+
+    searcher = GraphSearcher(graph, store, config, machines, halts=lambda: halt.begun, why_lost=lost)
     tuner = tune.Tuner(
         tune.with_resources(RunTrainable, resources),
         tune_config=tune.TuneConfig(
             scheduler=PruningScheduler(graph) if prunes else None,
-            search_alg=GraphSearcher(graph, store, config, machines),
+            search_alg=searcher,
             num_samples=-1,
             max_concurrent_trials=PENDING_TRIALS,
             reuse_actors=True,
@@ -94,13 +113,29 @@ def _tuner(graph: Graph, store: Store, options: Options, place: Place, console: 
             verbose=0,
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=WORKER_LOSSES),
-            callbacks=[ProgressCallback(progress), TensorBoard(folder)],
+            stop=Stop(halt),
+            callbacks=[
+                Attempts(),
+                Heartbeat(pulse, halt, store, console),
+                progress,
+                TensorBoard(folder, console),
+                Rest(pulse, halt, interruption),
+            ],
         ),
     )
     try:
         tuner.fit()
     finally:
         progress.close()
+
+
+def why_lost(pulse: Pulse, run_id: str) -> str:
+    """Why a run has lost all the workers it may lose."""
+    if not (times := pulse.hung[run_id]):
+        return WORKER_LOST
+    return (
+        f"its worker was lost three times, {times} of them ended for having said nothing for {pulse.hang_seconds:g} s"
+    )
 
 
 def num_slots(graph: Graph) -> float:

@@ -15,6 +15,7 @@ class Place:
         results: folder of Tune's own files and TensorBoard's.
         name: of the experiment, a folder inside `results`.
         max_concurrent: most runs at once; 0: as many as fit.
+        hang_seconds: longest silence of a run before its worker is ended and the run tried again.
         cpus: cores of a local Ray; 0: all.
         gpus: GPUs of a local Ray; -1: all.
     """
@@ -23,5 +24,6 @@ class Place:
     results: Path
     name: str
     max_concurrent: int = 0
+    hang_seconds: float = 600.0
     cpus: int = 0
     gpus: int = -1

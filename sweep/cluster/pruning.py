@@ -29,16 +29,17 @@ class PruningScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """STOP for a run that is pruned, CONTINUE for all others."""
-        report = read(result)
-        if not isinstance(report, Advanced) or (point := report.dev_point) is None:
-            return str(TrialScheduler.CONTINUE)
-        run_id = trial.config["run_id"]
         try:
-            pruned = self._graph.trials_of(run_id).report(run_id, point, report.planned_steps)
+            pruned = self._is_pruned(trial.config["run_id"], read(result))
         except Exception:
-            log.exception("run %s could not be compared with others and goes on", run_id)
+            log.exception("trial %s could not be compared with others and goes on", trial)
             pruned = False
         return str(TrialScheduler.STOP if pruned else TrialScheduler.CONTINUE)
+
+    def _is_pruned(self, run_id: str, report: object) -> bool:
+        if not isinstance(report, Advanced) or (point := report.dev_point) is None:
+            return False
+        return self._graph.trials_of(run_id).report(run_id, point, report.planned_steps)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing to keep: Tune pickles its settings when it starts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,8 @@ from trainables.ledger.race import Rule
 from trainables.ledger.standing import finished_runs
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
+
+log = logging.getLogger(__name__)
 
 NO_SEARCH = SearchFields()
 
@@ -75,11 +78,21 @@ def run_plan(
             stopped = interruption.reason or "interrupted"
         finally:
             if graph:
-                keeper.keep(graph)
+                stopped = _kept(keeper, graph, stopped)
     seconds = time.monotonic() - began
     if graph is None:
         return Summary(plan=plan, done=(), not_started=tuple(plan.nodes), seconds=seconds, stopped=stopped)
     return summary_of(graph, store, seconds, stopped)
+
+
+def _kept(keeper: Keeper, graph: Graph, stopped: str) -> str:
+    """Note for the last time what was found; why the sweep was stopped, which a full disk is if nothing else is."""
+    try:
+        keeper.keep(graph)
+    except OSError as error:
+        log.warning("cannot note what the searches have found: %s", error)
+        return stopped or f"cannot note what the searches have found: {error}"
+    return stopped
 
 
 def make_graph(

@@ -34,7 +34,8 @@ class GraphSearcher(Searcher):
 
     What Tune needs: a configuration when a run can start, None while something is live and nothing can start, FINISHED
     when nothing is left. Never None when nothing is live (Tune would wait for 600 s), and never an exception (it would
-    end the sweep). A run is done only if its record exists.
+    end the sweep). A run is done only if its record exists. Once the sweep `halts` nothing is left, and a run that ends
+    without a record is left live, as it is when a driver is killed. `why_lost` says why a run has lost all its workers.
     """
 
     def __init__(
@@ -43,12 +44,17 @@ class GraphSearcher(Searcher):
         store: Store,
         config: Callable[[Run, Share], dict[str, Any]],
         machines: Callable[[], Sequence[Machine]],
+        *,
+        halts: Callable[[], bool] = lambda: False,
+        why_lost: Callable[[str], str] = lambda run_id: WORKER_LOST,
     ) -> None:
         super().__init__()
         self.graph = graph
         self._store = store
         self._config = config
         self._machines = machines
+        self._halts = halts
+        self._why_lost = why_lost
         self._refreshed = time.monotonic()
         self._runs: dict[str, str] = {}
         self._reported: dict[str, Failed] = {}
@@ -69,11 +75,11 @@ class GraphSearcher(Searcher):
         run_id = self._runs.pop(trial_id, "")
         if not run_id:
             return
-        reported = self._reported.pop(trial_id, Failed(reason=WORKER_LOST))
+        reported = self._reported.pop(trial_id, None) or Failed(reason=self._why_lost(run_id))
         try:
             if self._recorded(run_id, patience=RECORD_SECONDS if isinstance(read(result or {}), Finished) else 0.0):
                 self.graph.finish(run_id)
-            else:
+            elif error or not self._halts():
                 if error and not self._store.failure(run_id):
                     self._note(run_id, reported)
                 self.graph.fail(run_id)
@@ -105,6 +111,8 @@ class GraphSearcher(Searcher):
         return {}
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self._halts():
+            return Searcher.FINISHED
         now = time.monotonic()
         if now - self._refreshed > REFRESH_SECONDS:
             self._refreshed = now

@@ -1,4 +1,4 @@
-"""A Ray session: starting or joining Ray, keeping it quiet, and leaving it when told to or when Ray has died."""
+"""A Ray session: starting or joining Ray, and leaving it."""
 
 from __future__ import annotations
 
@@ -7,56 +7,61 @@ import logging
 import os
 import signal
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
+from ray._private import services, worker
 
 import trainables
 from sweep.cluster.errors import RayError
+from sweep.cluster.interruption import interrupt_main
+from sweep.cluster.reach import REMEDY, check
+from sweep.cluster.streams import quiet
+from sweep.cluster.watchdog import Birth, is_alive, vital_children
 from trainables.data.cache_folder import CACHE_VARIABLE
 from trainables.ledger.paths import expanded
-from trainables.ledger.plain import PlainFormatter
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("ray.cluster")
 
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray in the entry point of a submitted job."""
 OBJECT_STORE_BYTES = 256 * 2**20
 """Runs exchange files, not objects; Ray would take a third of the memory."""
-DEAD_SECONDS = 20.0
-"""How long every node may be gone before the sweep gives up."""
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "900",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
-"""What Ray and Tune read while a sweep runs. Tune's own state is saved at the end only: the records are the truth."""
-
+"""What Ray and Tune read while a sweep runs. Tune's own state is saved at the end only: the records are the truth.
+Ray's core would end the process a minute after its head has died, wherever it is; the watchdog is sooner."""
 
 CACHES = (CACHE_VARIABLE, "HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE")
 """Variables that name folders in which workers keep what they have made or fetched."""
 
 
 @contextlib.contextmanager
-def ray_session(address: str, log_file: Path, *, cpus: int = 0, gpus: int = -1) -> Iterator[None]:
+def ray_session(
+    address: str, log_file: Path, *, cpus: int = 0, gpus: int = -1, interrupt: Callable[[], None] = interrupt_main
+) -> Iterator[None]:
     """Ray for the time of a sweep.
 
     Inside a submitted job: that cluster. `local`: a new Ray on this machine (`cpus` cores and `gpus` GPUs if given).
     Anything else: the running cluster at that address (`auto`: found on this machine). A Ray that is already connected
-    is used and left running. Ray's own messages go to `log_file`.
+    is used and left running. Ray's own messages go to `log_file`. `interrupt` raises KeyboardInterrupt in the main
+    thread. Raises RayError where Ray cannot be had.
     """
     if ray.is_initialized():
-        with environment(ENVIRONMENT), quiet(log_file):
+        with environment(ENVIRONMENT), quiet(log_file), _events_in_log():
             yield
         return
     arguments: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
@@ -70,17 +75,81 @@ def ray_session(address: str, log_file: Path, *, cpus: int = 0, gpus: int = -1) 
         arguments |= ({"num_cpus": cpus} if cpus else {}) | ({"num_gpus": gpus} if gpus >= 0 else {})
     else:
         arguments |= {"address": address, "runtime_env": {"env_vars": {"PYTHONPATH": paths}}}
-    with environment(variables), quiet(log_file):
-        try:
-            # Ray puts the current folder first on the workers' search path; a user's `analysis.py` must not be there
-            with contextlib.chdir(log_file.parent):
-                ray.init(**arguments)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise RayError(f"cannot reach Ray at address {address!r}: {error}") from error
+    with environment(variables), quiet(log_file), _events_in_log():
+        if JOB_VARIABLE not in os.environ and address != "local":
+            _look(address)
+        started = _start(arguments, address, log_file, interrupt)
+        vital = [process for _, process in vital_children()]
         try:
             yield
         finally:
+            if not all(map(is_alive, vital)):
+                _end(started)
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _events_in_log() -> Iterator[None]:
+    """What Ray prints of its cluster, such as the last lines of a raylet that has died, goes to its log."""
+    before = worker.print_to_stdstream
+    worker.print_to_stdstream = lambda data, ignore_prefix: log.warning("%s", "\n".join(data["lines"]))
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
+
+
+def _look(address: str) -> None:
+    """Raise RayError where no cluster can be."""
+    try:
+        found = services.canonicalize_bootstrap_address(address)
+    except (ConnectionError, ValueError, OSError) as error:
+        raise RayError(f"no Ray cluster is found at address {address!r} ({error}). {REMEDY}") from error
+    check(str(found))
+
+
+def _start(
+    arguments: Mapping[str, Any], address: str, log_file: Path, interrupt: Callable[[], None]
+) -> list[psutil.Process]:
+    """`ray.init`; the processes that it has started. Raises RayError with one reason, as soon as one of them dies.
+
+    What it starts has SIGUSR1 blocked, since Slurm sends it to all processes of a job: it is for the driver alone.
+    """
+    before = psutil.Process().children()
+
+    def made() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if child not in before]
+
+    where = "on this machine" if address == "local" else f"at address {address!r}"
+    said = f"Ray {where} cannot be {'started' if address == 'local' else 'reached'}"
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        # Ray puts the current folder first on the workers' search path; a user's `analysis.py` must not be there
+        with contextlib.chdir(log_file.parent), Birth(interrupt) as birth:
+            ray.init(**arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        _end(made())
+        if birth.why or isinstance(error, Exception):
+            raise RayError(f"{said}: {birth.why or error}. Its messages are in {log_file}") from error
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+    return made()
+
+
+def _end(processes: Iterable[psutil.Process]) -> None:
+    """Kill what a Ray that is half dead or half started has left."""
+    family = [each for process in processes for each in (process, *_below(process))]
+    for each in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _caches() -> dict[str, str]:
@@ -110,65 +179,3 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextlib.contextmanager
-def quiet(log_file: Path) -> Iterator[None]:
-    """Send the messages of Ray and Tune to a file."""
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(log_file, delay=True)
-    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("ray")
-    before, propagate = list(logger.handlers), logger.propagate
-    logger.handlers, logger.propagate = [handler], False
-    tune_logger = logging.getLogger("ray.tune")
-    tune_before = list(tune_logger.handlers)
-    tune_logger.handlers = []
-    try:
-        yield
-    finally:
-        logger.handlers, logger.propagate = before, propagate
-        tune_logger.handlers = tune_before
-        handler.close()
-
-
-class Watchdog:
-    """Ends the sweep when every node of the cluster has died: Tune would wait for ever."""
-
-    def __init__(self, dead_seconds: float = DEAD_SECONDS, exit_process: Callable[[int], Any] = os._exit) -> None:
-        self.barked = False
-        self._dead_seconds = dead_seconds
-        self._exit = exit_process
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-
-    def __enter__(self) -> Watchdog:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stop.set()
-
-    def _watch(self) -> None:
-        alive_at = time.monotonic()
-        while not self._stop.wait(self._dead_seconds / 10):
-            if self._alive():
-                alive_at = time.monotonic()
-            elif time.monotonic() - alive_at > self._dead_seconds:
-                self._bark()
-                return
-
-    def _bark(self) -> None:
-        self.barked = True
-        log.error("every node of the Ray cluster has died; the sweep ends here")
-        if main := threading.main_thread().ident:
-            signal.pthread_kill(main, signal.SIGINT)
-        if not self._stop.wait(self._dead_seconds):
-            self._exit(1)  # the main thread is stuck inside Ray
-
-    @staticmethod
-    def _alive() -> bool:
-        try:
-            return any(node["Alive"] for node in ray.nodes())
-        except Exception:  # whatever Ray raises when its head is gone
-            return False

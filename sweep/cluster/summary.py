@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sweep.cluster.interruption import EXIT_CODES
 from sweep.graph.graph import Graph
 from trainables.ledger.plan import Plan, resolve
 from trainables.ledger.states import State
@@ -25,6 +26,7 @@ class Summary:
         dropped: nodes that a race has dropped.
         seconds: wall clock.
         stopped: why the sweep was stopped before its end, or empty.
+        interrupted: runs that were on the way then, and how many of them have a checkpoint.
     """
 
     plan: Plan
@@ -36,12 +38,22 @@ class Summary:
     dropped: tuple[str, ...] = ()
     seconds: float = 0.0
     stopped: str = ""
+    interrupted: tuple[int, int] = (0, 0)
 
     @property
     def exit_code(self) -> int:
-        """0: everything is done; 1: something failed or Ray died; 130 or 143: stopped by Ctrl-C or SIGTERM."""
-        codes = {"": 0, "interrupted": 130, "stopped by SIGTERM": 143}
+        """0: everything is done; 1: something failed or Ray died; 128 + its number: stopped by that signal."""
+        codes = {"": 0} | EXIT_CODES
         return codes.get(self.stopped, 1) or (1 if self.failed or self.blocked or self.not_started else 0)
+
+    @property
+    def ending(self) -> str:
+        """How the sweep was stopped before its end, in words, with what to do; or empty."""
+        if not self.stopped:
+            return ""
+        runs, kept = self.interrupted
+        going_on = f"; {kept} of the {runs} runs on the way go on from a checkpoint, the others anew" if runs else ""
+        return f"{self.stopped}{going_on}; nothing computed is lost, the same command continues"
 
 
 def summary_of(graph: Graph, store: Store, seconds: float, stopped: str) -> Summary:
@@ -62,6 +74,7 @@ def summary_of(graph: Graph, store: Store, seconds: float, stopped: str) -> Summ
         dropped=in_state(State.DROPPED),
         seconds=seconds,
         stopped=stopped,
+        interrupted=(len(graph.live), sum(store.checkpoint(run_id).exists() for run_id in graph.live)),
     )
 
 

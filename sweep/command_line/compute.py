@@ -24,6 +24,7 @@ def compute(setup: Setup, console: Console) -> Summary:
         results=Path(config.cluster.results).expanduser() if config.cluster.results else setup.store.ray,
         name=config.name,
         max_concurrent=config.cluster.max_concurrent,
+        hang_seconds=config.cluster.hang_seconds,
     )
     options = run_options(config, setup.plan)
     return run_plan(setup.plan, setup.store, options, place, console, search=config.search, race=setup.rule)

@@ -89,11 +89,14 @@ _GRID = tuple(name for name in OPTIONS if name not in _OF_SEARCH)
 _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
 
-TAKEN_BY = {"status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address"))}
-"""Command -> options that it takes without showing them: they say which store a `run` with the same words has."""
+TAKEN_BY = {
+    "plan": ("--open-test",),
+    "status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address")),
+}
+"""Command -> options that it takes without showing them, so that it can have the words of a `run`."""
 OPTIONS_OF = {
     "run": _GRID,
-    "plan": tuple(name for name in _GRID if name not in _OF_RUN),
+    "plan": _GRID,
     "status": ("--preset", "--config", "--set", "--store", "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),

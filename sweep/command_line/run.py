@@ -36,7 +36,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if summary.computed:
         console.print(Text(f"{len(summary.computed)} runs computed in {summary.seconds:.0f} s"))
     if summary.stopped:
-        console.print(Text(f"{summary.stopped}; the same command continues", style="yellow"))
+        console.print(Text(summary.ending, style="yellow"))
     show_reasons(states, console)
     code = summary.exit_code or (0 if all(found.state in _GOOD for found in states.values()) else 1)
     try:

@@ -54,7 +54,7 @@ def search(given: argparse.Namespace, console: Console) -> int:
     for node_id, reason in summary.failed.items():
         console.print(Text(f"{plan.nodes[node_id].name}: {plain(reason)}", style="red"))
     if summary.stopped:
-        console.print(Text(f"{summary.stopped}; the same command continues", style="yellow"))
+        console.print(Text(summary.ending, style="yellow"))
     else:
         _show(store, console)
     return summary.exit_code

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -10,10 +12,12 @@ from rich.text import Text
 from sweep.command_line.configuration import configure
 from sweep.command_line.stores import store_of
 from sweep.terminal.board import Board
+from sweep.terminal.pulse import driver_lines
 from sweep.terminal.reasons import show_collapsed, show_reasons
 from sweep.terminal.wording import in_states
 from trainables.ledger.standing import cell_states, run_states
 from trainables.ledger.states import State
+from trainables.ledger.store import Store
 
 
 def status(given: argparse.Namespace, console: Console) -> int:
@@ -28,6 +32,8 @@ def status(given: argparse.Namespace, console: Console) -> int:
 
     board = Board(plan, shown, now=0.0, slots=1)
     console.print(Text(f"store: {store}"))
+    for line in _driver(store):
+        console.print(line)
     console.print(board.matrix(console.width))
     console.print(Text(board.legend(), style="dim"))
     cells = cell_states(plan, store)
@@ -35,3 +41,11 @@ def status(given: argparse.Namespace, console: Console) -> int:
     show_collapsed(plan, store, console)
     show_reasons(cells, console)
     return 1 if any(found.state in (State.FAILED, State.BLOCKED) for found in cells.values()) else 0
+
+
+def _driver(store: Store) -> list[Text]:
+    """What is known of the store's driver."""
+    driver, runs, is_driven = store.driver(), store.running(), store.is_driven
+    if not is_driven:
+        driver = store.driver()  # one that has just left in order was not killed
+    return driver_lines(driver, runs, is_driven=is_driven, here=os.uname().nodename, now=datetime.now(UTC))

@@ -48,8 +48,11 @@ class Progress:
         self._say("again", "yellow", f" {self._name(run_id)}: the attempt was lost")
 
     def end(self, run_id: str, now: float) -> None:
-        """A run has ended, as the graph says."""
+        """A run has ended, as the graph says; one that the graph still counts as live was stopped with its sweep."""
         node_id, end = self._graph.node_of(run_id), self._graph.end(run_id)
+        if end is State.RUNNING:
+            self._say("stopped", "yellow", self._name(run_id))
+            return
         reason = "" if end in (State.DONE, State.PRUNED) else self._store.failure(run_id) or NO_RECORD
         self._board.end(node_id, now, reason)
         if end is State.PRUNED:

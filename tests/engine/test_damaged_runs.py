@@ -22,7 +22,7 @@ from trainables.ledger.spec import EncoderRef, Phase
 from trainables.ledger.store import DamagedRunError, Store
 from trainables.model.encoder import load_encoder
 from trainables.model.finite import NotFiniteError
-from trainables.model.names import encoder_fingerprint
+from trainables.model.names import BUNDLED_FOLDER, encoder_fingerprint
 from trainables.phases.run import run_to_end
 from trainables.training import checkpoint
 
@@ -87,7 +87,7 @@ def test_a_parent_that_is_recomputed_is_what_it_was(store):
 @pytest.mark.parametrize("damage", [zero_bytes, flip_bits, other_activation])
 def test_a_damaged_cache_of_the_bundled_encoder_is_put_aside_and_made_again(tmp_path, monkeypatch, damage):
     expected = run_to_end(TATOEBA, "tatoeba", Store(tmp_path / "before").prepare(), OPTIONS).scores
-    [encoder] = (cache_folder() / "encoders").glob("bundled-*[!k]")
+    encoder = cache_folder() / BUNDLED_FOLDER
     shutil.copytree(encoder, tmp_path / "cache" / "encoders" / encoder.name)
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     damage(tmp_path / "cache" / "encoders" / encoder.name)
@@ -177,7 +177,7 @@ def not_finite(tmp_path):
     with torch.no_grad():
         encoder.encoder.layer[0].output.dense.bias[3] = float("nan")
     encoder.save_pretrained(folder)
-    [bundled] = (cache_folder() / "encoders").glob("bundled-*[!k]")
+    bundled = cache_folder() / BUNDLED_FOLDER
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(bundled / name, folder)
     return folder
@@ -240,3 +240,12 @@ def test_a_run_whose_predictions_are_one_class_says_so(tmp_path):
     record = run_to_end(wanted, "name", Store(tmp_path / "store").prepare(), OPTIONS)
     found = {(each.task, each.split, each.symptom) for each in record.findings}
     assert ("xnli", "dev", Symptom.CONSTANT) in found
+
+
+def test_a_loss_that_is_infinite_from_the_start_is_the_encoders_fault(tmp_path):
+    """Finite weights, too large for float32 when they are multiplied."""
+    encoder = tiny_encoder()
+    with torch.no_grad():
+        encoder.encoder.layer[0].output.dense.weight.fill_(1e38)
+    with pytest.raises(NotFiniteError, match="a tiny encoder gives a loss that is not finite on the first batch"):
+        finish(training(network(encoder), ["pairs"], tmp_path / "checkpoint", checkpoint_seconds=1e9))

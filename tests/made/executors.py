@@ -59,9 +59,9 @@ def killed(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator
 
 
 def endless(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
-    """Never finish, and notice nothing for a minute at a time."""
+    """Never finish, notice nothing for a minute at a time, and have nothing to keep."""
     while True:
-        yield Advanced(stage="train", step=0, planned_steps=1)
+        yield Advanced(stage="load")
         time.sleep(60)
 
 
@@ -78,7 +78,7 @@ def _attempt(spec: RunSpec, store: Store) -> int:
     return attempts(store, spec.run_id)
 
 
-def _finish(spec: RunSpec, name: str, store: Store, begun: float) -> Record:
+def _finish(spec: RunSpec, name: str, store: Store, begun: float, notes: tuple[str, ...] = ()) -> Record:
     record = Record(
         run_id=spec.run_id,
         name=name,
@@ -87,7 +87,7 @@ def _finish(spec: RunSpec, name: str, store: Store, begun: float) -> Record:
         steps=2,
         planned_steps=2,
         seconds={"begun": begun, "ended": time.time()},
-        notes=(json.dumps({"pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "unset")}),),
+        notes=(json.dumps({"pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "unset")}), *notes),
         finished_at=datetime.datetime.now(datetime.UTC).isoformat(),
     )
     store.finish(record)
@@ -148,3 +148,38 @@ def quadratic_record(spec: RunSpec, name: str) -> Record:
         run_id=spec.run_id, name=name, spec=spec, scores=scores_of(spec, value), dev_curve=(point,), best_step=2,
         steps=2, planned_steps=2,
     )  # fmt: skip
+
+
+def hung_once(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Be stopped like a process that hangs in the first attempt of runs whose name has `hung`."""
+    yield Advanced(stage="train", step=1, planned_steps=4)
+    if "hung" in name and _attempt(spec, store) == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    record = _finish(spec, name, store, time.time(), notes=store.attempts(spec.run_id))
+    yield record
+
+
+def hung(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Say nothing for ever in every attempt of runs whose name has `hung`."""
+    if "hung" in name:
+        _attempt(spec, store)
+        time.sleep(3600)
+    yield from empty(spec, name, store, options)
+
+
+def counting(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Count twenty steps a second to 300, and keep the count when left in between; notes where each attempt began."""
+    begun, kept = time.time(), store.checkpoint(spec.run_id)
+    first = step = int(kept.read_text()) if kept.exists() else 0
+    with (store.work(spec.run_id).parent / "begins").open("a") as file:
+        file.write(f"{first}\n")
+    while step < 300:
+        time.sleep(0.05)
+        step += 1
+        try:
+            yield Advanced(stage="train", step=step, planned_steps=300)
+        except GeneratorExit:
+            store.work(spec.run_id)
+            kept.write_text(str(step))
+            raise
+    yield _finish(spec, name, store, begun)

@@ -100,9 +100,9 @@ class TestData:
     @pytest.mark.parametrize(
         ("given", "said"),
         [
-            ("~nouser-of-that-name/data", "there is no home folder of that user"),
+            ("~nouser-of-that-name/data", "the home folder of an unknown user"),
             ("x" * 300, "File name too long"),
-            ("loop", "Too many levels of symbolic links"),
+            ("loop", "a link that leads to itself"),
             ("file", "it is no folder but a file"),
         ],
     )

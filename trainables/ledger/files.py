@@ -17,15 +17,19 @@ _HEX_DIGITS = 32
 
 
 @contextmanager
-def replacing(path: Path, *, sole: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, sole: bool = False, durable: bool = True) -> Iterator[Path]:
     """A temporary path for a new file or folder, which takes the place of `path` when the block ends without an error.
 
     Parent folders are made. `sole` is for a caller that holds the lock of `path`: it removes what killed writers left.
+    Without `durable` nothing is flushed: for files of which a power cut may take the last version.
     Raises OSError where it cannot be; what was at `path` is then as it was.
     """
     with beside(path, sole=sole) as temporary:
         yield temporary
-        move(temporary, path)
+        if durable:
+            move(temporary, path)
+        else:
+            temporary.replace(path)
 
 
 @contextmanager
@@ -42,9 +46,9 @@ def beside(path: Path, *, sole: bool = False) -> Iterator[Path]:
         remove(temporary)
 
 
-def write(path: Path, content: str | bytes) -> None:
-    """Replace a file by new content; text is UTF-8, its line ends as they are."""
-    with replacing(path) as temporary:
+def write(path: Path, content: str | bytes, *, sole: bool = False, durable: bool = True) -> None:
+    """Replace a file by new content; text is UTF-8, its line ends as they are. `sole` and `durable` as above."""
+    with replacing(path, sole=sole, durable=durable) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 

@@ -2,7 +2,8 @@
 
 ```
 STORE/
-  driver.lock                one driver at a time; driver.json says which
+  driver.lock                one driver at a time; driver.json says which, and when it last said so
+  running.json               its runs, how far they are, and when they were last heard of
   config.yaml                the configuration of the last sweep
   plan.json                  its plan, with the winners of its searches so far
   plans/<sweep>.json         the plans of all its sweeps
@@ -18,7 +19,7 @@ STORE/
   runs/<run id>/pruned.json  a search ended the run early; removed when the run finishes
   runs/<run id>/damage.json  a file of the finished run is not what its record says; removed when that is mended
   runs/<run id>/*.damaged-*  put aside, for people: what could not be used any more
-  runs/<run id>/.work/       private to the running attempt: checkpoint, half-made artefacts
+  runs/<run id>/.work/       private to the running attempt: checkpoint, half-made artefacts, what befell attempts
 ```
 """
 
@@ -31,12 +32,14 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import filelock
 
-from trainables.ledger import files, openings, studies
+from trainables.ledger import alive, files, openings, studies
+from trainables.ledger.alive import Driver, LiveRun
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.digests import DamagedFileError, check, digests, put_aside
 from trainables.ledger.openings import Opening
@@ -95,21 +98,71 @@ class Store:
     @contextmanager
     def driver_lock(self) -> Iterator[None]:
         """Hold the store for one driver; raises StoreError at once when another driver holds it."""
-        owner = self.root / "driver.json"
         lock = filelock.FileLock(self.root / "driver.lock")
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            holder = owner.read_text() if owner.exists() else "unknown"
+            holder = self.driver() or "unknown"
             raise StoreError(
                 f"the store {self.root} is in use by another sweep ({holder}). Wait for it, or give another --store"
             ) from None
         try:
-            files.write(owner, json.dumps({"host": os.uname().nodename, "pid": os.getpid()}))
+            self.beat(datetime.now(UTC))
             yield
         finally:
-            owner.unlink(missing_ok=True)
+            for left in ("driver.json", "running.json"):
+                (self.root / left).unlink(missing_ok=True)
             lock.release()
+
+    def beat(self, started: datetime, runs: Sequence[LiveRun] | None = None) -> None:
+        """Note that this process drives the store and lives, and its runs if given. The caller holds the lock."""
+        now = datetime.now(UTC)
+        driver = Driver(host=os.uname().nodename, pid=os.getpid(), started=started, beat=now)
+        files.write(self.root / "driver.json", driver.to_json(), sole=True, durable=False)
+        if runs is not None:
+            files.write(self.root / "running.json", alive.to_json(runs), sole=True, durable=False)
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a driver holds the store."""
+        return _is_held(self.root / "driver.lock")
+
+    def driver(self) -> Driver | None:
+        """The driver that was last heard of, if it did not leave in order or is still there."""
+        return self._glance("driver.json", Driver.from_json)
+
+    def running(self) -> tuple[LiveRun, ...]:
+        """The runs of that driver, as it last noted them."""
+        return self._glance("running.json", alive.from_json) or ()
+
+    def is_computed(self, run_id: str) -> bool:
+        """Whether a worker is at this run."""
+        return _is_held(self._folder(run_id) / ".lock")
+
+    def checkpoint(self, run_id: str) -> Path:
+        """File from which the next attempt of this run goes on, if there is one."""
+        return self._folder(run_id) / ".work" / "checkpoint.safetensors"
+
+    def note_attempt(self, run_id: str, text: str) -> None:
+        """Note what befell an attempt at this run; kept for its record."""
+        noted = json.dumps([*self.attempts(run_id), text], ensure_ascii=False)
+        files.write(self._folder(run_id) / ".work" / "attempts.json", noted)
+
+    def attempts(self, run_id: str) -> tuple[str, ...]:
+        """What befell earlier attempts at a run that is not finished."""
+        try:
+            return tuple(map(str, json.loads((self._folder(run_id) / ".work" / "attempts.json").read_text("utf-8"))))
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, TypeError):
+            return ("an earlier attempt was lost; its note cannot be read",)
+
+    def _glance(self, name: str, parse: Callable[[str], _Read]) -> _Read | None:
+        """What a file says that decides nothing; None where there is none, or none that can be read."""
+        try:
+            return parse((self.root / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     @contextmanager
     def run_lock(self, run_id: str, seconds: float) -> Iterator[None]:
@@ -414,3 +467,18 @@ class Store:
 
     def _folder(self, run_id: str) -> Path:
         return self.root / "runs" / run_id
+
+
+def _is_held(path: Path) -> bool:
+    """Whether some process holds a lock; a lock that may not be opened counts as free."""
+    if not path.exists():
+        return False
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

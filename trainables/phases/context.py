@@ -232,7 +232,7 @@ class Context:
             versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
             commit=self.options.commit,
             data_use=tuple(self.uses),
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self.store.attempts(self.spec.run_id)),
             files=dict(self.files),
             findings=tuple(self.findings),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import statistics
 from collections.abc import Generator, Mapping, Sequence
@@ -24,7 +25,6 @@ from trainables.training.masking import Masking
 from trainables.training.mixing import MLM
 from trainables.training.optimiser import decay_factor
 
-CHECKPOINT = "checkpoint.safetensors"
 ENGLISH = "en"
 
 
@@ -70,10 +70,15 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
     assert settings
     yield Advanced(stage="load")
     with context.stage("load"):
-        sets = [_training_set(context, task, settings) for task in tasks]
-        stopping = {task.name: _stopping_set(context, task, settings) for task in tasks}
+        sets, stopping = [], {}
+        for task in tasks:
+            sets.append(_training_set(context, task, settings))
+            yield Advanced(stage="load")
+            stopping[task.name] = _stopping_set(context, task, settings)
+            yield Advanced(stage="load")
         if context.spec.mlm:
             sets.append(_mlm_set(context, settings))
+            yield Advanced(stage="load")
         trims = context.options.trim_vocabulary and not context.spec.mlm
         network = _network(context, tasks, mapped=trims)
         used = [item.encoded for item in sets] + list(stopping.values())
@@ -91,11 +96,13 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         mlm_length=context.spec.mlm.length if context.spec.mlm else MlmLength.TASK_EPOCHS,
         seed=context.spec.seed,
         evaluate=measure,
-        path=context.work / CHECKPOINT,
+        path=context.store.checkpoint(context.spec.run_id),
         pad_id=context.tokenizer.pad_token_id,
+        origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
         micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept) else 0,
         checkpoint_seconds=context.options.checkpoint_seconds,
+        is_wanted=lambda: not context.store.pruned(context.spec.run_id),
     )
     outcome = yield from _reported(training)
     context.seconds["train"] = outcome.seconds
@@ -116,18 +123,19 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
 
 
 def _reported(training: Training) -> Generator[Advanced, None, Outcome]:
-    """Run the training; its dev evaluations become progress."""
+    """Run the training; its dev evaluations and signs of life become progress. Closed, it closes the training too."""
     steps = training.planned_steps
-    running = training.run()
-    while True:
-        try:
-            point = next(running)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        yield Advanced(
-            stage="train", step=point.step, planned_steps=steps, selection=point.selection, metrics=point.metrics
-        )
+    with contextlib.closing(training.run()) as running:
+        while True:
+            try:
+                found = next(running)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+            reached = Advanced(stage="train", step=found.step, planned_steps=steps)
+            if isinstance(found, DevPoint):
+                reached = dataclasses.replace(reached, selection=found.selection, metrics=found.metrics)
+            yield reached
 
 
 def _training_set(context: Context, task: Task, settings: Optimisation) -> TrainingSet:

@@ -28,7 +28,11 @@ def run_target(context: Context) -> Generator[Advanced, None, Record]:
     scores = list(fitted.scores)
     tables = {task.name: PredictionTable() for task in tasks}
     with context.stage("load"):
-        parts = [_part(context, task, split, code) for task in tasks for split, code in _measured(context, task)]
+        parts: list[_Part] = []
+        for task in tasks:
+            for split, code in _measured(context, task):
+                parts.append(_part(context, task, split, code))
+                yield _evaluating(fitted.outcome.steps)
         fitted.restore([part.encoded for part in parts], context.tokenizer.pad_token_id)
     with context.stage("evaluate"):
         outputs = yield from _predicted(context, fitted.network, tasks[0].name, parts, fitted.outcome.steps)
@@ -38,6 +42,7 @@ def run_target(context: Context) -> Generator[Advanced, None, Record]:
             scores += own
             if part.split is part.task.selection_split:
                 compared[part.task.name][part.language] = comparison
+            yield _evaluating(fitted.outcome.steps)
         for task in tasks:
             publish(context, task.name, tables[task.name])
             context.findings += findings(task, task.selection_split, compared[task.name])
@@ -104,4 +109,8 @@ def _predicted(
         except StopIteration as end:
             outputs: list[list[np.ndarray]] = end.value
             return outputs
-        yield Advanced(stage="evaluate", step=steps, planned_steps=steps)
+        yield _evaluating(steps)
+
+
+def _evaluating(steps: int) -> Advanced:
+    return Advanced(stage="evaluate", step=steps, planned_steps=steps)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from trainables.ledger.nearest import unknown
 from trainables.tasks import language_modeling, multiple_choice, nli, paraphrase, retrieval, span_qa, tagging
-from trainables.tasks.task import Role, Task
+from trainables.tasks.task import Role, Split, Task
 
 _TASKS: tuple[Callable[[], Task], ...] = (
     nli.anli,
@@ -41,6 +41,14 @@ def task(name: str) -> Task:
     if name not in tasks():
         raise ValueError(unknown("task", name, tasks()))
     return tasks()[name]
+
+
+def is_open(name: str, split: str) -> bool:
+    """Whether scores of a task on a split may be seen before a selection stands.
+
+    Those on TEST are closed, unless the task has that set only and it is the one that selects.
+    """
+    return split != Split.TEST or (name in tasks() and tasks()[name].selection_split is Split.TEST)
 
 
 def intermediates() -> tuple[Task, ...]:

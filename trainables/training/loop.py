@@ -14,6 +14,7 @@ import torch
 from trainables.ledger.record import DevPoint, DivergedError
 from trainables.ledger.spec import MlmLength, Optimisation
 from trainables.model.batches import collate, loss_units, micro_batches
+from trainables.model.finite import NotFiniteError
 from trainables.model.network import Network
 from trainables.tasks.formats.base import Encoded
 from trainables.training import checkpoint
@@ -45,6 +46,25 @@ class Outcome:
     curve: tuple[DevPoint, ...]
 
 
+SIGN_SECONDS = 0.5
+"""Training says at least this often how far it is, or once a step where steps take longer."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Steps:
+    """A sign of life: updates done so far."""
+
+    step: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """The last checkpoint: of which step, and when."""
+
+    step: int
+    at: float
+
+
 @dataclasses.dataclass(kw_only=True)
 class Training:
     """One training run.
@@ -58,10 +78,12 @@ class Training:
         evaluate: dev metrics of the network now, by `task.metric`, and the selection figure.
         path: checkpoint file.
         pad_id: padding id.
+        origin: what training starts from, for messages.
         micro_batch: most rows in one forward pass; 0 is no limit. Halved when the memory of the GPU is too small.
         micro_tokens: most sub-words in one forward pass of a task; 0 is no limit. MLM has none, since each of its
             passes goes through the whole vocabulary.
         checkpoint_seconds: time between two checkpoints.
+        is_wanted: asked when training is left before its end; whether its state is to be kept for another attempt.
         notes: what the record should say.
     """
 
@@ -73,9 +95,11 @@ class Training:
     evaluate: Callable[[], tuple[float, Mapping[str, float]]]
     path: Path
     pad_id: int
+    origin: str
     micro_batch: int
     micro_tokens: int
     checkpoint_seconds: float
+    is_wanted: Callable[[], bool] = lambda: True
     notes: list[str] = dataclasses.field(default_factory=list)
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
 
@@ -86,8 +110,11 @@ class Training:
         settings = self.settings
         return total_steps(rows, settings.batch_sizes, settings.epochs, settings.mixing_cap, self.mlm_length)
 
-    def run(self) -> Generator[DevPoint, None, Outcome]:
-        """Train to the end, or on from the checkpoint; yields every dev evaluation, those before it at once."""
+    def run(self) -> Generator[DevPoint | Steps, None, Outcome]:
+        """Train to the end, or on from the checkpoint; yields every dev evaluation, those before it at once.
+
+        Between them it yields signs of life. Closed at one of these points it leaves a checkpoint of exactly there.
+        """
         settings, steps = self.settings, self.planned_steps
         rows = {item.name: item.encoded.num_rows for item in self.sets}
         sequence = task_of_each_step(rows, settings.mixing_cap, steps, self.seed)
@@ -96,9 +123,10 @@ class Training:
         optimiser = new_optimiser(self.network, settings.weight_decay)
         state = checkpoint.resume(self.path, self.network, optimiser, self.notes)
         drawn = Counter(sequence[: state.step])
-        saved = time.monotonic()
-        started = saved - state.seconds
+        kept = _Kept(step=state.step, at=time.monotonic())
+        started = kept.at - state.seconds
         yield from state.curve
+        told = time.monotonic()
         while state.step < steps and not (state.curve and out_of_patience(state.curve, settings.patience)):
             name = sequence[state.step]
             rate = learning_rate(state.step, steps, settings.learning_rate, settings.warmup_fraction)
@@ -109,12 +137,16 @@ class Training:
             evaluated = state.step % interval == 0 or state.step == steps
             if evaluated:
                 self._evaluate(state)
-            if time.monotonic() - saved >= self.checkpoint_seconds:
-                state.seconds = time.monotonic() - started
-                checkpoint.save(self.path, self.network, optimiser, state)
-                saved = time.monotonic()
-            if evaluated:
-                yield state.curve[-1]
+            if time.monotonic() - kept.at >= self.checkpoint_seconds:
+                kept = self._keep(optimiser, state, started)
+            if evaluated or time.monotonic() - told >= SIGN_SECONDS:
+                try:
+                    yield state.curve[-1] if evaluated else Steps(step=state.step)
+                except GeneratorExit:
+                    if state.step > kept.step and self.is_wanted():
+                        self._keep(optimiser, state, started)
+                    raise
+                told = time.monotonic()
         checkpoint.load_snapshot(self.network, state.best)
         return Outcome(
             steps=state.step,
@@ -124,6 +156,12 @@ class Training:
             seconds=time.monotonic() - started,
             curve=tuple(state.curve),
         )
+
+    def _keep(self, optimiser: torch.optim.Optimizer, state: checkpoint.TrainingState, started: float) -> _Kept:
+        """Write a checkpoint of now."""
+        state.seconds = time.monotonic() - started
+        checkpoint.save(self.path, self.network, optimiser, state)
+        return _Kept(step=state.step, at=time.monotonic())
 
     def _update(self, optimiser: torch.optim.Optimizer, name: str, rows: np.ndarray, step: int) -> int:
         """One optimiser update on exactly the rows of one effective batch; returns its sub-words."""
@@ -177,6 +215,11 @@ class Training:
         losses = torch.stack(self._losses)
         self._losses.clear()
         if not losses.isfinite().all():
+            if state.step == len(losses) and not losses[0].isfinite():
+                raise NotFiniteError(
+                    f"{self.origin} gives a loss that is not finite on the first batch, before anything is trained: "
+                    "its weights are too large for the arithmetic, and no learning rate mends that"
+                )
             raise DivergedError(
                 f"the loss is not finite by step {state.step}; lower the learning rate {self.settings.learning_rate:g}"
             )
