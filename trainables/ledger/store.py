@@ -25,7 +25,6 @@ STORE/
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -38,7 +37,7 @@ from typing import TypeVar
 
 import filelock
 
-from trainables.ledger import alive, files, openings, studies
+from trainables.ledger import alive, files, notes, openings, studies
 from trainables.ledger.alive import Driver, LiveRun
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.digests import DamagedFileError, check, digests, put_aside
@@ -46,6 +45,7 @@ from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.record import BrokenRecordError, Pruned, Record
+from trainables.ledger.signature import signed
 from trainables.ledger.studies import StudyResult
 
 log = logging.getLogger(__name__)
@@ -145,16 +145,17 @@ class Store:
 
     def note_attempt(self, run_id: str, text: str) -> None:
         """Note what befell an attempt at this run; kept for its record."""
-        noted = json.dumps([*self.attempts(run_id), text], ensure_ascii=False)
-        files.write(self._folder(run_id) / ".work" / "attempts.json", noted)
+        noted = {notes.ATTEMPTS: [*self.attempts(run_id), text]}
+        files.write(self._folder(run_id) / ".work" / "attempts.json", notes.to_json(noted))
 
     def attempts(self, run_id: str) -> tuple[str, ...]:
         """What befell earlier attempts at a run that is not finished."""
         try:
-            return tuple(map(str, json.loads((self._folder(run_id) / ".work" / "attempts.json").read_text("utf-8"))))
+            text = (self._folder(run_id) / ".work" / "attempts.json").read_text(encoding="utf-8")
+            return tuple(map(str, notes.from_json(text)[notes.ATTEMPTS]))
         except FileNotFoundError:
             return ()
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return ("an earlier attempt was lost; its note cannot be read",)
 
     def _glance(self, name: str, parse: Callable[[str], _Read]) -> _Read | None:
@@ -228,8 +229,8 @@ class Store:
         if (folder / "record.json").exists() and not self.is_finished(record.run_id):
             put_aside(folder / "record.json")
         files.write(folder / "record.json", record.to_json())
-        for note in ("failure.json", "pruned.json", "damage.json"):
-            (folder / note).unlink(missing_ok=True)
+        for name in ("failure.json", "pruned.json", "damage.json"):
+            (folder / name).unlink(missing_ok=True)
         self.discard(record.run_id)
 
     def publish(self, run_id: str, name: str, made: Path) -> dict[str, str]:
@@ -269,27 +270,25 @@ class Store:
 
     def damage(self, run_id: str) -> str:
         """What was found damaged of a finished run, with the remedy, or an empty string."""
-        return self._reason(run_id, "damage.json", "a file was found damaged; the note of it cannot be read")
+        unreadable = f"a file of run {run_id} was found damaged, and the note of it cannot be read"
+        return self._reason(run_id, "damage.json", f"{unreadable}. {_again(run_id)}")
 
     def recompute(self, run_id: str) -> None:
         """Have a run computed again: its record is put aside, and its notes go. Its children stay as they are."""
         folder = self._folder(run_id)
         if (folder / "record.json").exists():
             put_aside(folder / "record.json")
-        for note in ("failure.json", "damage.json"):
-            (folder / note).unlink(missing_ok=True)
+        for name in ("failure.json", "damage.json"):
+            (folder / name).unlink(missing_ok=True)
 
     def _check(self, record: Record, said: Mapping[str, str]) -> None:
         folder = self._folder(record.run_id)
         try:
             check(folder, said)
         except DamagedFileError as error:
-            reason = (
-                f"run {record.run_id} ({record.name}) is damaged: {error}. "
-                f"Compute it again: the same `run` with --recompute {record.run_id}"
-            )
+            reason = f"run {record.run_id} ({record.name}) is damaged: {error}. {_again(record.run_id)}"
             with suppress(OSError):
-                files.write(folder / "damage.json", json.dumps({"name": record.name, "reason": reason}))
+                files.write(folder / "damage.json", notes.to_json({"name": record.name, "reason": reason}))
             raise DamagedRunError(reason) from error
 
     def work(self, run_id: str) -> Path:
@@ -308,7 +307,7 @@ class Store:
     def fail(self, run_id: str, name: str, reason: str, *, diverged: bool = False) -> None:
         """Note why an attempt failed; `diverged` says that every other attempt will fail likewise."""
         fields = {"name": name, "reason": reason} | ({"diverged": True} if diverged else {})
-        files.write(self._folder(run_id) / "failure.json", json.dumps(fields))
+        files.write(self._folder(run_id) / "failure.json", notes.to_json(fields))
 
     def failure(self, run_id: str) -> str:
         """Reason of the last failed attempt, or an empty string."""
@@ -317,7 +316,7 @@ class Store:
     def diverged(self, run_id: str) -> bool:
         """Whether the last failed attempt failed because training led nowhere."""
         try:
-            return bool(json.loads((self._folder(run_id) / "failure.json").read_text()).get("diverged"))
+            return bool(notes.from_json((self._folder(run_id) / "failure.json").read_text()).get("diverged"))
         except (FileNotFoundError, ValueError, AttributeError):
             return False
 
@@ -419,12 +418,12 @@ class Store:
 
     def save_config(self, text: str) -> Path:
         """Keep the configuration of the last sweep, YAML; returns where."""
-        files.write(self.root / "config.yaml", text)
+        files.write(self.root / "config.yaml", signed(text))
         return self.root / "config.yaml"
 
     def save_best(self, text: str) -> Path:
         """Keep the settings that a search has found, YAML; returns where."""
-        files.write(self.root / "best.yaml", text)
+        files.write(self.root / "best.yaml", signed(text))
         return self.root / "best.yaml"
 
     @property
@@ -459,7 +458,7 @@ class Store:
     def _reason(self, run_id: str, note: str, unreadable: str) -> str:
         """The reason in a note of a run; empty where there is no such note."""
         try:
-            return str(json.loads((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
+            return str(notes.from_json((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
         except FileNotFoundError:
             return ""
         except (ValueError, KeyError, TypeError):
@@ -482,3 +481,8 @@ def _is_held(path: Path) -> bool:
         return False
     lock.release()
     return False
+
+
+def _again(run_id: str) -> str:
+    """What to do about a damaged run."""
+    return f"Compute it again: the same `run` with --recompute {run_id}"
