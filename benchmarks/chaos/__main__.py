@@ -12,10 +12,8 @@ Exit code 1 if anything was lost, was wrong without a word, or could not be mend
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -25,12 +23,13 @@ from pathlib import Path
 # before torch is imported: what is forked must have no threads
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
-from rich.console import Console  # noqa: E402
-from rich.text import Text  # noqa: E402
+from rich.console import Console
+from rich.text import Text
 
-from benchmarks.chaos.outcomes import BAD, Tried, tables, verdict  # noqa: E402
-from benchmarks.chaos.sections import SECTIONS, try_all  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
+from benchmarks.chaos.lab import room
+from benchmarks.chaos.outcomes import BAD, Tried, tables, verdict
+from benchmarks.chaos.sections import SECTIONS, try_all
+from benchmarks.measure import machine
 
 MINUTES = 15.0
 
@@ -44,9 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=max(Console().width, 100))
     began = time.monotonic()
     tried: list[Tried] = []
-    with tempfile.TemporaryDirectory(prefix="chaos-", dir=given.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="chaos-", dir=given.folder or room()) as folder:
         chance = random.Random(given.seed)
-        for each in try_all(Path(folder), sections, chance, until=began + 60 * given.minutes, workers=given.workers):
+        until = began + 60 * given.minutes
+        for each in try_all(Path(folder), sections, chance, until=until, workers=given.workers, scale=given.scale):
             tried.append(each)
             if each.outcome in BAD or given.verbose:
                 console.print(Text(f"{each.outcome}: {each.kind}, {each.fault}, {each.text}"), soft_wrap=True)
@@ -54,9 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     console.print(*tables(tried))
     console.print(Text(f"{len(tried)} tried in {seconds:.0f} s with seed {given.seed}: {verdict(tried)}"))
     console.print(Text(", ".join(f"{name} {value}" for name, value in machine().items())), soft_wrap=True)
-    if given.json:
-        found = {"machine": machine(), "seed": given.seed, "seconds": seconds, "tried": [asdict(each) for each in tried]}
-        given.json.write_text(json.dumps(found, indent=1) + "\n")
+    write(given.json, {"seed": given.seed, "seconds": seconds, "tried": [asdict(each) for each in tried]})
     return 1 if any(each.outcome in BAD for each in tried) else 0
 
 
@@ -67,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default=",".join(SECTIONS), metavar="LIST", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=MINUTES, help="nothing new is tried after that")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the usual number of kills, flips and full disks")
     parser.add_argument("--workers", type=int, default=2, help="how many things are tried at once")
     parser.add_argument("--folder", type=Path, help="where; by default in memory, if there is enough")
     parser.add_argument("--verbose", action="store_true", help="show everything that was tried")

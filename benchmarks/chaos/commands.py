@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import sweep.cluster.driver
-from benchmarks.chaos.judge import Reading
 from benchmarks.chaos.left import left, tables
 from sweep.command_line.main import main as xstilts
 from sweep.graph.capacity import Machine
@@ -87,13 +86,8 @@ def remedied(words: list[str], store: Path, said: str) -> None:
     flat = "".join(said.split())  # a terminal breaks lines where it likes
     if "moveitaway" in flat:
         for path in sorted(store.rglob("*")):
-            if path.is_file() and f"{path}" in flat:
+            if path.is_file() and str(path) in flat:
                 path.rename(path.with_name(f"{path.name}.away"))
-    for run_id in dict.fromkeys(re.findall(r"--recompute([0-9a-f]{12})", flat)):
-        Store(store).recompute(run_id)
-    command("run", *words, "--store", str(store))
-
-
-def reading(result: str | None, words: str, *folders: Path) -> Reading:
-    """What was read, with what was put aside in the meantime."""
-    return Reading(result=result, words=words, aside=tuple(name for folder in folders for name in asides(folder)))
+    damaged = dict.fromkeys(re.findall(r"--recompute([0-9a-f]{12})", flat))
+    again = [word for run_id in damaged for word in ("--recompute", run_id)]
+    command("run", *words, *again, "--store", str(store))

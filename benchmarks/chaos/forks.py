@@ -8,6 +8,7 @@ import pickle
 import select
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -22,7 +23,7 @@ LONGEST_SECONDS = 240.0
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a child ended: what its work returned, what it wrote to the terminal, and its exit code (negative: signal)."""
+    """How a child ended: what its work returned, what it said on the terminal, and its exit code (negative: signal)."""
 
     value: Any
     words: str
@@ -62,8 +63,6 @@ def _be_child(work: Callable[[], Any], folder: Path) -> None:
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):
-            import sys
-
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)

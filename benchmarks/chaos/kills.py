@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +60,8 @@ class Subject:
 def kills(lab: Lab, grid: Sweep, search: Sweep, chance: random.Random, scale: float) -> Iterator[Tried]:
     """Kill everything that writes; `scale` of the usual number of times."""
     for subject in subjects(lab, grid, search):
-        found = list(each([Case(name=subject.name, work=lambda f, s=subject: _measured(s, f))], lab.root / "work", 1, lab.until))  # fmt: skip
-        for _, (events, seconds, expected) in found:
+        measuring = Case(name=subject.name, work=partial(_measured, subject))
+        for _, (events, seconds, expected) in list(each([measuring], lab.root / "work", 1, lab.until)):
             cases = [_at(subject, place, label, expected) for place, label in _chosen(events, subject.points * scale)]
             cases += [
                 _after(subject, chance.uniform(0.02, seconds), expected)
@@ -86,7 +89,10 @@ def subjects(lab: Lab, grid: Sweep, search: Sweep) -> Iterator[Subject]:
             moments=moments,
         )
     node = grid.node("none -> tatoeba")
-    for name, lacking, points in (("tokens, demo corpus", ("tokens", "demo-*", "*digests.json"), 24), ("encoder cache", ("encoders",), 10)):  # fmt: skip
+    for name, lacking, points in (
+        ("tokens, demo corpus", ("tokens", "demo-*", "*digests.json"), 24),
+        ("encoder cache", ("encoders",), 10),
+    ):
         yield Subject(
             name=name,
             prepare=lambda folder, lacking=lacking: _with_cache(lab, grid, folder, node, lacking),  # type: ignore[misc]
@@ -150,17 +156,16 @@ def _chosen(events: list[str], most: float) -> Iterator[tuple[int, str]]:
 
 def _at(subject: Subject, place: int, label: str, expected: str) -> Case:
     def work(folder: Path) -> Tried:
+        events = itertools.count(1)
+
         def die(event: str) -> None:
-            nonlocal left_to_do
-            left_to_do -= 1
-            if not left_to_do:
+            if next(events) == place:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         def killed() -> str:
             watch(folder, die)
             return subject.work(folder)
 
-        left_to_do = place
         return _judged(subject, folder, killed, None, expected, "killed at a write", f"{place}: {label}")
 
     return Case(name=f"{subject.name} killed at {place}", work=work)
@@ -208,7 +213,7 @@ def watch(folder: Path, tell: Callable[[str], Any]) -> None:
 
     def fsync(descriptor: int) -> None:
         with contextlib.suppress(OSError):
-            tell(f"{FLUSH} {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+            tell(f"{FLUSH} {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
         flush(descriptor)
 
     sys.addaudithook(hook)
@@ -223,8 +228,6 @@ def _without(grid: Sweep, folder: Path, node: Node) -> None:
 
 
 def _with_cache(lab: Lab, grid: Sweep, folder: Path, node: Node, lacking: tuple[str, ...]) -> None:
-    import shutil
-
     _without(grid, folder, node)
     clone(lab.cache, folder / "cache")
     for pattern in lacking:

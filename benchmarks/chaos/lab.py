@@ -32,6 +32,7 @@ class Sweep:
     store: Path
     plan: Plan
     reference: dict[str, str] = field(repr=False)
+    tables: dict[str, str] = field(repr=False)
 
     def node(self, ending: str) -> Node:
         """The node whose name without its seed ends so."""
@@ -78,7 +79,9 @@ class Lab:
             raise RuntimeError(f"two undisturbed sweeps {name} differ, so nothing can be compared")
         store, other = made
         shutil.rmtree(other)
-        return Sweep(words=words, store=store, plan=Store(store).plan(), reference=first["left"])
+        return Sweep(
+            words=words, store=store, plan=Store(store).plan(), reference=first["left"], tables=first["tables"]
+        )
 
 
 def room() -> Path:
@@ -92,7 +95,7 @@ def clone(folder: Path, to: Path) -> Path:
     """A copy of a folder; big files are the same file."""
 
     def copy(source: str, target: str) -> None:
-        if os.stat(source).st_size > BIG_BYTES:
+        if Path(source).stat().st_size > BIG_BYTES:
             os.link(source, target)
         else:
             shutil.copy2(source, target)
