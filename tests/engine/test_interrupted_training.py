@@ -50,7 +50,7 @@ def test_left_after_any_step_it_ends_bit_identical(tmp_path, names: list[str], s
     outcome = finish(again)
 
     told = [each.step for each in training(second, names, path).run()]
-    assert [step for step in told if step > reached[-1]][0] == reached[-1] + 1, "from there"
+    assert next(step for step in told if step > reached[-1]) == reached[-1] + 1, "from there"
     assert {step for step in told if step <= reached[-1]} <= {point.step for point in expected.curve}, "not anew"
     assert (outcome.curve, outcome.tokens) == (expected.curve, expected.tokens)
     for (name, parameter), other in zip(whole.named_parameters(), second.parameters(), strict=True):
