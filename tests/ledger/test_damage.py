@@ -11,11 +11,11 @@ from tests.made.graphs import graph_of
 from tests.made.specs import RETRIEVAL
 from trainables.ledger.cells import Cell, Row
 from trainables.ledger.digests import DamagedFileError, check, digest, digests, put_aside
+from trainables.ledger.errors import DamagedRunError, MissingRunError
 from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.record import Record, Score
 from trainables.ledger.standing import cell_states, run_states
 from trainables.ledger.states import State
-from trainables.ledger.store import DamagedRunError, MissingRunError
 
 RUN = RETRIEVAL.run_id
 SCORE = Score(task="tatoeba", split="test", language="de", metric="accuracy", value=50.0, rows=2)
