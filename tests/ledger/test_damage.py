@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from tests.made import graphs
 from tests.made.graphs import graph_of
 from tests.made.specs import RETRIEVAL
 from trainables.ledger.cells import Cell, Row
@@ -166,3 +167,15 @@ def test_of_what_is_put_aside_the_last_is_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [aside.name]
     assert aside.name.startswith("file.damaged-")
     assert aside.read_text() == "second"
+
+
+def test_a_run_with_a_broken_record_is_no_longer_done_and_blocks_what_starts_from_it(store):
+    plan = graphs.fan(["squad"], ["xnli"])
+    graphs.drive(graphs.graph_of(plan, store), store)
+    parent, child = plan.nodes
+    flip(store.root / "runs" / parent / "record.json", 60)
+    (store.root / "runs" / child / "record.json").unlink()
+    states = run_states(plan, store)
+    assert states[parent].state is State.FAILED
+    assert "cannot be read; the next `run` computes it again" in states[parent].reason
+    assert states[child].state is State.BLOCKED

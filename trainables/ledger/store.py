@@ -181,12 +181,14 @@ class Store(Runs):
     def note_openings(self, opened: Sequence[Opening]) -> None:
         """Note that test scores are shown now; what was opened before after the same selection is not noted again.
 
-        Raises LedgerError where the earlier ones cannot be read: they are never overwritten.
+        Raises LedgerError where the earlier ones cannot be read: they are never overwritten. Two at once wait for each
+        other.
         """
-        noted = self.openings()
-        new = [each for each in opened if not any(each.says_the_same(earlier) for earlier in noted)]
-        if new:
-            files.write(self.root / "openings.json", openings.to_json([*noted, *new]))
+        with filelock.FileLock(self.root / "openings.lock"):
+            noted = self.openings()
+            new = [each for each in opened if not any(each.says_the_same(earlier) for earlier in noted)]
+            if new:
+                files.write(self.root / "openings.json", openings.to_json([*noted, *new]))
 
     def openings(self) -> tuple[Opening, ...]:
         """Which test scores were looked at so far, in order. Raises LedgerError."""
