@@ -24,8 +24,8 @@ DEAD_SECONDS = 20.0
 LOOK_SECONDS = 0.5
 BIRTH_SECONDS = 120.0
 """How long Ray may take to start or to be joined."""
-LEAVE_SECONDS = 45.0
-"""How long the main thread may then go on without hearing of it: Ray waits for 30 s for the port of its head."""
+LEAVE_SECONDS = 10.0
+"""How long the main thread may then go on without hearing of it, inside Ray's core, before the process is ended."""
 VITAL = ("gcs_server", "raylet")
 """Names of the processes without which a Ray on this machine is dead."""
 

@@ -77,7 +77,7 @@ def test_a_run_that_has_nothing_to_keep_is_not_waited_for(store: Store) -> None:
 
 @pytest.mark.timeout(180)
 def test_told_to_stop_by_any_signal_a_sweep_goes_on_from_where_it_was(store: Store) -> None:
-    """One run of fifteen seconds, stopped three times after some seconds of it: it never begins anew."""
+    """One run of some minutes, stopped three times after some seconds of it: it never begins anew."""
     begins = store.root / "runs" / RUN_ID / "begins"
     kept = [0]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
@@ -89,6 +89,7 @@ def test_told_to_stop_by_any_signal_a_sweep_goes_on_from_where_it_was(store: Sto
         assert "1 of the 1 runs on the way go on from a checkpoint" in said
         assert "failed" not in said
         kept.append(int(store.checkpoint(RUN_ID).read_text()))
+    (begins.parent / "hurry").touch()
     with driver(store, "counting") as process:
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
@@ -98,19 +99,19 @@ def test_told_to_stop_by_any_signal_a_sweep_goes_on_from_where_it_was(store: Sto
     assert store.driver() is None
 
 
-@pytest.mark.parametrize(("name", "moment"), [("raylet", "early"), ("raylet", "later"), ("gcs_server", "later")])
+@pytest.mark.parametrize(("name", "moment"), [("gcs_server", "early"), ("raylet", "later"), ("gcs_server", "later")])
 def test_a_ray_that_dies_is_one_message(store: Store, name: str, moment: str) -> None:
-    """Killed as soon as it is there, or while a run is on its way. An early death of the head takes Ray 30 s."""
+    """Killed as soon as it is there, where Ray would wait for half a minute, or while a run is on its way."""
     with driver(store, "counting") as process:
         if moment == "later":
             wait_for(lambda: bool(store.running()))
         own(process, name).kill()
         said, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
     where = store.root / "n" / "ray.log"
     if moment == "early":
-        assert said.startswith(f"RayError: Ray on this machine cannot be started: its {name} ended at once. ")
-        assert said.endswith(f"Its messages are in {where}\n")
+        assert process.returncode in (1, 2)
+        assert said.startswith("Ray")
+        assert f"its {name} ended at once" in said
         assert said.count("\n") == 1
     else:
         assert (
