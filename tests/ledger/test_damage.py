@@ -179,3 +179,12 @@ def test_a_run_with_a_broken_record_is_no_longer_done_and_blocks_what_starts_fro
     assert states[parent].state is State.FAILED
     assert "cannot be read; the next `run` computes it again" in states[parent].reason
     assert states[child].state is State.BLOCKED
+
+
+@pytest.mark.parametrize(("weights", "said"), [("0123", "bit for bit as before"), ("other", "not as before")])
+def test_a_run_that_was_computed_again_says_whether_it_left_the_same(store, weights, said):
+    finish(store, weights="0123")
+    store.recompute(RUN)
+    finish(store, weights=weights)
+    [note] = store.record(RUN).notes
+    assert said in note

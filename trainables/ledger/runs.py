@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import filelock
@@ -112,15 +113,33 @@ class Runs:
     def finish(self, record: Record) -> None:
         """Make a run finished. Call after its artefacts are published; clears its notes and working folder.
 
-        A record that stands there and cannot be read is put aside.
+        A record that stands there and cannot be read is put aside. Of a run that is computed again the record says
+        whether it left the same as before, since others may have started from that.
         """
         folder = self._folder(record.run_id)
+        record = replace(record, notes=(*record.notes, *self._beside_earlier(record)))
         if (folder / "record.json").exists() and not self.is_finished(record.run_id):
             put_aside(folder / "record.json")
         files.write(folder / "record.json", record.to_json())
         for note in ("failure.json", "pruned.json", "damage.json"):
             (folder / note).unlink(missing_ok=True)
         self.discard(record.run_id)
+
+    def _beside_earlier(self, record: Record) -> Iterator[str]:
+        """What is to be said of a run whose earlier record was put aside."""
+        for aside in sorted(self._folder(record.run_id).glob("record.json.damaged-*"))[-1:]:
+            try:
+                earlier = Record.from_json(aside.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                yield "computed again; the earlier record cannot be read, so the two cannot be compared"
+                continue
+            same = earlier.files == record.files and earlier.scores == record.scores
+            yield (
+                "computed again, bit for bit as before"
+                if same
+                else "computed again, and not as before (another machine or version?): runs that started from the "
+                "earlier one are not those that would start from this one"
+            )
 
     def publish(self, run_id: str, name: str, made: Path) -> dict[str, str]:
         """Move the file or folder `made` (inside `work(run_id)`) into place as artefact `name`.
