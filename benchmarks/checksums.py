@@ -35,7 +35,7 @@ from trainables.ledger.store import Store
 from trainables.phases.run import run_to_end
 
 MODULE = "benchmarks.checksums"
-COMPARING = ("trainables.ledger.store", "trainables.model.bundled", "trainables.data.cache")
+COMPARING = ("trainables.ledger.runs", "trainables.model.bundled", "trainables.data.cache")
 """Modules that compare files with their digests."""
 LARGE_BYTES = 4 * 559_890_432
 """Parameters of XLM-R Large, float32."""

@@ -25,10 +25,11 @@ from analysis.showing.markup import in_csv, in_markdown
 from analysis.tables import rendering
 from analysis.tables.table2 import Table, table2
 from trainables.ledger import files
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.nearest import unknown
 from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
-from trainables.ledger.store import LedgerError, Store
+from trainables.ledger.store import Store
 
 REPORT = "report.md"
 SCORES, ALL_SCORES = "scores", "scores-open"

@@ -16,11 +16,12 @@ from pandas import DataFrame
 
 from analysis.scores.headings import AnalysisError
 from trainables.ledger.cells import BASELINE, Cell, Row
+from trainables.ledger.errors import MissingRunError
 from trainables.ledger.plain import plain
 from trainables.ledger.plan import own_row
 from trainables.ledger.record import BrokenRecordError, Record
 from trainables.ledger.spec import Phase
-from trainables.ledger.store import MissingRunError, Store
+from trainables.ledger.store import Store
 
 
 def open_store(path: Path) -> Store:

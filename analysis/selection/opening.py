@@ -19,10 +19,11 @@ from analysis.selection.results import Results
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep
 from trainables.ledger.cells import Row
+from trainables.ledger.errors import LedgerError, StoreError
 from trainables.ledger.openings import EVERYTHING, Opening
 from trainables.ledger.spec import ID_DIGITS, Phase
 from trainables.ledger.states import State
-from trainables.ledger.store import LedgerError, Store, StoreError
+from trainables.ledger.store import Store
 from trainables.tasks.registry import task, tasks
 from trainables.tasks.task import Split
 

@@ -11,11 +11,12 @@ from analysis.scores.sweeps import one_run_per_cell, one_sweep, where
 from analysis.selection.results import Results, collect
 from analysis.selection.selection import Selection, select
 from trainables.ledger.cells import Cell
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.standing import Standing, cell_states
 from trainables.ledger.states import State
-from trainables.ledger.store import LedgerError, Store
+from trainables.ledger.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)

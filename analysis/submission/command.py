@@ -8,8 +8,8 @@ from analysis.scores.headings import AnalysisError
 from trainables.ledger import words
 from trainables.ledger.bounds import SEED
 from trainables.ledger.console import make_console
+from trainables.ledger.errors import LedgerError, StoreError
 from trainables.ledger.record import BrokenRecordError
-from trainables.ledger.store import LedgerError, StoreError
 from trainables.ledger.terminal import complain, plain_log
 
 

@@ -32,9 +32,10 @@ from trainables.data.loading import load as load_rows
 from trainables.data.source import DataError, DataSource
 from trainables.ledger import files
 from trainables.ledger.cells import Cell, Row
+from trainables.ledger.errors import StoreError
 from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
-from trainables.ledger.store import Store, StoreError
+from trainables.ledger.store import Store
 from trainables.tasks.examples import BitextExample
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split

@@ -230,7 +230,7 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
     entries = [entry for column in _by_column(table) for entry in column]
     marks = set(chain.from_iterable([c.marks for c in table.columns] + [e.marks for e in entries]))
     if any(entry.best for entry in entries):
-        yield "* selected on dev; its test score stands in the row `best`."
+        yield '* selected on dev; its test score stands in the row "best".'
     if len(results.seeds) > 1:
         yield f"Means over {len(results.seeds)} seeds: {', '.join(map(str, results.seeds))}."
     if ONE_SET in marks:

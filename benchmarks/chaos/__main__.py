@@ -29,7 +29,7 @@ from rich.text import Text
 from benchmarks.chaos.lab import room
 from benchmarks.chaos.outcomes import BAD, Tried, tables, verdict
 from benchmarks.chaos.sections import SECTIONS, try_all
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 
 MINUTES = 15.0
 

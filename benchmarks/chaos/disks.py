@@ -30,7 +30,7 @@ def disks(lab: Lab, grid: Sweep, hours: Sweep, chance: random.Random, scale: flo
     if in_child(lambda: mount(lab.root, "size=64k")).code:
         return
     parent = [*commands.BASE, "--intermediates", "qqp", "--mlm", "off", "--targets", "tatoeba"]
-    filled: list[tuple[str, int, Callable[[Path, int], Tried]]] = []
+    filled: list[tuple[str, int, Callable[..., Tried]]] = []
     for _ in range(round(12 * scale)):  # from the first file of the ledger to the last checkpoint
         filled.append(("store", round(KILO * 4 ** chance.uniform(1, 8)), partial(_store, hours)))
     for _ in range(round(3 * scale)):

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sweep.cluster.errors import RayError
 from sweep.cluster.interruption import interrupt_main
 from sweep.cluster.reach import REMEDY, check
 from sweep.cluster.streams import quiet
-from sweep.cluster.watchdog import Birth, is_alive, vital_children
+from sweep.cluster.watchdog import Birth, end_family, is_alive, vital_children
 from trainables.data.cache_folder import CACHE_VARIABLE
 from trainables.ledger.paths import expanded
 
@@ -84,7 +84,8 @@ def ray_session(
             yield
         finally:
             if not all(map(is_alive, vital)):
-                _end(started)
+                for process in started:
+                    end_family(process)
             ray.shutdown()
 
 
@@ -128,28 +129,14 @@ def _start(
         with contextlib.chdir(log_file.parent), Birth(interrupt) as birth:
             ray.init(**arguments)
     except (Exception, KeyboardInterrupt) as error:
-        _end(made())
+        for process in made():
+            end_family(process)
         if birth.why or isinstance(error, Exception):
             raise RayError(f"{said}: {birth.why or error}. Its messages are in {log_file}") from error
         raise
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
     return made()
-
-
-def _end(processes: Iterable[psutil.Process]) -> None:
-    """Kill what a Ray that is half dead or half started has left."""
-    family = [each for process in processes for each in (process, *_below(process))]
-    for each in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            each.kill()
-
-
-def _below(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _caches() -> dict[str, str]:

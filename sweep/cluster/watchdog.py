@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -21,8 +22,10 @@ log = logging.getLogger(__name__)
 DEAD_SECONDS = 20.0
 """How long every node may be gone before the sweep gives up."""
 LOOK_SECONDS = 0.5
-BIRTH_SECONDS = 90.0
+BIRTH_SECONDS = 120.0
 """How long Ray may take to start or to be joined."""
+LEAVE_SECONDS = 10.0
+"""How long the main thread may then go on without hearing of it, inside Ray's core, before the process is ended."""
 VITAL = ("gcs_server", "raylet")
 """Names of the processes without which a Ray on this machine is dead."""
 
@@ -100,12 +103,21 @@ class Watchdog:
 class Birth:
     """Watches over `ray.init`: it waits for half a minute, or without end, for a process that has died meanwhile.
 
-    `why` says what has died.
+    `why` says what has died. Where Ray's core does not hear of the interruption, the process is ended.
     """
 
-    def __init__(self, interrupt: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        interrupt: Callable[[], None],
+        exit_process: Callable[[int], Any] = os._exit,
+        birth_seconds: float = BIRTH_SECONDS,
+        leave_seconds: float = LEAVE_SECONDS,
+    ) -> None:
         self.why = ""
         self._interrupt = interrupt
+        self._exit = exit_process
+        self._birth_seconds = birth_seconds
+        self._leave_seconds = leave_seconds
         self._born = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="birth", daemon=True)
 
@@ -124,11 +136,22 @@ class Birth:
             dead = [name for process, name in seen.items() if not is_alive(process)]
             if dead:
                 self.why = f"its {' and '.join(dead)} ended at once"
-            elif time.monotonic() - began > BIRTH_SECONDS:
-                self.why = f"nothing useful was answered within {BIRTH_SECONDS:.0f} s"
+            elif time.monotonic() - began > self._birth_seconds:
+                self.why = f"it was not ready within {self._birth_seconds:g} s"
             if self.why:
-                self._interrupt()
+                self._leave(seen)
                 return
+
+    def _leave(self, seen: Iterable[psutil.Process]) -> None:
+        self._interrupt()
+        if self._born.wait(self._leave_seconds):
+            return
+        log.error(
+            "Ray cannot be started or reached: %s; the main thread is stuck in it, so the process ends here", self.why
+        )
+        for process in seen:
+            end_family(process)
+        self._exit(2)
 
 
 def vital_children() -> list[tuple[str, psutil.Process]]:
@@ -149,3 +172,11 @@ def _name(process: psutil.Process) -> str:
         return process.name()
     except psutil.NoSuchProcess:
         return ""
+
+
+def end_family(process: psutil.Process) -> None:
+    """Kill a process and all below it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for each in (*process.children(recursive=True), process):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()

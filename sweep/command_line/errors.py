@@ -5,7 +5,7 @@ from __future__ import annotations
 from sweep.cluster.errors import RayError
 from sweep.studies.errors import StudyError
 from trainables.data.cache_folder import CacheFolderError
-from trainables.ledger.store import StoreError
+from trainables.ledger.errors import StoreError
 from trainables.model.names import EncoderUnavailableError
 
 FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, CacheFolderError, RayError)

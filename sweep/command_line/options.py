@@ -90,13 +90,13 @@ _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
 
 TAKEN_BY = {
-    "plan": ("--open-test",),
+    "plan": _OF_RUN,
     "status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address")),
 }
 """Command -> options that it takes without showing them, so that it can have the words of a `run`."""
 OPTIONS_OF = {
     "run": _GRID,
-    "plan": _GRID,
+    "plan": tuple(name for name in _GRID if name not in _OF_RUN),
     "status": ("--preset", "--config", "--set", "--store", "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),

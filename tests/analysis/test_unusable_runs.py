@@ -12,7 +12,8 @@ from analysis.submission.command import main as submit
 from tests.made.records import fill, plan_of
 from tests.made.submissions import FEW, make_store, tree
 from trainables.ledger.digests import digests
-from trainables.ledger.store import DamagedRunError, Store
+from trainables.ledger.errors import DamagedRunError
+from trainables.ledger.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,10 @@ from trainables.data.cache_folder import CACHE_VARIABLE, cache_folder
 from trainables.data.demo.mirror import write_demo
 from trainables.data.hub import demo_folder, open_data
 from trainables.data.reading import DataChangedError
+from trainables.ledger.errors import DamagedRunError
 from trainables.ledger.record import Symptom
 from trainables.ledger.spec import EncoderRef, Phase
-from trainables.ledger.store import DamagedRunError, Store
+from trainables.ledger.store import Store
 from trainables.model.encoder import load_encoder
 from trainables.model.finite import NotFiniteError
 from trainables.model.names import BUNDLED_FOLDER, encoder_fingerprint

@@ -7,15 +7,16 @@ import os
 
 import pytest
 
+from tests.made import graphs
 from tests.made.graphs import graph_of
 from tests.made.specs import RETRIEVAL
 from trainables.ledger.cells import Cell, Row
 from trainables.ledger.digests import DamagedFileError, check, digest, digests, put_aside
+from trainables.ledger.errors import DamagedRunError, MissingRunError
 from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.record import Record, Score
 from trainables.ledger.standing import cell_states, run_states
 from trainables.ledger.states import State
-from trainables.ledger.store import DamagedRunError, MissingRunError
 
 RUN = RETRIEVAL.run_id
 SCORE = Score(task="tatoeba", split="test", language="de", metric="accuracy", value=50.0, rows=2)
@@ -166,3 +167,24 @@ def test_of_what_is_put_aside_the_last_is_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [aside.name]
     assert aside.name.startswith("file.damaged-")
     assert aside.read_text() == "second"
+
+
+def test_a_run_with_a_broken_record_is_no_longer_done_and_blocks_what_starts_from_it(store):
+    plan = graphs.fan(["squad"], ["xnli"])
+    graphs.drive(graphs.graph_of(plan, store), store)
+    parent, child = plan.nodes
+    flip(store.root / "runs" / parent / "record.json", 60)
+    (store.root / "runs" / child / "record.json").unlink()
+    states = run_states(plan, store)
+    assert states[parent].state is State.FAILED
+    assert "cannot be read; the next `run` computes it again" in states[parent].reason
+    assert states[child].state is State.BLOCKED
+
+
+@pytest.mark.parametrize(("weights", "said"), [("0123", "bit for bit as before"), ("other", "not as before")])
+def test_a_run_that_was_computed_again_says_whether_it_left_the_same(store, weights, said):
+    finish(store, weights="0123")
+    store.recompute(RUN)
+    finish(store, weights=weights)
+    [note] = store.record(RUN).notes
+    assert said in note

@@ -12,12 +12,12 @@ import pytest
 from tests.made import graphs
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.cells import Cell, Row
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Node, Plan, Share, resolve
 from trainables.ledger.race import Decision, Dropped, RaceRecord, Rule, TargetRace
 from trainables.ledger.space import Choices, Interval
 from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
-from trainables.ledger.store import LedgerError
 from trainables.ledger.studies import StudyResult, Trial
 
 SPACE = {

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.made.specs import INTERMEDIATE, RETRIEVAL
+from trainables.ledger.errors import MissingRunError, StoreError
 from trainables.ledger.record import BrokenRecordError, DataUse, DevPoint, Record, Score
-from trainables.ledger.store import MissingRunError, Store, StoreError
+from trainables.ledger.store import Store
 
 RUN = RETRIEVAL.run_id
 

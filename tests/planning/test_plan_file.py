@@ -16,9 +16,9 @@ from sweep.planning.trials import with_trials
 from tests.made import graphs
 from tests.made.data import FakeData, plan
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Node, Plan, Share, resolve
 from trainables.ledger.space import Choices, Interval
-from trainables.ledger.store import LedgerError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -21,10 +21,11 @@ from sweep.planning.trials import with_trials
 from tests.made import graphs
 from tests.made.data import node, plan
 from trainables.ledger.cells import BASELINE, Row
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.space import Interval
 from trainables.ledger.spec import Phase
-from trainables.ledger.store import LedgerError, Store
+from trainables.ledger.store import Store
 
 ONE_GPU = Share(gpus=1.0)
 

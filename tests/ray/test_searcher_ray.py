@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,16 @@ from sweep.cluster.run import NO_SEARCH, Place, run_plan
 from sweep.cluster.searcher import WORKER_LOSSES, WORKER_LOST
 from sweep.cluster.session import ray_session
 from sweep.cluster.summary import Summary
+from sweep.cluster.tensorboard import EventFile
 from sweep.graph.capacity import UnplaceableError
+from sweep.terminal.board import Board
 from tests.made import executors, graphs
 from tests.made.graphs import fields
+from trainables.ledger.errors import StoreError
 from trainables.ledger.plan import Plan, Share
 from trainables.ledger.standing import cell_states, run_states
 from trainables.ledger.states import State
-from trainables.ledger.store import Store, StoreError
+from trainables.ledger.store import Store
 from trainables.phases.options import Options
 
 HALF, WHOLE = Share(gpus=0.5), Share(gpus=1.0)
@@ -37,16 +41,31 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def sweep(
-    plan: Plan, store: Store, executor: str, output: io.StringIO | None = None, search: SearchFields = NO_SEARCH
+    plan: Plan,
+    store: Store,
+    executor: str,
+    output: io.StringIO | None = None,
+    search: SearchFields = NO_SEARCH,
+    hang_seconds: float = 600.0,
 ) -> Summary:
     return run_plan(
         graphs.searched(plan, search, store),
         store,
         Options(data="demo", encoder="bundled", executor=f"tests.made.executors:{executor}"),
-        Place(results=store.root / "tune", name="test"),
+        Place(results=store.root / "tune", name="test", hang_seconds=hang_seconds),
         Console(file=output or io.StringIO(), width=100),
         search=search,
     )
+
+
+def fail_after(times: int, first: Callable[..., None], then: Callable[..., None]) -> Callable[..., None]:
+    """A function that is another one from its second or later call on."""
+    calls = itertools.count()
+
+    def call(*arguments: object) -> None:
+        (first if next(calls) < times else then)(*arguments)
+
+    return call
 
 
 def span(store: Store, run_id: str) -> tuple[float, float]:
@@ -118,6 +137,51 @@ class TestSweep:
         assert (summary.failed, summary.blocked) == ({parent: WORKER_LOST}, {child: parent})
         assert run_states(plan, store)[parent] == (State.FAILED, WORKER_LOST)
         assert f"failed killed: {WORKER_LOST}" in output.getvalue()
+
+    def test_a_worker_that_hangs_is_ended_and_its_run_tried_again(self, store: Store) -> None:
+        """It is stopped like a process that hangs, which no request of Ray's reaches."""
+        plan = graphs.fan(["hung"], [])
+        summary = sweep(plan, store, "hung_once", hang_seconds=2.0)
+        assert summary.exit_code == 0
+        [run_id] = plan.nodes
+        assert executors.attempts(store, run_id) == 2
+        [noted] = store.record(run_id).notes[1:]
+        assert noted.startswith("the worker of an attempt said nothing for 2 s and was ended (1 of 4 steps, train, ")
+
+    def test_a_run_that_hangs_every_time_fails_with_that_reason(self, store: Store) -> None:
+        plan = graphs.fan(["hung"], ["x"])
+        [parent, child] = plan.nodes
+        summary = sweep(plan, store, "hung", hang_seconds=1.0)
+        assert executors.attempts(store, parent) == 1 + WORKER_LOSSES
+        reason = "its worker was lost three times, 3 of them ended for having said nothing for 1 s"
+        assert (summary.failed, summary.blocked) == ({parent: reason}, {child: parent})
+
+    def test_what_only_shows_ends_no_sweep(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A board that cannot be drawn, and a disk without room for what TensorBoard reads."""
+
+        def fail(*arguments: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Board, "start", fail)
+        monkeypatch.setattr(EventFile, "write", fail)
+        monkeypatch.setattr(Store, "beat", fail_after(1, Store.beat, fail))
+        plan, output = graphs.fan(["a", "b"], ["x"]), io.StringIO()
+        summary = sweep(plan, store, "empty", output)
+        assert (summary.exit_code, summary.done) == (0, tuple(plan.nodes))
+        said = output.getvalue()
+        for what in ("the progress on the terminal", "TensorBoard"):
+            assert said.count(f"{what} is off from here on") == 1
+
+    def test_a_failure_is_not_repeated_where_it_cannot_be_shown(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*arguments: object) -> None:
+            raise ValueError("no board")
+
+        monkeypatch.setattr(Board, "start", fail)
+        plan = graphs.fan(["bad"], [])
+        sweep(plan, store, "failing")
+        assert executors.attempts(store, next(iter(plan.nodes))) == 1
 
     def test_trials_that_are_killed_every_time_fail_with_that_reason(self, store: Store) -> None:
         plan = graphs.fan(["killed", "good"], [])

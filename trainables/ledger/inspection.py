@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from trainables.ledger.errors import DamagedRunError, LedgerError
 from trainables.ledger.record import BrokenRecordError
-from trainables.ledger.store import DamagedRunError, LedgerError, Store
+from trainables.ledger.store import Store
 
 RECOMPUTED = "the next `run` computes it again"
 
