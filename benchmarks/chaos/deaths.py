@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import time
@@ -69,9 +68,7 @@ def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, i
                 sweep = RaySweep(words=grid.words, store=folder / f"store-{number + 1}")
                 sweep.start().wait_for_work()
             time.sleep(seconds)
-            hit = sweep.part(part)
-            if hit:
-                hit.send_signal(number_of_signal)
+            hit = sweep.hit(part, number_of_signal)
             code = sweep.wait()
         finally:
             sweep.clean()
@@ -96,11 +93,7 @@ def _hang(grid: Sweep, folder: Path) -> Tried:
     words = [*grid.words, "--set", f"cluster.hang_seconds={HANG_SECONDS}"]
     sweep = RaySweep(words=words, store=folder / "store").start()
     try:
-        if not sweep.wait_for_work():
-            raise RuntimeError(sweep.said)
-        worker = sweep.part("worker")
-        assert worker
-        os.kill(worker.pid, signal.SIGSTOP)
+        hit = sweep.wait_for_work() and sweep.hit("worker", signal.SIGSTOP)
         code = sweep.wait()
     finally:
         sweep.clean()
@@ -109,7 +102,7 @@ def _hang(grid: Sweep, folder: Path) -> Tried:
     outcome = Outcome.LOST
     if left(sweep.store) == grid.reference and code == 0:
         outcome = Outcome.CONTINUED if told else Outcome.SILENT
-    text = f"exit code {code}; {told}; {sweep.said[-2000:]}"
+    text = f"exit code {code}{'' if hit else ', it had ended'}; {told}; {sweep.said[-2000:]}"
     return Tried(section="hangs", fault="SIGSTOP", kind="worker under Ray", outcome=outcome, text=text)
 
 

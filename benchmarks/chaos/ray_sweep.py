@@ -60,6 +60,16 @@ class RaySweep:
                     return process
         return None
 
+    def hit(self, name: str, signal_number: int) -> bool:
+        """Send a signal to such a process; False when the driver has ended and there is none."""
+        while self.driver.poll() is None:
+            if process := self.part(name):
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(signal_number)
+                    return True
+            time.sleep(0.05)
+        return False
+
     def wait_for_work(self) -> bool:
         """Wait until a worker of this driver has begun a run; False when the driver has ended before."""
         began = time.time()
