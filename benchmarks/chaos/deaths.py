@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,7 @@ def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, i
             lost = each_tried.outcome is Outcome.CONTINUED and not good
             tried.append(_as(each_tried, Outcome.LOST, sweep.said[-3000:]) if lost else each_tried)
         open_ones.clear()
+        shutil.rmtree(sweep.store)
 
     for number, (part, number_of_signal, seconds) in enumerate(moments):
         sweep.start()
