@@ -40,7 +40,7 @@ from sweep.graph.capacity import Machine
 from sweep.graph.simulation import lower_bound, simulate
 from trainables.ledger.cells import Row
 from trainables.ledger.plan import Plan, Share
-from trainables.ledger.record import Record
+from trainables.ledger.record import Record, Score
 from trainables.ledger.spec import Phase, RunSpec
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
@@ -58,7 +58,9 @@ def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[
         run_id=spec.run_id,
         name=name,
         spec=spec,
-        scores=(),
+        scores=tuple(
+            Score(task=task, split="dev", language="en", metric="f1", value=0.0, rows=1) for task in spec.tasks
+        ),
         seconds={"begun": begun, "ended": time.time()},
         device=str(os.getpid()),
     )

@@ -102,6 +102,7 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
             evaluate=evaluate,
             path=Path(folder) / "checkpoint",
             pad_id=PAD,
+            origin="the encoder",
             micro_batch=0,
             micro_tokens=settings["micro_tokens"] if on_cpu else 0,
             checkpoint_seconds=1e9,

@@ -7,10 +7,10 @@ their table (`trainables/ledger/hyperparameters.py`). `config_file.py` reads and
 
 from __future__ import annotations
 
-from fractions import Fraction as Ratio
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from search_spaces import published
 from search_spaces.fields import (
@@ -26,37 +26,45 @@ from search_spaces.fields import (
     Row,
     Section,
     Seed,
+    Slots,
+    SlotsOrAll,
     Target,
     Trained,
     named,
+    number,
+    target_names,
 )
 from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
+from search_spaces.text_fields import Folder, OwnFolder, PathText, ShortName, Text
 from trainables.ledger.nearest import unknown
 from trainables.ledger.spec import MlmLength
-from trainables.model.names import DEFAULT_REVISION, parse_encoder
+from trainables.model.names import DEFAULT_REVISION, EncoderKind, parse_encoder
 from trainables.phases.options import Compile
 from trainables.tasks import registry
 
+_MOST_PARTS = 100
+"""Runs that may share a GPU."""
+
 
 def _gpu_share(value: Any) -> float:
-    """0, a whole number, or 1/n: other fractions can hang in Ray."""
-    allowed = "allowed: 0, a whole number, or a fraction 1/n such as 0.5, 0.25 or 1/3"
-    try:
-        ratio = Ratio(str(value).strip())
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(allowed) from None
-    if isinstance(value, bool) or ratio < 0:
+    """0, 1, or 1/n: other fractions can hang in Ray, and a run computes on one GPU."""
+    allowed = f"allowed: 0, 1, or a fraction 1/n such as 0.5, 0.25 or 1/3 (n up to {_MOST_PARTS})"
+    if isinstance(value, str) and (parts := re.fullmatch(r" *1 */ *([1-9][0-9]{0,2}) *", value)):
+        share = 1 / int(parts[1])
+    else:
+        share = number(value, allowed=allowed.removeprefix("allowed: "))
+    if share > 1:
+        raise ValueError(f"{allowed}; a run uses one GPU at most")
+    if share < 0 or 0 < share < 1 / _MOST_PARTS / 1.001:
         raise ValueError(allowed)
-    if 0 < ratio < 1:
-        parts = round(1 / ratio)
-        if abs(float(ratio) * parts - 1) > 1e-3:
-            raise ValueError(allowed)
-        return 1 / parts
-    if ratio.denominator != 1:
+    if not share:
+        return 0.0
+    num_parts = round(1 / share)
+    if abs(share * num_parts - 1) > 1e-3:
         raise ValueError(allowed)
-    return float(ratio)
+    return 1 / num_parts
 
 
 def _known_repositories(chosen: dict[str, str]) -> dict[str, str]:
@@ -74,6 +82,21 @@ def _known_repositories(chosen: dict[str, str]) -> dict[str, str]:
     return chosen
 
 
+def _that_train(tasks: dict[str, Any]) -> dict[str, Any]:
+    """Refuse training settings of tasks that train nothing."""
+    if idle := [name for name in tasks if not registry.task(name).trains]:
+        able = [name for name in target_names() if registry.task(name).trains]
+        raise ValueError(f"{' and '.join(idle)} trains nothing, so it has no such settings; allowed: {', '.join(able)}")
+    return tasks
+
+
+def _not_too_many(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(seeds) > _MOST_SEEDS:
+        raise ValueError(f"given {len(seeds)} seeds; allowed: at most {_MOST_SEEDS}")
+    return seeds
+
+
+_MOST_SEEDS = 1000
 GpuShare = Annotated[float, BeforeValidator(_gpu_share)]
 
 _Intermediate: Any = training_fields("intermediate")
@@ -87,14 +110,23 @@ class GridFields(Section):
     intermediates: AtLeastOne[Row]
     mlm: AtLeastOne[bool] = (False, True)
     targets: AtLeastOne[Target]
-    seeds: AtLeastOne[Seed] = (published.SEED,)
+    seeds: Annotated[AtLeastOne[Seed], AfterValidator(_not_too_many)] = (published.SEED,)
 
 
 class EncoderFields(Section):
     """The pretrained encoder: `bundled`, `bundled:N`, a folder or a hub id; `revision` is for hub ids."""
 
-    name: Annotated[str, AfterValidator(lambda name: parse_encoder(name).name)]
-    revision: str = DEFAULT_REVISION
+    name: Annotated[PathText, AfterValidator(lambda name: parse_encoder(name).name)]
+    revision: Annotated[Text, Field(min_length=1)] = DEFAULT_REVISION
+
+    @model_validator(mode="after")
+    def _only_the_hub_has_revisions(self) -> EncoderFields:
+        if self.revision != DEFAULT_REVISION and parse_encoder(self.name).kind is not EncoderKind.HUB:
+            raise ValueError(
+                f"given the revision {self.revision!r} with {self.name}; allowed: a revision with an id of the hub, "
+                "none with bundled or a folder"
+            )
+        return self
 
 
 class RawFields(Section):
@@ -106,9 +138,9 @@ class RawFields(Section):
         ud: Universal Dependencies 2.5, with `UD_English-EWT` and so on; read where `repositories.udpos` is `ud-2.5`.
     """
 
-    bucc: str = ""
-    ccg: str = ""
-    ud: str = ""
+    bucc: PathText = ""
+    ccg: PathText = ""
+    ud: PathText = ""
 
     @property
     def folders(self) -> dict[str, str]:
@@ -128,7 +160,7 @@ class DataFields(Section):
         raw: folders of official releases.
     """
 
-    source: str = "hub"
+    source: PathText = "hub"
     train_rows: CountOrNone = 0
     eval_rows: CountOrNone = 0
     languages: AnyNumberOf[Language] = ()
@@ -153,7 +185,7 @@ class IntermediateFields(IntermediateTraining):
 class TargetFields(TrainingFields):
     """How target runs train; `tasks` overrides it for single tasks."""
 
-    tasks: dict[Target, TrainingFields] = {}
+    tasks: Annotated[dict[Target, TrainingFields], AfterValidator(_that_train)] = {}
 
 
 class MlmFields(_Mlm):
@@ -199,14 +231,14 @@ class ClusterFields(Section):
         results: Ray Tune's own folder; empty means `ray` inside the store.
     """
 
-    address: str = ""
-    cpus: Count = 1
+    address: Text = ""
+    cpus: Slots = 1
     gpus: GpuFields = GpuFields()
-    max_concurrent: CountOrNone = 0
-    threads: Count = 1
+    max_concurrent: SlotsOrAll = 0
+    threads: Slots = 1
     checkpoint_seconds: Positive = 120.0
     hang_seconds: Positive = 600.0
-    results: str = ""
+    results: OwnFolder = ""
 
 
 class EngineFields(Section):
@@ -238,8 +270,8 @@ class EngineFields(Section):
 class SweepConfig(Section):
     """A whole sweep. `store` empty means `results/<name>` in the current folder."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
-    store: str = ""
+    name: Annotated[ShortName, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
+    store: Folder = ""
     grid: GridFields
     encoder: EncoderFields
     data: DataFields = DataFields()

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from search_spaces.config import SweepConfig
+from search_spaces.plain_yaml import (
+    MOST_CHARACTERS,
+    MOST_DEPTH,
+    Document,
+    Keys,
+    NotYamlError,
+    YamlError,
+    read_yaml,
+    write_yaml,
+)
 from trainables.ledger.nearest import unknown
-
-Keys = tuple[str, ...]
 
 _WORDS: Mapping[str, str] = MappingProxyType({
     "bool_parsing": "off, on",
@@ -24,6 +32,10 @@ _WORDS: Mapping[str, str] = MappingProxyType({
     "too_short": "at least one value",
 })  # fmt: skip
 """What is allowed, by pydantic's type of error, where its own words do not say it."""
+
+
+_LONGEST = 120
+"""Characters of what was given that a message shows."""
 
 
 class ConfigError(ValueError):
@@ -36,11 +48,22 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Override:
-    """One value set from outside; `origin` is what the user typed, for messages."""
+    """One value set from outside.
+
+    Attributes:
+        keys: of its place; none for an assignment that names none.
+        value: as it would be read from a file.
+        origin: what the user typed, for messages.
+        problem: why the value cannot be read; empty where it can.
+    """
 
     keys: Keys
     value: Any
     origin: str
+    problem: str = ""
+
+    def __str__(self) -> str:
+        return _cut(self.origin)
 
 
 def load_yaml(path: Path, defaults: SweepConfig) -> SweepConfig:
@@ -48,13 +71,14 @@ def load_yaml(path: Path, defaults: SweepConfig) -> SweepConfig:
 
     Raises ConfigError with every problem of the file, as `FILE:LINE: section.field: given ..., allowed: ...`.
     """
-    values, lines, problems = _parse(path)
+    document = _parse(path)
 
     def place(keys: Keys) -> str:
-        known = next((keys[:n] for n in range(len(keys), 0, -1) if keys[:n] in lines), ())
-        return f"{path}:{lines[known]}" if known else str(path)
+        known = next((keys[:n] for n in range(len(keys), 0, -1) if keys[:n] in document.lines), ())
+        return f"{path}:{document.lines[known]}" if known else str(path)
 
-    config, found = _validate(_merge(to_dict(defaults), values), place)
+    problems = [f"{path}:{line}: {'.'.join(keys)} is given twice" for keys, line in document.twice]
+    config, found = _validate(_merge(to_dict(defaults), document.values), place)
     if problems or found:
         raise ConfigError([*problems, *found])
     assert config is not None
@@ -63,7 +87,7 @@ def load_yaml(path: Path, defaults: SweepConfig) -> SweepConfig:
 
 def dump_yaml(config: SweepConfig) -> str:
     """The configuration as YAML; `load_yaml` of it gives an equal configuration. Unset fields are left out."""
-    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True, width=120)
+    return write_yaml(to_dict(config))
 
 
 def to_dict(config: SweepConfig) -> dict[str, Any]:
@@ -82,20 +106,25 @@ def apply_sets(config: SweepConfig, sets: Sequence[str]) -> SweepConfig:
 def parse_set(text: str) -> Override:
     """One assignment `section.field=value`; without a name or `=` it has no keys, which `apply` reports."""
     name, equals, value = text.partition("=")
+    origin = f"--set {text}"
     if not equals or not name.strip():
-        return Override(keys=(), value=None, origin=f"--set {text}")
+        return Override(keys=(), value=None, origin=origin)
+    parsed: Any = value
+    problem = ""
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        parsed = value
-    return Override(keys=tuple(name.strip().split(".")), value=parsed, origin=f"--set {text}")
+        parsed = read_yaml(value).values
+    except NotYamlError:
+        pass  # a text as it is
+    except YamlError as error:
+        problem = str(error)
+    return Override(keys=tuple(name.strip().split(".")), value=parsed, origin=origin, problem=problem)
 
 
 def apply(config: SweepConfig, overrides: Sequence[Override]) -> SweepConfig:
     """The configuration with overrides, later ones winning; raises ConfigError with all problems."""
     values = to_dict(config)
     problems = [problem for override in overrides if (problem := _put(values, override))]
-    origins = {override.keys: override.origin for override in overrides}
+    origins = {override.keys: str(override) for override in overrides}
 
     def place(keys: Keys) -> str:
         same = [known for known in origins if known and known[: len(keys)] == keys[: len(known)]]
@@ -111,12 +140,16 @@ def apply(config: SweepConfig, overrides: Sequence[Override]) -> SweepConfig:
 def _put(values: dict[str, Any], override: Override) -> str:
     """Set one value in place; returns what is wrong with the assignment, or an empty string."""
     if not override.keys:
-        return f"{override.origin}: allowed: section.field=value, for example intermediate.learning_rate=5e-5"
+        return f"{override}: allowed: section.field=value, for example intermediate.learning_rate=5e-5"
+    if override.problem:
+        return f"{override}: {override.problem}"
+    if len(override.keys) > MOST_DEPTH:
+        return f"{override}: given {len(override.keys)} names inside each other; allowed: {MOST_DEPTH}"
     *sections, last = override.keys
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            return f"{override.origin}: {section!r} is a value, not a section"
+            return f"{override}: {section!r} is a value, not a section"
     values[last] = override.value
     return ""
 
@@ -129,46 +162,23 @@ def _merge(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _parse(path: Path) -> tuple[dict[str, Any], dict[Keys, int], list[str]]:
+def _parse(path: Path) -> Document:
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except OSError as error:
-        raise ConfigError([f"cannot read {path}: {error.strerror}"]) from error
+        with path.open("rb") as file:
+            content = file.read(4 * MOST_CHARACTERS + 1)  # a character has four bytes at most
+        document = read_yaml(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not a text file in UTF-8"]) from error
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError([f"{path}{line}: not YAML: {error.problem or error.context}"]) from error
-    except yaml.YAMLError as error:
-        raise ConfigError([f"{path}: not YAML: {error}"]) from error
-    if root is None:
-        return {}, {}, []
-    if not isinstance(values, dict):
-        raise ConfigError([f"{path}: given a {type(values).__name__}, allowed: sections {', '.join(_fields())}"])
-    lines: dict[Keys, int] = {}
-    problems = [f"{path}:{line}: {'.'.join(keys)} is given twice" for keys, line in _walk(root, (), lines)]
-    return values, lines, problems
-
-
-def _walk(node: yaml.Node, keys: Keys, lines: dict[Keys, int]) -> list[tuple[Keys, int]]:
-    """Fill `lines` with the line of every key and list item; returns the keys that a mapping holds twice."""
-    twice: list[tuple[Keys, int]] = []
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            name = (*keys, str(key.value))
-            line = key.start_mark.line + 1
-            if name in lines:
-                twice.append((name, line))
-            lines[name] = line
-            twice += _walk(value, name, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            name = (*keys, str(index))
-            lines[name] = item.start_mark.line + 1
-            twice += _walk(item, name, lines)
-    return twice
+    except YamlError as error:
+        raise ConfigError([f"{path}{f':{error.line}' if error.line else ''}: {error}"]) from error
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"cannot read {path}: {getattr(error, 'strerror', None) or error}"]) from error
+    if document.values is None:
+        return dataclasses.replace(document, values={})
+    if not isinstance(document.values, dict):
+        kind = type(document.values).__name__
+        raise ConfigError([f"{path}: given a {kind}, allowed: sections {', '.join(_fields())}"])
+    return document
 
 
 def _validate(values: dict[str, Any], place: Any) -> tuple[SweepConfig | None, list[str]]:
@@ -209,8 +219,11 @@ def _existing(keys: Keys, values: Any) -> Keys:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _fields(keys: Sequence[str] = ()) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from search_spaces.encoder_files import CONFIG, architecture_of, encoder_files, number_in
 from trainables.model.names import EncoderKind, parse_encoder
 
 
@@ -49,35 +47,18 @@ _KNOWN: Mapping[str, EncoderSize] = {
 def encoder_size(name: str, revision: str) -> EncoderSize:
     """Size of the encoder `name`; asks the hub for the configuration of one that is not well known.
 
-    Raises ValueError when the name is not allowed or the configuration cannot be had.
+    Raises ValueError when the name is not allowed, or the configuration lacks a size or names an unknown architecture;
+    EncoderUnavailableError when it cannot be had.
     """
     encoder = parse_encoder(name)
     if encoder.kind is EncoderKind.BUNDLED:
         return EncoderSize(num_layers=encoder.num_layers, hidden=_BUNDLED_HIDDEN, vocabulary=XLMR_VOCABULARY)
     if encoder.name in _KNOWN:
         return _KNOWN[encoder.name]
-    if encoder.kind is EncoderKind.FOLDER:
-        return _from_config(encoder.name, json.loads((encoder.folder / "config.json").read_text(encoding="utf-8")))
-    return _from_config(encoder.name, _hub_config(encoder.name, revision))
-
-
-def _hub_config(name: str, revision: str) -> dict[str, Any]:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        file = hf_hub_download(name, "config.json", revision=revision)
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ValueError(f"cannot read the configuration of encoder {name!r} from the hub: {reason}") from error
-    return json.loads(Path(file).read_text(encoding="utf-8"))
-
-
-def _from_config(name: str, config: Mapping[str, Any]) -> EncoderSize:
-    try:
-        return EncoderSize(
-            num_layers=int(config["num_hidden_layers"]),
-            hidden=int(config["hidden_size"]),
-            vocabulary=int(config["vocab_size"]),
-        )
-    except KeyError as error:
-        raise ValueError(f"encoder {name!r}: its config.json has no {error.args[0]}") from error
+    config = encoder_files(encoder, revision).read(CONFIG)
+    architecture_of(encoder, config)
+    return EncoderSize(
+        num_layers=number_in(encoder, config, "num_hidden_layers"),
+        hidden=number_in(encoder, config, "hidden_size"),
+        vocabulary=number_in(encoder, config, "vocab_size"),
+    )

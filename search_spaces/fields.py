@@ -5,7 +5,9 @@ A value that does not fit raises ValueError with what is allowed; `config_file` 
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -17,13 +19,22 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
 )
 from pydantic_core import CoreSchema, core_schema
 
 from search_spaces.published import LEFT_OUT_OF_MULTI_TASK
-from trainables.ledger.bounds import COUNT, COUNT_OR_NONE, INPUT_LENGTH, NOT_NEGATIVE, POSITIVE, Bounds
+from trainables.ledger.bounds import (
+    COUNT,
+    COUNT_OR_NONE,
+    INPUT_LENGTH,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SLOTS,
+    TRIALS,
+    Bounds,
+    number_in,
+)
 from trainables.ledger.cells import BASELINE, MULTI_TASK
 from trainables.ledger.nearest import unknown
 from trainables.tasks import languages, registry
@@ -39,43 +50,43 @@ class Section(BaseModel):
 
 @dataclass(frozen=True)
 class Within:
-    """Marks a number of a field: pydantic holds it to the bounds, the bounds say in words what is allowed."""
+    """Marks a number of a field, which the bounds hold and of which they say in words what is allowed."""
 
     bounds: Bounds
 
     def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The schema of an int or a float with the ends of the bounds."""
-        low, high = self.bounds.low, None if math.isinf(self.bounds.high) else self.bounds.high
-        ends = Field(gt=low, lt=high) if self.bounds.open else Field(ge=low, le=high)
-        return core_schema.no_info_wrap_validator_function(self._check, handler(Annotated[kind, ends]))
+        """The schema of an int or a float within the bounds."""
+        return core_schema.no_info_before_validator_function(self._checked, handler(kind))
 
-    def _check(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return handler(number(value, allowed=str(self.bounds)))
-        except ValidationError:
-            raise ValueError(f"allowed: {self.bounds}") from None
+    def _checked(self, value: Any) -> float:
+        found = number(value, allowed=str(self.bounds))
+        if not self.bounds.hold(found):
+            raise ValueError(f"allowed: {self.bounds.allowed(found)}")
+        return int(found) if self.bounds.whole else float(found)
 
 
 def number(value: Any, *, allowed: str) -> float:
-    """A finite number; text is read too, since YAML 1.1 takes `5e-5` for text. Raises ValueError with what is allowed.
+    """A finite number, or a text that says one, as the command line has it.
 
-    Pydantic alone would take true for 1 and refuse `1e4` for a whole number.
+    Raises ValueError with what is allowed. Pydantic alone would take true for 1, full-width digits for digits, and
+    refuse `1e4` for a whole number.
     """
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError
-        found = value if isinstance(value, int) else float(value)
+        found = number_in(value.strip(" ")) if isinstance(value, str) else value
         if not math.isfinite(found):
             raise ValueError
-    except ValueError:
-        raise ValueError(f"allowed: {allowed}") from None
+    except (ValueError, OverflowError):
+        leading = isinstance(value, str) and re.fullmatch("[-+]?0[0-9]+", value)
+        raise ValueError(f"allowed: {allowed}{', without leading zeros' if leading else ''}") from None
     return found
 
 
 def named(what: str, names: Callable[[], Iterable[str]]) -> BeforeValidator:
     """A name that is known: pydantic's enumerations and literals do not say the nearest right one.
 
-    YAML reads the names `off` and `on` as false and true.
+    The switches `off` and `on` of YAML are these names where they are known.
     """
 
     def check(value: Any) -> Any:
@@ -130,7 +141,10 @@ CountOrNone = Annotated[int, Within(COUNT_OR_NONE)]
 """0 switches the limit off."""
 InputLength = Annotated[int, Within(INPUT_LENGTH)]
 Layer = Annotated[int, Within(COUNT_OR_NONE)]
-Seed = Annotated[int, Within(Bounds(low=0, high=2**31 - 1, whole=True))]
+Seed = Annotated[int, Within(SEED)]
+Trials = Annotated[int, Within(TRIALS)]
+Slots = Annotated[int, Within(dataclasses.replace(SLOTS, low=1))]
+SlotsOrAll = Annotated[int, Within(SLOTS)]
 Positive = Annotated[float, Within(POSITIVE)]
 NotNegative = Annotated[float, Within(NOT_NEGATIVE)]
 Chance = Annotated[float, Within(Bounds(low=0, high=1, open=True))]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from search_spaces import published
+from trainables.ledger.bounds import Bounds
 from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.hyperparameters import HYPERPARAMETERS
 from trainables.ledger.space import FIXED, PARAMETERS, Fixed, Interval, Range, holding, value_of
@@ -86,7 +87,10 @@ def _holding_default(default: Interval, configured: float) -> Interval:
     """The default range, or one around the configured value when that lies outside."""
     if default.contains(configured):
         return default
-    low, high = configured / _SPREAD, configured * _SPREAD
+    low, high = configured / _SPREAD or configured, configured * _SPREAD
+    allowed = next(own.allowed for own in HYPERPARAMETERS if own.name == default.parameter)
+    if isinstance(allowed, Bounds):
+        high = min(high, allowed.high, allowed.limit)
     if default.whole and configured.is_integer():
         low = math.ceil(low)
     return dataclasses.replace(default, low=low, high=high)

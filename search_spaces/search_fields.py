@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from search_spaces.fields import Count, CountOrNone, NotNegative, Section, Trained, named, target_names
+from search_spaces.fields import Count, Section, Slots, Trained, Trials, Within, named, target_names
 from search_spaces.hyperparameter_fields import range_fields
 from search_spaces.ranges import field_of, names_of, space
+from trainables.ledger.bounds import HOURS
 from trainables.ledger.nearest import unknown
 from trainables.ledger.space import PARAMETERS, Fixed, Range
 from trainables.ledger.spec import Optimisation, Phase
@@ -99,12 +101,12 @@ class SearchFields(Section):
         ranges: what varies.
     """
 
-    gpu_hours: NotNegative = 0.0
-    intermediate: CountOrNone = 0
-    target: CountOrNone = 0
+    gpu_hours: Annotated[float, Within(dataclasses.replace(HOURS, above=False))] = 0.0
+    intermediate: Trials = 0
+    target: Trials = 0
     sampler: Annotated[str, AfterValidator(_sampler)] = "tpe"
     startup: Count = 5
-    parallel: Count = 4
+    parallel: Slots = 4
     pruning: Annotated[str, named("pruning", lambda: PRUNERS)] = "off"
     ranges: RangesFields = RangesFields()
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ray import tune
 
-from trainables.data.cache_folder import cache_folder
+from trainables.data.cache_folder import own_folder
 from trainables.ledger.record import DivergedError, Record
 from trainables.ledger.spec import RunSpec
 from trainables.ledger.store import Store
@@ -54,7 +54,8 @@ class RunTrainable(tune.Trainable):
         # read when torch is first imported, which happens in the executor
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
+        if compiled := own_folder("compiled"):
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(compiled))
         if config["options"]["device"] == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._begin(config)

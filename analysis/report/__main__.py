@@ -3,5 +3,8 @@
 import sys
 
 from analysis.report.command import main
+from trainables.ledger.terminal import lenient_output
 
-sys.exit(main())
+with lenient_output():
+    code = main()
+sys.exit(code)

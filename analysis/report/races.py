@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 from analysis.scores.headings import heading, row_title
+from analysis.showing.markup import in_markdown, pipe_table
 from trainables.ledger.race import Guarantee, RaceRecord, shown_p
 
 
@@ -24,26 +24,27 @@ def race_section(record: RaceRecord | None) -> str:
         f"seed have a standard deviation of about {rule.seed_sd:g} points. The baseline is never dropped."
     ]
     if record.decisions:
-        parts.append("\n".join(_table(record)))
+        parts.append(_table(record))
     else:
         parts.append("Nothing was dropped.")
-    saved = ", ".join(f"{runs} {phase}" for phase, runs in record.saved.items() if runs)
+    saved = ", ".join(f"{runs} {in_markdown(phase)}" for phase, runs in record.saved.items() if runs)
     parts.append(f"Runs saved: {sum(record.saved.values())}{f' ({saved})' if saved else ''}.")
     standing: dict[str, list[str]] = defaultdict(list)
     for race in record.races:
         standing[race.why_none or f"{race.held} of {race.rounds} rounds held"].append(heading(race.target))
-    parts.append("\n".join(f"- {', '.join(targets)}: {what}" for what, targets in standing.items()))
+    parts.append("\n".join(f"- {', '.join(targets)}: {in_markdown(what)}" for what, targets in standing.items()))
     return "\n\n".join(parts)
 
 
-def _table(record: RaceRecord) -> Iterator[str]:
-    yield "| target | dropped | when | behind | points | p | level | rows |"
-    yield "| --- | --- | --- | --- | ---: | ---: | ---: | ---: |"
-    for race in record.races:
-        for decision in race.dropped:
-            each = decision.dropped
-            yield (
-                f"| {heading(race.target)} | {row_title(decision.row)} | {decision.when} "
-                f"| {row_title(decision.leader)} | {each.difference:.1f} | {shown_p(each.p)} "
-                f"| {each.level:.3g} | {each.rows:,} |"
-            )
+def _table(record: RaceRecord) -> str:
+    header = ["target", "dropped", "when", "behind", "points", "p", "level", "rows"]
+    rows = [
+        [
+            heading(race.target), row_title(decision.row), decision.when, row_title(decision.leader),
+            f"{each.difference:.1f}", shown_p(each.p), f"{each.level:.3g}", f"{each.rows:,}",
+        ]
+        for race in record.races
+        for decision in race.dropped
+        for each in [decision.dropped]
+    ]  # fmt: skip
+    return pipe_table(header, rows, [*["---"] * 4, *["---:"] * 4]).rstrip("\n")

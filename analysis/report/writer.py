@@ -1,40 +1,50 @@
 """The report of a sweep: `report.md`, Table 2 as Markdown and LaTeX, and the long table of scores.
 
 `xstilts report STORE` writes it from the store alone, of all its runs or of one sweep, by the plan that the
-store keeps.
+store keeps. Of the test scores it holds those of what was selected; all of them go into files of their own, on request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pandas import DataFrame
 
 from analysis.report import sections
 from analysis.report.searches import searches_of
 from analysis.scores.headings import AnalysisError
-from analysis.scores.load import load, open_store, score_table
-from analysis.scores.sweeps import one_run_per_cell, one_sweep, where
-from analysis.selection.results import collect
-from analysis.selection.selection import select
+from analysis.scores.load import open_store, score_table
+from analysis.selection import opening
+from analysis.selection.opening import ClosedError
+from analysis.selection.selection import Selection
+from analysis.selection.sweep import Sweep, gather
+from analysis.showing.markup import in_csv, in_markdown
 from analysis.tables import rendering
 from analysis.tables.table2 import Table, table2
 from trainables.ledger import files
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.nearest import unknown
+from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
-from trainables.ledger.standing import cell_states
 from trainables.ledger.store import Store
 
 REPORT = "report.md"
+SCORES, ALL_SCORES = "scores", "scores-open"
+"""Names of the long tables: of the scores that are open, and of all of them."""
+NAMED_RUNS = 5
+"""Runs that the note of the table names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A report that was written: the path of `report.md`, and its Table 2."""
+    """A report that was written: the path of `report.md`, its Table 2, and what could not be done."""
 
     path: Path
     table: Table
+    warnings: tuple[str, ...] = ()
 
     @property
     def on_terminal(self) -> rendering.Terminal:
@@ -43,7 +53,12 @@ class Written:
 
 
 def report_on(
-    store: Path, folder: Path | None = None, *, sweep: str | None = None, conditions: Sequence[str] = ()
+    store: Path,
+    folder: Path | None = None,
+    *,
+    sweep: str | None = None,
+    conditions: Sequence[str] = (),
+    open_test: bool = False,
 ) -> Written:
     """Write the report of the store in a folder, by default into its `report`.
 
@@ -51,48 +66,90 @@ def report_on(
     AnalysisError where there is no store.
     """
     opened = open_store(store)
-    return write_report(opened, folder or opened.report, plan=chosen_plan(opened, sweep), conditions=conditions)
+    plan = chosen_plan(opened, sweep)
+    return write_report(opened, folder or opened.report, plan=plan, conditions=conditions, open_test=open_test)
 
 
-def write_report(store: Store, folder: Path, *, plan: Plan | None = None, conditions: Sequence[str] = ()) -> Written:
+def write_report(
+    store: Store, folder: Path, *, plan: Plan | None = None, conditions: Sequence[str] = (), open_test: bool = False
+) -> Written:
     """Write the report of one sweep into `folder`.
 
     Args:
-        store: holds the records; nothing in it is changed.
+        store: holds the records; nothing in it is changed but the list of the test scores that were opened.
         folder: made if needed. Files are replaced one by one, and only after all of them have been made.
         plan: of the sweep, so that the report also knows what failed, what is to come and what has no data; None takes
             all runs of the store, which must be one sweep.
         conditions: `SETTING=VALUE`, to choose one of several sweeps (`sweeps.where`).
+        open_test: write the scores of all runs on the test sets too, into files of their own.
 
     Raises:
-        AnalysisError: no finished run, runs of several sweeps, a parent without record.
-        BrokenRecordError: a record that cannot be read.
+        AnalysisError: no finished run that can be used, runs of several sweeps.
         LedgerError: another file of the store that cannot be read.
+        ClosedError: all test scores were asked for, and the store cannot note it. Without `open_test` the report then
+            has no test scores, and says so.
     """
-    runs = where(load(store, plan.nodes if plan else None), conditions)
-    (one_run_per_cell if plan else one_sweep)(runs)
-    if not runs and not plan:
-        raise AnalysisError("there is no finished run to report on")
-    race = store.race(plan.sweep if plan else "")
-    results = collect(runs, cell_states(plan, store) if plan else None, race)
-    selections = select(results)
-    table = table2(results, selections, title=sections.table_title(runs))
-    studies = searches_of(plan.nodes if plan else [run.record.run_id for run in runs], store.studies())
+    sweep = gather(store, plan, conditions)
+    selections, warnings = _opened(store, sweep, open_test)
+    table = table2(sweep.results, selections, title=sections.table_title(sweep.runs))
+    table = replace(table, notes=(*table.notes, *_left_out(sweep), *warnings))
+    ids = plan.nodes if plan else [*(run.record.run_id for run in sweep.runs), *sweep.unusable]
+    studies = searches_of(ids, store.studies())
     failures = noted_failures(store, plan.nodes if plan else None)
-    text = sections.report(runs, results, selections, table, failures, studies, race)
-    frame = score_table(runs)
+    text = sections.report(sweep, selections, table, failures, studies, _openings(store))
+    frame = score_table(sweep.runs)
 
     def write_text(content: str) -> Callable[[Path], object]:
         return lambda path: path.write_text(content, encoding="utf-8")
 
     _replace_all(folder, {
-        "table2.md": write_text(f"### {table.title}\n\n{rendering.markdown(table)}"),
+        "table2.md": write_text(f"### {in_markdown(table.title)}\n\n{rendering.markdown(table)}"),
         "table2.tex": write_text(rendering.latex(table)),
-        "scores.csv": lambda path: frame.to_csv(path, index=False),
-        "scores.parquet": lambda path: frame.to_parquet(path, index=False),
+        **(_long_table(ALL_SCORES, frame) if open_test else {}),
+        **_long_table(SCORES, opening.open_scores(frame, sweep.results, selections)),
         REPORT: write_text(text),
     })  # fmt: skip
-    return Written(path=folder / REPORT, table=table)
+    for name in () if open_test else _long_table(ALL_SCORES, frame):
+        (folder / name).unlink(missing_ok=True)  # of an earlier report, so that all files are of one
+    return Written(path=folder / REPORT, table=table, warnings=warnings)
+
+
+def _opened(store: Store, sweep: Sweep, open_test: bool) -> tuple[Mapping[str, Selection], tuple[str, ...]]:
+    """The selections with the test scores that may be shown, which the store now says; what there is to say of it."""
+    wanted = opening.opened_by_selection(sweep, "report")
+    try:
+        opening.note(store, [*wanted, opening.opened_by_request(sweep)] if open_test else wanted)
+    except ClosedError as error:
+        if open_test:
+            raise
+        return opening.closed(sweep.selections, opening.CLOSED), (str(error),)
+    return sweep.selections, ()
+
+
+def _openings(store: Store) -> tuple[Opening, ...]:
+    try:
+        return store.openings()
+    except LedgerError:
+        return ()  # nothing is opened then, and the reason stands below the table
+
+
+def _left_out(sweep: Sweep) -> Sequence[str]:
+    """A note of the runs that the table lacks although they are finished."""
+    if not sweep.unusable:
+        return ()
+    ids = sorted(sweep.unusable)
+    named = ", ".join(ids[:NAMED_RUNS]) + (f" and {len(ids) - NAMED_RUNS} more" if len(ids) > NAMED_RUNS else "")
+    return (f"Without finished runs that cannot be used, for reasons that stand in the report: {named}.",)
+
+
+def _long_table(name: str, frame: DataFrame) -> dict[str, Callable[[Path], object]]:
+    """Its two files; the one that spreadsheets open holds no text that they would compute."""
+    texts = frame.select_dtypes(exclude=["number", "bool"]).columns if len(frame) else ()
+    shown = frame.assign(**{column: frame[column].map(in_csv) for column in texts})
+    return {
+        f"{name}.csv": lambda path: shown.to_csv(path, index=False),
+        f"{name}.parquet": lambda path: frame.to_parquet(path, index=False),
+    }
 
 
 def _replace_all(folder: Path, made_by: dict[str, Callable[[Path], object]]) -> None:

@@ -6,7 +6,8 @@ of the run that made its encoder.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import functools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from pandas import DataFrame
 
 from analysis.scores.headings import AnalysisError
 from trainables.ledger.cells import BASELINE, Cell, Row
+from trainables.ledger.errors import MissingRunError
+from trainables.ledger.plain import plain
 from trainables.ledger.plan import own_row
-from trainables.ledger.record import Record
+from trainables.ledger.record import BrokenRecordError, Record
 from trainables.ledger.spec import Phase
-from trainables.ledger.store import MissingRunError, Store
+from trainables.ledger.store import Store
 
 
 def open_store(path: Path) -> Store:
@@ -39,12 +42,14 @@ class Run:
     parent: Record | None = None
 
     @property
+    def intermediate(self) -> Record | None:
+        """The intermediate run that made its encoder, itself included; None for the pretrained encoder."""
+        return self.record if self.record.spec.phase is Phase.INTERMEDIATE else self.parent
+
+    @property
     def variant(self) -> Row:
         """What the encoder was trained on before this run, or in this run when it is an intermediate one."""
-        source = self.record if self.record.spec.phase is Phase.INTERMEDIATE else self.parent
-        if source is None:
-            return Row(BASELINE, False)
-        return own_row(source.spec)
+        return own_row(self.intermediate.spec) if self.intermediate else Row(BASELINE, False)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -60,39 +65,79 @@ class Run:
         return self.record.spec.data.capped or (self.parent is not None and self.parent.spec.data.capped)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a store holds of the runs that were asked for.
+
+    Attributes:
+        runs: finished ones, ordered by id.
+        unusable: id of a run that is finished and yet cannot be used -> why: its record is broken, a file it left is
+            damaged, or the record of the run that it starts from is broken or not there.
+    """
+
+    runs: tuple[Run, ...]
+    unusable: Mapping[str, str]
+
+
+def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
+    """Finished runs of a store, all or those of `run_ids` that are finished, and those that cannot be used."""
+    finished = store.run_ids()
+    wanted = finished if run_ids is None else sorted(set(run_ids) & set(finished))
+    records: dict[str, Record | BrokenRecordError | MissingRunError] = {}
+
+    def record(run_id: str) -> Record | BrokenRecordError | MissingRunError:
+        if run_id not in records:
+            records[run_id] = _read(store, run_id)
+        return records[run_id]
+
+    found, unusable = [], {}
+    for run_id in wanted:
+        child = record(run_id)
+        if not isinstance(child, Record):
+            unusable[run_id] = f"its record is broken ({child}); the next `run` computes it again"
+            continue
+        parent = record(child.spec.parent) if child.spec.parent else None
+        if parent is not None and not isinstance(parent, Record):
+            unusable[run_id] = _without_parent(child.spec.parent, parent)
+        elif damage := store.damage(run_id):
+            unusable[run_id] = damage
+        else:
+            found.append(Run(record=child, parent=parent))
+    return Loaded(runs=tuple(found), unusable=unusable)
+
+
 def load(store: Store, run_ids: Collection[str] | None = None) -> list[Run]:
     """Finished runs of a store, all or those of `run_ids` that are finished, ordered by id.
 
-    Raises AnalysisError when a parent is missing (a run is never placed in a row by guessing), BrokenRecordError for a
-    record that cannot be read.
+    Raises AnalysisError when one of them cannot be used (a run is never placed in a row by guessing).
     """
-    finished = store.run_ids()
-    wanted = finished if run_ids is None else sorted(set(run_ids) & set(finished))
-    records: dict[str, Record] = {}
+    loaded = load_usable(store, run_ids)
+    for run_id, why in loaded.unusable.items():
+        raise AnalysisError(f"run {run_id} cannot be used: {why}")
+    return list(loaded.runs)
 
-    def record(run_id: str) -> Record:
-        if run_id not in records:
-            records[run_id] = store.record(run_id)
-        return records[run_id]
 
-    found = []
-    for run_id in wanted:
-        child = record(run_id)
-        parent = None
-        if child.spec.parent:
-            try:
-                parent = record(child.spec.parent)
-            except MissingRunError as error:
-                raise AnalysisError(
-                    f"run {run_id} ({child.name}) starts from run {child.spec.parent}, which has no record in this "
-                    "store, so its row is unknown. Copy that run's folder here, or remove this one"
-                ) from error
-        found.append(Run(record=child, parent=parent))
-    return found
+def _read(store: Store, run_id: str) -> Record | BrokenRecordError | MissingRunError:
+    try:
+        return store.record(run_id)
+    except (BrokenRecordError, MissingRunError) as error:
+        return error
+    except OSError as error:
+        return BrokenRecordError(f"{error.filename or run_id}: {error.strerror or error}")
+
+
+def _without_parent(parent: str, error: BrokenRecordError | MissingRunError) -> str:
+    start = f"it starts from run {parent}, "
+    if isinstance(error, BrokenRecordError):
+        return f"{start}whose record is broken; the next `run` computes that one again"
+    return (
+        f"{start}which has no record in this store, so its row is unknown. Copy that run's folder here, or remove this "
+        "one"
+    )
 
 
 def score_table(runs: Sequence[Run]) -> DataFrame:
-    """One line per (run, task, split, language, metric).
+    """One line per (run, task, split, language, metric); texts are plain.
 
     `target` is the task that was measured (for an intermediate run, its own), `value` is percent, unrounded, over
     `rows` examples. `restricted` lists the languages the run was restricted to, separated by commas; empty means none.
@@ -109,7 +154,13 @@ def _score_lines(runs: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         spec, (intermediate, mlm) = run.record.spec, run.variant
         for score in run.record.scores:
             yield (
-                run.record.run_id, spec.phase.value, intermediate, mlm, score.task, spec.seed, score.split,
-                score.language, score.metric, score.value, score.rows, run.capped, ",".join(spec.data.languages),
-                spec.encoder.name, spec.data.source, spec.parent,
+                run.record.run_id, spec.phase.value, intermediate, mlm, score.task, spec.seed, _plain(score.split),
+                _plain(score.language), _plain(score.metric), score.value, score.rows, run.capped,
+                _plain(",".join(spec.data.languages)), _plain(spec.encoder.name), _plain(spec.data.source), spec.parent,
             )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain(text: str) -> str:
+    """Half a surrogate pair, for one, is no text for a frame."""
+    return plain(text)

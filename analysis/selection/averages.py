@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from analysis.scores.headings import AnalysisError, heading
 from trainables.ledger.cells import Cell
+from trainables.ledger.record import Finding
 from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 from trainables.tasks.registry import task
@@ -59,6 +60,7 @@ class TaskScore:
         capped: whether fewer rows were read than the data has.
         restricted: the languages the run was restricted to; empty means none.
         cut_short: whether a race dropped it, so that seeds are missing.
+        findings: signs that a run behind it has collapsed.
     """
 
     target: str
@@ -70,6 +72,7 @@ class TaskScore:
     capped: bool = False
     restricted: tuple[str, ...] = ()
     cut_short: bool = False
+    findings: tuple[Finding, ...] = ()
 
     @property
     def value(self) -> float:
@@ -155,6 +158,7 @@ def over_seeds(scores: Mapping[int, TaskScore | Gap]) -> TaskScore | Gap:
         capped=any(score.capped for score in done),
         restricted=first.restricted,
         cut_short=cut_short,
+        findings=tuple(finding for score in done for finding in score.findings),
     )
 
 

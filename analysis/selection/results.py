@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from analysis.scores.headings import heading, row_order, target_order
@@ -11,6 +11,7 @@ from analysis.scores.load import Run, score_table
 from analysis.selection.averages import Gap, TaskScore, over_seeds, overall, task_scores
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.race import RaceRecord
+from trainables.ledger.record import Finding
 from trainables.ledger.standing import Standing
 from trainables.ledger.states import State
 from trainables.tasks.registry import task
@@ -29,6 +30,7 @@ class Results:
         seeds: every cell is expected with each of them.
         cells: score or gap by cell and split.
         dropped: why a race has dropped a row from a target.
+        intermediates: row -> signs that an intermediate run that makes its encoder has collapsed.
     """
 
     variants: tuple[Row, ...]
@@ -36,6 +38,7 @@ class Results:
     seeds: tuple[int, ...]
     cells: Mapping[tuple[Cell, Split], ScoreOrGap]
     dropped: Mapping[tuple[Row, str], str] = field(default_factory=dict)
+    intermediates: Mapping[Row, tuple[Finding, ...]] = field(default_factory=dict)
 
     def seeds_of(self, variant: Row, target: str, split: Split) -> dict[int, ScoreOrGap]:
         """Seed -> score or gap of one cell."""
@@ -91,20 +94,24 @@ class Results:
 
 
 def collect(
-    runs: Sequence[Run], status: Mapping[Cell, Standing] | None = None, race: RaceRecord | None = None
+    runs: Sequence[Run],
+    status: Mapping[Cell, Standing] | None = None,
+    race: RaceRecord | None = None,
+    unusable: Mapping[Cell, Standing] | None = None,
 ) -> Results:
     """Results of the runs of one sweep.
 
     The grid is every row, target and seed that `status` names, or that has a run when there is no status: a fine-tuning
     may measure targets that were not asked for. A cell that has a run is done, whatever the status says; a cell of the
-    grid that neither has is pending, or dropped by the race.
+    grid that neither has is pending, or dropped by the race. `unusable` are cells whose run is finished and left out.
     """
     told = dict(status or {})
     if race:
         told |= {cell: Standing(State.DROPPED, reason) for cell, reason in race.cells.items()}
-    scored = task_scores(score_table(runs))
+    told |= unusable or {}
+    scored = _with_findings(task_scores(score_table(runs)), runs)
     finished = {cell for run in runs for cell in run.cells}
-    known = set(status or ()) or finished
+    known = (set(status or ()) or finished) | set(unusable or ())
     variants = tuple(sorted({cell.row for cell in known}, key=row_order))
     targets = tuple(sorted({cell.target for cell in known}, key=target_order))
     seeds = tuple(sorted({cell.seed for cell in known}))
@@ -118,7 +125,44 @@ def collect(
                 for split in (Split.DEV, Split.TEST):
                     cells[cell, split] = scored.get((cell, split)) or _absent(cell, cell in finished, told)
     dropped = {key: str(decision) for key, decision in race.decisions.items()} if race else {}
-    return Results(variants=variants, targets=targets, seeds=seeds, cells=cells, dropped=dropped)
+    return Results(
+        variants=variants,
+        targets=targets,
+        seeds=seeds,
+        cells=cells,
+        dropped=dropped,
+        intermediates=_of_intermediates(runs),
+    )
+
+
+def findings_of(run: Run, target: str, split: Split) -> tuple[Finding, ...]:
+    """Signs of collapse that bear on a score; those of a test set only on the scores of that test set."""
+    return tuple(
+        finding
+        for finding in run.record.findings
+        if finding.task == target and (finding.split != Split.TEST or split is Split.TEST)
+    )
+
+
+def _with_findings(
+    scored: Mapping[tuple[Cell, Split], ScoreOrGap], runs: Sequence[Run]
+) -> dict[tuple[Cell, Split], ScoreOrGap]:
+    by_cell = {cell: run for run in runs if run.record.findings for cell in run.cells}
+    return {
+        (cell, split): replace(score, findings=findings_of(by_cell[cell], cell.target, split))
+        if isinstance(score, TaskScore) and cell in by_cell
+        else score
+        for (cell, split), score in scored.items()
+    }
+
+
+def _of_intermediates(runs: Sequence[Run]) -> dict[Row, tuple[Finding, ...]]:
+    records = {made.run_id: (run.variant, made) for run in runs if (made := run.intermediate)}
+    found: dict[Row, tuple[Finding, ...]] = {}
+    for variant, made in records.values():
+        if made.findings:
+            found[variant] = (*found.get(variant, ()), *made.findings)
+    return found
 
 
 def _absent(cell: Cell, finished: bool, told: Mapping[Cell, Standing]) -> Gap:

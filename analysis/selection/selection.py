@@ -57,6 +57,7 @@ class Selection:
         on_evaluation_data: the task has one set only, so the same rows select and report.
         test: test score of the chosen variant; a Gap while sealed.
         baseline_test: test score of the baseline, opened together with `test`; a Gap when the sweep has none.
+        is_open: test scores of the chosen variant and the baseline may be shown.
     """
 
     target: str
@@ -65,6 +66,7 @@ class Selection:
     on_evaluation_data: bool
     test: TaskScore | Gap
     baseline_test: TaskScore | Gap
+    is_open: bool
 
     @property
     def variant(self) -> Row | None:
@@ -156,4 +158,5 @@ def _select(results: Results, target: str) -> Selection:
         on_evaluation_data=split is Split.TEST,
         test=test,
         baseline_test=baseline_test,
+        is_open=isinstance(choice, Choice),
     )

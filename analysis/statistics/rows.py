@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from analysis.scores.load import Run, load, score_table
 from analysis.selection.averages import Gap, mean, task_scores
 from analysis.statistics.racing import Floats, points
-from trainables.ledger.store import Store, StoreError
+from trainables.ledger.errors import StoreError
+from trainables.ledger.store import Store
 from trainables.metrics.span_qa import answer_scores, mlqa_normalise, squad_normalise
 from trainables.metrics.tagging_f1 import chunks
 from trainables.tasks.formats.mining import MiningFormat

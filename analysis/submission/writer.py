@@ -17,11 +17,14 @@ import pyarrow.parquet as pq
 
 from analysis.report.writer import chosen_plan
 from analysis.scores.headings import AnalysisError, heading, row_title
-from analysis.scores.load import Run, load, open_store
-from analysis.scores.sweeps import one_run_per_cell, one_sweep, where
+from analysis.scores.load import Run, open_store
+from analysis.scores.sweeps import one_run_per_cell
+from analysis.selection import opening
 from analysis.selection.averages import Gap, TaskScore
-from analysis.selection.results import Results, collect
-from analysis.selection.selection import Selection, select
+from analysis.selection.results import Results
+from analysis.selection.selection import Selection
+from analysis.selection.sweep import Sweep, gather
+from analysis.showing.markup import Markdown, in_markdown
 from analysis.submission import xtreme_layout
 from analysis.submission.xtreme_layout import Item, LayoutError
 from trainables.data.hub import open_data
@@ -29,9 +32,10 @@ from trainables.data.loading import load as load_rows
 from trainables.data.source import DataError, DataSource
 from trainables.ledger import files
 from trainables.ledger.cells import Cell, Row
+from trainables.ledger.errors import StoreError
+from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
-from trainables.ledger.standing import cell_states
-from trainables.ledger.store import Store, StoreError
+from trainables.ledger.store import Store
 from trainables.tasks.examples import BitextExample
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
@@ -82,7 +86,8 @@ def write_submission(
     """Write `predictions/`, `labels/` and `README.md` of one sweep into `folder`.
 
     Args:
-        store: holds the records and predictions; nothing in it is changed.
+        store: holds the records and predictions; nothing in it is changed but the list of the test scores that were
+            opened.
         folder: new, empty, or an earlier submission, which is replaced as a whole; nothing is made when no target can
             be written.
         plan: of the sweep; None takes all runs of the store, which must be one sweep.
@@ -91,34 +96,33 @@ def write_submission(
         data: where Tatoeba was read from; its English sentences give XTREME's order of lines.
 
     Raises:
-        AnalysisError: no finished run, runs of several sweeps, a seed that the sweep lacks, a folder that holds
-            something else.
-        BrokenRecordError: a record that cannot be read.
+        AnalysisError: no finished run that can be used, runs of several sweeps, a seed that the sweep lacks, a folder
+            that holds something else.
         LedgerError: another file of the store that cannot be read.
+        ClosedError: the store cannot note that test scores are opened; nothing is written then.
     """
-    runs = where(load(store, plan.nodes if plan else None), conditions)
-    if plan is None:
-        one_sweep(runs)
-    cells = one_run_per_cell(runs)
-    if not runs:
+    sweep = gather(store, plan, conditions)
+    if not sweep.runs:
         raise AnalysisError("there is no finished run to submit")
-    race = store.race(plan.sweep if plan else "")
-    results = collect(runs, cell_states(plan, store) if plan else None, race)
+    results = sweep.results
     if seed is not None and seed not in results.seeds:
         raise AnalysisError(f"no run has seed {seed}; seeds here: {', '.join(map(str, results.seeds))}")
     folder = folder.expanduser().resolve()
     _check_replaceable(folder)
+    found, missing = _models(sweep, seed)
+    opening.note(store, [each for model in found if (each := _opening(sweep, model))])
     with files.beside(folder) as made:
         made.mkdir()
-        models, missing = [], {}
-        for target, selection in select(results).items():
+        models = []
+        for model in found:
             try:
-                model = _model(results, cells, selection, seed)
                 _write_model(store, made, model, data)
                 models.append(model)
             except (_NotWrittenError, LayoutError, StoreError) as error:
-                missing[target] = str(error)
-        submission = Submission(models=tuple(models), missing=missing, notes=tuple(_notes(models, results, data)))
+                missing[model.target] = str(error)
+        missing = {target: missing[target] for target in results.targets if target in missing}
+        notes = (*_notes(models, results, data), *_left_out(sweep))
+        submission = Submission(models=tuple(models), missing=missing, notes=notes)
         if models:
             (made / SUMMARY).write_text(summary(submission), encoding="utf-8")
             files.move(made, folder)
@@ -127,6 +131,29 @@ def write_submission(
 
 class _NotWrittenError(Exception):
     """Why a target has no files."""
+
+
+def _models(sweep: Sweep, seed: int | None) -> tuple[list[Model], dict[str, str]]:
+    """The model of every target that has one; target -> why there is none."""
+    cells = one_run_per_cell(sweep.runs)
+    models, missing = [], {}
+    for target, selection in sweep.selections.items():
+        try:
+            models.append(_model(sweep.results, cells, selection, seed))
+        except _NotWrittenError as error:
+            missing[target] = str(error)
+    return models, missing
+
+
+def _opening(sweep: Sweep, model: Model) -> Opening | None:
+    """The look at a test set that its predictions are; none where the same rows have selected."""
+    if model.on_evaluation_data:
+        return None
+    return opening.opening(sweep, model.target, model.variant, [model.run.record.run_id], "submission")
+
+
+def _left_out(sweep: Sweep) -> list[str]:
+    return [f"Run {run_id} is finished and cannot be used: {why}" for run_id, why in sorted(sweep.unusable.items())]
 
 
 def _model(results: Results, cells: Mapping[Cell, Run], selection: Selection, seed: int | None) -> Model:
@@ -209,10 +236,14 @@ def _notes(models: Sequence[Model], results: Results, data: DataSource | None) -
     if capped := sorted({model.run.record.spec.data.eval_rows for model in models} - {0}):
         rows = " or ".join(map(str, capped))
         notes.append(f"Capped at {rows} rows a language: these files fit their own labels, not those of XTREME.")
+    if collapsed := [titles[model.target] for model in models if model.score.findings]:
+        notes.append(f"{', '.join(collapsed)}: the submitted model shows signs of collapse (the report names them).")
     for model in models:
         lacking = [code for code in task(model.target).languages[Split.TEST] if code not in model.score.languages]
         if lacking:
-            notes.append(f"{titles[model.target]} lacks {', '.join(lacking)}; `evaluate.py` stops at a missing file.")
+            notes.append(Markdown(
+                f"{titles[model.target]} lacks {', '.join(lacking)}; `evaluate.py` stops at a missing file."
+            ))  # fmt: skip
     if xtreme_layout.ORDERED in titles and data is None:
         notes.append(
             "Tatoeba is in the order of the data. XTREME's own labels are in the order of the sorted English "
@@ -227,14 +258,16 @@ def summary(submission: Submission) -> str:
     specs = [model.run.record.spec for model in submission.models]
     parts = [*sorted({spec.encoder.name for spec in specs}), *sorted({f"{spec.data.source} data" for spec in specs})]
     if parts:
-        lines += [f"{', '.join(parts)}. One model for each target, selected on development data.", ""]
+        lines += [f"{in_markdown(', '.join(parts))}. One model for each target, selected on development data.", ""]
         lines += _table(submission.models)
     lines += ["", "## Missing", ""]
     absent = [name for name in xtreme_layout.TASKS if name not in {*submission.missing, *_targets(submission)}]
     reasons = {**submission.missing, **dict.fromkeys(absent, "not in this sweep")}
-    lines += [f"- {xtreme_layout.folder(target)}: {reason}" for target, reason in reasons.items()] or ["Nothing."]
+    lines += [f"- {xtreme_layout.folder(target)}: {in_markdown(reason)}" for target, reason in reasons.items()] or [
+        "Nothing."
+    ]
     if submission.notes:
-        lines += ["", "## Notes", "", *(f"- {note}" for note in submission.notes)]
+        lines += ["", "## Notes", "", *(f"- {in_markdown(note)}" for note in submission.notes)]
     if submission.models:
         lines += [
             "", "## Scoring", "",

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from analysis.showing.markup import bold, in_latex, in_markdown, pipe_table
 from analysis.tables.table2 import Entry, Table
+from trainables.ledger.console import PlainConsole
+from trainables.ledger.plain import plain
 
 BEST = "*"
 INDENT = "  "
@@ -27,16 +30,16 @@ class Terminal:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Title, the pieces one below the other, then the notes."""
         if self.table.title:
-            yield Text(self.table.title, style="bold")
+            yield Text(plain(self.table.title), style="bold")
         for columns, gap in _pieces(self.table, options.max_width):
             yield from _piece(self.table, columns, gap)
         for note in self.table.notes:
-            yield Text(note, style="dim")
+            yield Text(plain(note), style="dim")
 
 
-def plain(table: Table, width: int = 100) -> str:
+def printed(table: Table, width: int = 100) -> str:
     """The terminal form without colour."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    console = PlainConsole(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     console.print(Terminal(table))
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
@@ -44,19 +47,17 @@ def plain(table: Table, width: int = 100) -> str:
 
 def markdown(table: Table) -> str:
     """A pipe table with its notes below; the heading of a block is a row of its own."""
-    headings = ["", *(f"{column.title}{column.marks}" for column in table.columns)]
-    units = ["", *(column.unit for column in table.columns)]
-    lines = [_pipe(headings), _pipe(["---"] + ["---:"] * len(table.columns))]
-    if any(units):
-        lines.append(_pipe(units))
+    rows: list[list[str]] = []
+    if any(column.unit for column in table.columns):
+        rows.append(["", *(column.unit for column in table.columns)])
     for block in table.blocks:
         if block.title:
-            lines.append(_pipe([f"**{_escape_markdown(block.title)}**"] + [""] * len(table.columns)))
+            rows.append([bold(block.title)] + [""] * len(table.columns))
         for row in block.rows:
-            cells = [f"**{entry}**" if entry.best else str(entry) for entry in row.entries]
-            lines.append(_pipe([_escape_markdown(row.label), *(_escape_markdown(cell) for cell in cells)]))
-    notes = [f"- {_escape_markdown(note)}" for note in _notes(table, "Bold:")]
-    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
+            rows.append([row.label, *(bold(str(entry)) if entry.best else str(entry) for entry in row.entries)])
+    headings = ["", *(f"{column.title}{column.marks}" for column in table.columns)]
+    notes = "".join(f"- {in_markdown(note)}\n" for note in _notes(table, "Bold:"))
+    return pipe_table(headings, rows, ["---"] + ["---:"] * len(table.columns)) + (f"\n{notes}" if notes else "")
 
 
 def latex(table: Table) -> str:
@@ -64,21 +65,20 @@ def latex(table: Table) -> str:
     width = len(table.columns) + 1
     lines = [
         "\\begin{table*}", "\\centering", "\\small", f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}", "\\toprule",
-        _ampersands(["", *(_escape_latex(column.title + column.marks) for column in table.columns)]),
-        _ampersands(["", *(_escape_latex(column.unit) for column in table.columns)]),
+        _ampersands(["", *(in_latex(column.title + column.marks) for column in table.columns)]),
+        _ampersands(["", *(in_latex(column.unit) for column in table.columns)]),
     ]  # fmt: skip
     for block in table.blocks:
         lines.append("\\midrule")
         if block.title:
-            lines.append(f"\\multicolumn{{{width}}}{{l}}{{\\emph{{{_escape_latex(block.title)}}}}} \\\\")
+            lines.append(f"\\multicolumn{{{width}}}{{l}}{{\\emph{{{in_latex(block.title)}}}}} \\\\")
         lines += [
-            _ampersands([_escape_latex(row.label), *(_latex_entry(entry) for entry in row.entries)])
-            for row in block.rows
+            _ampersands([in_latex(row.label), *(_latex_entry(entry) for entry in row.entries)]) for row in block.rows
         ]
     lines += ["\\bottomrule", "\\end{tabular}"]
     if table.title:
-        lines.append(f"\\caption{{{_escape_latex(table.title)}}}")
-    notes = [_escape_latex(note) for note in _notes(table, "Bold:")]
+        lines.append(f"\\caption{{{in_latex(table.title)}}}")
+    notes = [in_latex(note) for note in _notes(table, "Bold:")]
     if notes:
         lines += ["", "\\smallskip", "\\parbox{\\textwidth}{\\footnotesize", " \\\\\n".join(notes), "}"]
     return "\n".join([*lines, "\\end{table*}"]) + "\n"
@@ -158,29 +158,12 @@ def _styled(entry: Entry) -> Text:
     return Text(f"{entry}{BEST if entry.best else ''}", style=style.strip())
 
 
-def _pipe(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape_markdown(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
 def _ampersands(cells: Sequence[str]) -> str:
     return f"{' & '.join(cells)} \\\\"
 
 
 def _latex_entry(entry: Entry) -> str:
-    text = _escape_latex(str(entry))
+    text = in_latex(str(entry))
     if entry.values:
         text = text.replace("-", "$-$").replace("+", "$+$")
     return f"\\textbf{{{text}}}" if entry.best else text
-
-
-def _escape_latex(text: str) -> str:
-    special = {
-        "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
-        "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "†": "$^\\dagger$", "‡": "$^\\ddagger$",
-        "°": "$^\\circ$", "↓": "$^\\downarrow$", "…": "\\ldots{}", "–": "--", "·": "$\\cdot$", ">": "$>$", "<": "$<$",
-    }  # fmt: skip
-    return "".join(special.get(character, character) for character in text)

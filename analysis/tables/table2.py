@@ -16,11 +16,15 @@ from analysis.selection.averages import Gap, TaskScore
 from analysis.selection.results import Results
 from analysis.selection.selection import Choice, Selection, baseline_average, best_models_average
 from trainables.ledger.cells import BASELINE, Row
+from trainables.ledger.plain import plain
+from trainables.ledger.record import Finding, Symptom
 from trainables.ledger.states import State
 from trainables.tasks.registry import task
 
+LONGEST_REASON = 300
 METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
-ONE_SET, RESTRICTED, CAPPED, CUT_SHORT = "†", "‡", "°", "↓"
+ONE_SET, RESTRICTED, CAPPED, CUT_SHORT, COLLAPSED = "†", "‡", "°", "↓", "!"
+SYMPTOMS = {Symptom.CONSTANT: "constant predictions", Symptom.BELOW_TRIVIAL: "below the trivial score"}
 _Item = TypeVar("_Item")
 GAP_WORDS = {
     State.PENDING: "…",
@@ -110,7 +114,7 @@ def table2(results: Results, selections: Mapping[str, Selection], title: str = "
     for mlm, name in ((False, "without MLM"), (True, "with MLM")):
         rows = [
             Line(
-                label=heading(variant.intermediate),
+                label=heading(variant.intermediate) + (COLLAPSED if variant in results.intermediates else ""),
                 entries=(*_dev_entries(results, selections, variant, results.baseline),),
             )
             for variant in others
@@ -123,7 +127,9 @@ def table2(results: Results, selections: Mapping[str, Selection], title: str = "
     table = Table(title=title, columns=tuple(columns), blocks=tuple(blocks))
     table, hoisted = _hoist(table)
     table = _mark_one_set(table, results, selections)
-    notes = (*hoisted, *_legend(results, selections, table), *_reasons(results), *_bounds(results))
+    notes = (
+        *hoisted, *_legend(results, selections, table), *_collapsed(results), *_reasons(results), *_bounds(results)
+    )  # fmt: skip
     return replace(table, notes=notes)
 
 
@@ -134,7 +140,7 @@ def entry_of(score: TaskScore | Gap, against: TaskScore | Gap | None = None, *, 
     if isinstance(against, Gap):
         return Entry(gap=replace(against, reason=f"no baseline to compare with: {against.reason}"))
     marks = (CAPPED if score.capped else "") + (RESTRICTED if score.restricted else "")
-    marks += CUT_SHORT if score.cut_short else ""
+    marks += (CUT_SHORT if score.cut_short else "") + (COLLAPSED if score.findings else "")
     values = tuple(score.metrics.values())
     if against is not None:
         values = tuple(value - against.metrics[name] for name, value in score.metrics.items())
@@ -224,7 +230,7 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
     entries = [entry for column in _by_column(table) for entry in column]
     marks = set(chain.from_iterable([c.marks for c in table.columns] + [e.marks for e in entries]))
     if any(entry.best for entry in entries):
-        yield "* selected on dev; its test score stands in the row `best`."
+        yield '* selected on dev; its test score stands in the row "best".'
     if len(results.seeds) > 1:
         yield f"Means over {len(results.seeds)} seeds: {', '.join(map(str, results.seeds))}."
     if ONE_SET in marks:
@@ -250,6 +256,25 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
         yield f"Selected without the candidates that the race has dropped: {_cell_list(raced, results)}."
 
 
+def _collapsed(results: Results) -> Iterator[str]:
+    """A note of the cells that show the same symptoms, for each of these, then the intermediate runs."""
+    cells: dict[str, list[tuple[Row, str]]] = defaultdict(list)
+    for variant in results.variants:
+        for target in results.targets:
+            score = results.dev(variant, target)
+            if isinstance(score, TaskScore) and score.findings:
+                cells[_symptoms(score.findings)].append((variant, target))
+    for symptoms, found in cells.items():
+        yield f"{COLLAPSED} collapsed, {symptoms}: {_cell_list(found, results)}."
+    for variant, findings in results.intermediates.items():
+        yield f"{COLLAPSED} the intermediate run of {row_title(variant)} has itself collapsed: {_symptoms(findings)}."
+
+
+def _symptoms(findings: Iterable[Finding]) -> str:
+    found = {finding.symptom for finding in findings}
+    return ", ".join(words for symptom, words in SYMPTOMS.items() if symptom in found)
+
+
 def _restrictions(results: Results) -> str:
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for target in results.targets:
@@ -271,7 +296,8 @@ def _reasons(results: Results) -> Iterator[str]:
             if isinstance(score, Gap):
                 cells[score.state, score.reason].append((variant, target))
     for (state, reason), found in cells.items():
-        yield f"{GAP_WORDS[state]}: {_cell_list(found, results)} ({reason.strip().splitlines()[0]})"
+        first, _, _ = reason.strip().partition("\n")
+        yield f"{GAP_WORDS[state]}: {_cell_list(found, results)} ({plain(first, LONGEST_REASON)})"
 
 
 def _cell_list(found: Sequence[tuple[Row, str]], results: Results) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any
@@ -19,7 +20,8 @@ from sweep.cluster.placement import machines, resources
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.pulse import Halt, Pulse
 from sweep.cluster.searcher import WORKER_LOSSES, WORKER_LOST, GraphSearcher, run_config
-from sweep.cluster.session import ray_session
+from sweep.cluster.session import JOB_VARIABLE, ray_session
+from sweep.cluster.sockets import check_sockets
 from sweep.cluster.tensorboard import TensorBoard
 from sweep.cluster.watchdog import Watchdog
 from sweep.graph.graph import Graph
@@ -51,6 +53,8 @@ def drive(
     Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached.
     """
     folder = place.results.expanduser().resolve() / place.name
+    if place.address == "local" and JOB_VARIABLE not in os.environ:
+        check_sockets()
     log_file = folder / "ray.log"
     with ray_session(place.address, log_file, cpus=place.cpus, gpus=place.gpus, interrupt=interruption.now):
         interruption.listen()

@@ -22,6 +22,7 @@ from sweep.cluster.reach import REMEDY, check
 from sweep.cluster.streams import quiet
 from sweep.cluster.watchdog import Birth, end_family, is_alive, vital_children
 from trainables.data.cache_folder import CACHE_VARIABLE
+from trainables.ledger.paths import expanded
 
 log = logging.getLogger("ray.cluster")
 
@@ -141,7 +142,7 @@ def _start(
 def _caches() -> dict[str, str]:
     """The user's cache folders, absolute: workers have a current folder of their own."""
     given = {name: os.environ[name] for name in CACHES if os.environ.get(name)}
-    return {name: str(Path(folder).expanduser().absolute()) for name, folder in given.items()}
+    return {name: str(expanded(folder).absolute()) for name, folder in given.items()}
 
 
 def _search_path() -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from trainables.ledger.plain import PlainFormatter
+
 
 @contextlib.contextmanager
 def quiet(log_file: Path) -> Iterator[None]:
@@ -46,6 +48,7 @@ def _warnings_to(stream: TextIO) -> Iterator[None]:
     before = logging.lastResort
     logging.lastResort = logging.StreamHandler(stream)
     logging.lastResort.setLevel(logging.WARNING)
+    logging.lastResort.setFormatter(PlainFormatter("%(message)s"))
     try:
         yield
     finally:
@@ -55,7 +58,7 @@ def _warnings_to(stream: TextIO) -> Iterator[None]:
 @contextlib.contextmanager
 def _ray_to(log_file: Path) -> Iterator[None]:
     handler = logging.FileHandler(log_file, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ray")
     before, propagate = list(logger.handlers), logger.propagate
     logger.handlers, logger.propagate = [handler], False

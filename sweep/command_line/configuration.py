@@ -39,9 +39,9 @@ def configure(given: argparse.Namespace) -> SweepConfig:
     A preset or a file is the base; without either it is the demo when no option says what to compute, else the
     published settings. Options change the base, `--set` comes last.
     """
-    if given.preset and given.config:
+    if given.preset is not None and given.config:
         raise UsageError(f"--preset {given.preset} and --config {given.config}: allowed: one of them")
-    if given.preset:
+    if given.preset is not None:
         config = preset(given.preset)
     elif given.config:
         config = load_yaml(given.config, paper().model_copy(update={"name": _as_name(given.config)}))
@@ -81,7 +81,7 @@ def _is_hours(part: str) -> bool:
 def starts_as_published(given: argparse.Namespace) -> bool:
     """Whether some option says what to compute but none says from which sweep to start."""
     what = [option for option in _FIELDS if option not in _WHERE and getattr(given, option) is not None]
-    return not given.preset and not given.config and bool(what or given.set or given.search or given.race)
+    return given.preset is None and not given.config and bool(what or given.set or given.search or given.race)
 
 
 def _as_name(path: Path) -> str:

@@ -12,6 +12,7 @@ SUMMARIES = {
     "search": "search the settings of some tasks without a grid; ends with YAML that `run` takes",
     "report": "the report again, from the records of a store alone",
     "submission": "the selected models' test predictions in the layout of XTREME",
+    "check": "read all that a store holds, and say what is sound",
 }
 
 _SWEEP = """\

@@ -1,4 +1,7 @@
-"""The command `xstilts`, and what its `python -m` forms share: dispatch, messages and exit codes."""
+"""The command `xstilts`, and what its `python -m` forms share: dispatch, messages and exit codes.
+
+Imports here are Python's own and this project's: a package that is missing is said in one line.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,24 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import MappingProxyType
 
-from rich.console import Console
-
-from sweep.cluster.errors import RayError
 from sweep.command_line.arguments import GRID, SEARCH, XSTILTS, Program, make_parser, parse
-from sweep.studies.errors import StudyError
-from trainables.ledger.store import StoreError
-from trainables.model.names import EncoderUnavailableError
+from trainables.ledger.terminal import complain, lenient_output, plain_log
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, RayError)
-"""Errors that say what to do; anything else is a fault of the program and keeps its traceback."""
-OF_ANALYSIS = ("report", "submission")
-"""Commands that `analysis` has whole, with their options."""
+LOG_WIDTH = 120
+"""Columns of a log file: room for the table."""
+WHOLE = MappingProxyType({
+    "report": "analysis.report.command",
+    "submission": "analysis.submission.command",
+    "check": "sweep.command_line.check",
+})  # fmt: skip
+"""Command -> the module that has it whole, with its options."""
+_OURS = ("sweep", "analysis", "search_spaces", "trainables")
+_DISTRIBUTIONS = MappingProxyType({"yaml": "PyYAML"})
+"""Module -> the package that has it, where the names differ."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,13 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words:
         make_parser(XSTILTS).print_help(sys.stderr)
         return BAD_INPUT
-    if words[0] == "--version":
-        _say_version()
-        return 0
-    if words[0] in OF_ANALYSIS:
-        # late, as in `_dispatch`
-        analysis: Callable[..., int] = import_module(f"analysis.{words[0]}.command").main
-        return analysis(words[1:], XSTILTS.commands[words[0]])
     return _run(XSTILTS, words)
 
 
@@ -49,30 +48,49 @@ def search(arguments: Sequence[str] | None = None) -> int:
     return _run(SEARCH, _words(arguments))
 
 
-def make_console() -> Console:
-    """The terminal, or a log file with room for the table."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
-
-
 def _run(program: Program, words: Sequence[str]) -> int:
     """The exit code of a command; errors that tell the user what to do become messages."""
+    plain_log()
+    with lenient_output():
+        try:
+            return _guarded(program, words)
+        except KeyboardInterrupt:
+            complain("interrupted; the same command continues")
+            return INTERRUPTED
+        except ImportError as error:
+            package = (error.name or "").partition(".")[0]
+            if "--debug" in words or not package or package in _OURS:
+                raise
+            name = _DISTRIBUTIONS.get(package, package)
+            complain(
+                f"the package {name} cannot be used ({error}); `{sys.executable} -m pip install {name}` installs it"
+            )
+            return BAD_INPUT
+
+
+def _guarded(program: Program, words: Sequence[str]) -> int:
+    from sweep.command_line.errors import sentence  # late: the packages that it needs may be missing
+
     try:
+        if program is XSTILTS and words[0] in WHOLE:
+            whole: Callable[..., int] = import_module(WHOLE[words[0]]).main  # late, as in `_dispatch`
+            return whole(words[1:], XSTILTS.commands[words[0]])
+        if program is XSTILTS and words[0] == "--version":
+            return _say_version()
         return _dispatch(parse(words, program))
-    except KeyboardInterrupt:
-        _complain("interrupted; the same command continues")
-        return INTERRUPTED
-    except FOR_THE_USER as error:
-        if "--debug" in words:
+    except Exception as error:
+        said = sentence(error)
+        if "--debug" in words or not said:
             raise
-        _complain(str(error))
+        complain(said)
         return BAD_INPUT
 
 
 def _dispatch(given: argparse.Namespace) -> int:
     # late: what a command needs takes from half a second to two, which --help need not wait for
     command = getattr(import_module(f"sweep.command_line.{given.command}"), given.command)
-    found: int = command(given, make_console())
+    console = import_module("trainables.ledger.console").make_console(LOG_WIDTH)
+    found: int = command(given, console)
     return found
 
 
@@ -80,11 +98,8 @@ def _words(arguments: Sequence[str] | None) -> list[str]:
     return list(sys.argv[1:] if arguments is None else arguments)
 
 
-def _say_version() -> None:
+def _say_version() -> int:
     from importlib.metadata import version  # late: the one who asks for it waits
 
-    Console(highlight=False).print(f"xstilts {version('xstilts')}", markup=False)
-
-
-def _complain(message: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(message, style="bold red", markup=False)
+    sys.stdout.write(f"xstilts {version('xstilts')}\n")
+    return 0

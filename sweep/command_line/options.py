@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
 from typing import Any, NamedTuple
+
+from trainables.ledger.bounds import HOURS, TRIALS
+from trainables.ledger.words import number, path, text
 
 
 class Option(NamedTuple):
@@ -28,13 +31,18 @@ def _option(group: str, help: str, **settings: Any) -> Option:
 
 
 _START, _WHAT, _WHERE, _SEARCH = "which sweep", "what to compute", "where", "what to search"
+_REPORT = "what to show"
 OPTIONS = {
     "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
     "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
-    "--trials": _option(_SEARCH, "of every task (default: 12)", metavar="N", type=int),
-    "--hours": _option(_SEARCH, "GPU-hours of all tasks together, instead of --trials", metavar="H", type=float),
+    "--trials": _option(
+        _SEARCH, "of every task (default: 12)", metavar="N", type=number(dataclasses.replace(TRIALS, low=2))
+    ),
+    "--hours": _option(
+        _SEARCH, "GPU-hours of all tasks together, instead of --trials", metavar="H", type=number(HOURS)
+    ),
     "--preset": _option(_START, "demo, quick or paper", metavar="NAME"),
-    "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=Path),
+    "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=path),
     "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
     "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),
     "--intermediates": _option(_WHAT, "intermediate tasks, for example none,qqp,squad", metavar="LIST"),
@@ -52,6 +60,14 @@ OPTIONS = {
     "--race": _option(
         _WHAT, "no further seeds or trials on targets where an intermediate is beaten", action="store_true"
     ),
+    "--recompute": _option(
+        _WHAT,
+        "id of a finished run to compute again, for one that is damaged; may be repeated",
+        metavar="RUN",
+        action="append",
+        default=[],
+        type=text,
+    ),
     "--set": _option(
         _WHAT,
         "any field of the configuration, for example target.tasks.xnli.epochs=1; may be repeated",
@@ -60,6 +76,9 @@ OPTIONS = {
         default=[],
     ),
     "--store": _option(_WHERE, "results and resume (default: results/NAME of the sweep)", metavar="DIR"),
+    "--open-test": _option(
+        _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
+    ),
     "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
     "--debug": _option("options", "show the traceback of an error", action="store_true"),
 }
@@ -67,13 +86,17 @@ OPTIONS = {
 
 _OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
 _GRID = tuple(name for name in OPTIONS if name not in _OF_SEARCH)
-_WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race")
+_OF_RUN = ("--recompute", "--open-test")
+_WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
 
-TAKEN_BY = {"status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address"))}
-"""Command -> options that it takes without showing them: they say which store a `run` with the same words has."""
+TAKEN_BY = {
+    "plan": _OF_RUN,
+    "status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address")),
+}
+"""Command -> options that it takes without showing them, so that it can have the words of a `run`."""
 OPTIONS_OF = {
     "run": _GRID,
-    "plan": _GRID,
+    "plan": tuple(name for name in _GRID if name not in _OF_RUN),
     "status": ("--preset", "--config", "--set", "--store", "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),

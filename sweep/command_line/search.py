@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-import yaml
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
 from analysis.report.searches import searches_section
+from search_spaces.plain_yaml import write_yaml
 from sweep.command_line.arguments import SEARCHED, UsageError
 from sweep.command_line.best_settings import best_settings
 from sweep.command_line.compute import compute
@@ -17,9 +17,11 @@ from sweep.command_line.setup import Setup, configured, earlier_allocation, note
 from sweep.command_line.stores import store_of
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_phase_plan
+from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.terminal.search_description import searches
 from trainables.ledger.nearest import unknown
+from trainables.ledger.plain import plain
 from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
 
@@ -40,16 +42,17 @@ def search(given: argparse.Namespace, console: Console) -> int:
     if not found.nodes:
         raise ValueError(f"nothing to search: {'; '.join(reasons) or 'no task of this phase trains'}")
     for remark in (*(f"note: {text}" for text in found.notes), *(f"not searched: {reason}" for reason in reasons)):
-        console.print(Text(remark))
+        console.print(Text(plain(remark)))
     store = store_of(config)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
+    check_start(config, plan, store)
     setup = Setup(config=config, store=store, plan=plan, allocation=allocation, rule=None)
     with store.prepare().driver_lock():
         note(setup)
     console.print(*searches(look_at(plan, store), config.search))
     summary = compute(setup, console)
     for node_id, reason in summary.failed.items():
-        console.print(Text(f"{plan.nodes[node_id].name}: {reason}", style="red"))
+        console.print(Text(f"{plan.nodes[node_id].name}: {plain(reason)}", style="red"))
     if summary.stopped:
         console.print(Text(summary.ending, style="yellow"))
     else:
@@ -61,7 +64,7 @@ def _show(store: Store, console: Console) -> None:
     studies = store.studies()
     console.print(Markdown(searches_section(studies)))
     found, choices = best_settings(studies)
-    text = "".join(f"# {choice}\n" for choice in choices) + yaml.safe_dump(found, sort_keys=True)
+    text = "".join(f"# {plain(choice)}\n" for choice in choices) + write_yaml(found, sort_keys=True)
     console.print(Text(f"\n# {store.save_best(text)}\n{text}"))
 
 
@@ -71,10 +74,6 @@ def _checked(given: argparse.Namespace) -> Phase:
         raise UsageError(unknown("phase", given.phase, SEARCHED))
     if given.trials is not None and given.hours is not None:
         raise UsageError(f"--trials {given.trials} and --hours {given.hours:g}: allowed: one of them")
-    if given.trials is not None and given.trials < 2:
-        raise UsageError(f"--trials {given.trials}: allowed: 2 or more, the configured setting among them")
-    if given.hours is not None and not 0 < given.hours < float("inf"):
-        raise UsageError(f"--hours {given.hours:g}: allowed: a number above 0")
     return Phase(given.phase)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -16,9 +15,11 @@ from sweep.command_line.stores import store_of
 from sweep.planning.courses import courses_of
 from sweep.planning.outlook import clusters, look_at
 from sweep.planning.planner import build_plan
+from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.terminal.description import describe
 from trainables.ledger.allocation import Allocation
+from trainables.ledger.paths import expanded, why_no_folder
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import Guarantee, Rule
 from trainables.ledger.store import Store
@@ -46,12 +47,13 @@ class Setup:
 def set_up(given: argparse.Namespace, console: Console) -> Setup:
     """The sweep that the options describe; writes nothing.
 
-    Raises ValueError or StudyError for a plan, a search or a race that cannot be, LedgerError for a file of the store
-    that cannot be read.
+    Raises ValueError or StudyError for a plan, a search or a race that cannot be, EncoderUnavailableError or
+    CacheFolderError for an encoder that cannot be had, LedgerError for a file of the store that cannot be read.
     """
     config = configured(given, console)
     store = store_of(config)
     plan, allocation = with_trials(build_plan(config), config.search, earlier_allocation(config, store))
+    check_start(config, plan, store)
     if config.race.enabled:
         courses_of(plan)
         store.race()
@@ -79,11 +81,12 @@ def configured(given: argparse.Namespace, console: Console) -> SweepConfig:
     if starts_as_published(given):
         console.print(Text("neither --preset nor --config: whatever is not said is as published", style="dim"))
     data = config.data
-    found = {name: str(Path(path).expanduser().resolve()) for name, path in data.raw.folders.items()}
+    found = {name: str(expanded(path).resolve()) for name, path in data.raw.folders.items()}
     places: dict[str, object] = {"raw": data.raw.model_copy(update=found)}
-    folder = Path(data.source).expanduser()
-    if data.source not in ("hub", "demo") and folder.is_dir():
-        places["source"] = str(folder.resolve())
+    if data.source not in ("hub", "demo") and data.source.strip():  # the rest is for open_data to refuse
+        folder = expanded(data.source)
+        if not why_no_folder(folder):
+            places["source"] = str(folder.resolve())
     return config.model_copy(update={"data": data.model_copy(update=places)})
 
 

@@ -13,7 +13,7 @@ from sweep.command_line.configuration import configure
 from sweep.command_line.stores import store_of
 from sweep.terminal.board import Board
 from sweep.terminal.pulse import driver_lines
-from sweep.terminal.reasons import show_reasons
+from sweep.terminal.reasons import show_collapsed, show_reasons
 from sweep.terminal.wording import in_states
 from trainables.ledger.standing import cell_states, run_states
 from trainables.ledger.states import State
@@ -38,6 +38,7 @@ def status(given: argparse.Namespace, console: Console) -> int:
     console.print(Text(board.legend(), style="dim"))
     cells = cell_states(plan, store)
     console.print(Text(f"{len(cells)} cells: {in_states(cells.values())}"))
+    show_collapsed(plan, store, console)
     show_reasons(cells, console)
     return 1 if any(found.state in (State.FAILED, State.BLOCKED) for found in cells.values()) else 0
 

@@ -7,12 +7,16 @@ import argparse
 from rich.console import Console
 
 from sweep.command_line.configuration import configure
+from sweep.planning.start import check_data
 from sweep.terminal.task_table import task_table
 from trainables.data.hub import open_data
+from trainables.tasks import registry
 
 
 def tasks(given: argparse.Namespace, console: Console) -> int:
     """Show the tasks; returns the exit code."""
     config = configure(given)
-    console.print(task_table(open_data(config.data.source, config.data.raw.folders), config.data.repositories))
+    data = open_data(config.data.source, config.data.raw.folders)
+    check_data(config, registry.tasks())
+    console.print(task_table(data, config.data.repositories))
     return 0

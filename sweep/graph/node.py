@@ -110,13 +110,14 @@ class Single(NotSearched):
         self._asked = False
 
     def ask(self) -> Run | None:
-        """The run, unless the store has it."""
+        """The run, unless the store has it; one that is damaged is no one's parent until it is computed again."""
         if self._asked:
             return None
         self._asked = True
         run_id = self._node.run_id
         if self._store.is_finished(run_id):
-            self.winner = run_id
+            self.why_failed = self._store.damage(run_id)
+            self.winner = "" if self.why_failed else run_id
             return None
         return Run(run_id=run_id, name=self._node.name, spec=self._node.spec)
 

@@ -32,6 +32,8 @@ class Searched:
         self._stopped = False
         self._complete = False
         self._winner = ""
+        self._why_none = ""
+        self._again = ""
         self._runs: dict[str, Run] = {}
         self._curves: defaultdict[str, dict[int, DevPoint]] = defaultdict(dict)
         self._pruned: dict[str, str] = {}
@@ -48,7 +50,7 @@ class Searched:
                 name = f"{self._node.name}, trial {asked.number}"
                 self._runs[run_id] = Run(run_id=run_id, name=name, spec=asked.spec, number=asked.number)
                 return self._runs[run_id]
-        return None
+        return self._mislaid()
 
     def finish(self, run_id: str) -> State:
         self._tell(run_id, self._store.record(run_id))
@@ -58,7 +60,10 @@ class Searched:
         if reason := self._pruned.pop(run_id, ""):
             self._prune(run_id, reason)
             return State.PRUNED
-        self._study.fail(run_id, self._store.failure(run_id) or NO_RECORD, for_good=self._store.diverged(run_id))
+        reason = self._store.failure(run_id) or NO_RECORD
+        self._study.fail(run_id, reason, for_good=self._store.diverged(run_id))
+        if run_id == self._again:
+            self._why_none = reason
         return State.FAILED
 
     def report(self, run_id: str, point: DevPoint, planned_steps: int) -> bool:
@@ -86,9 +91,10 @@ class Searched:
 
     @property
     def winner(self) -> str:
-        """The best trial, once nothing is left to try."""
-        if not self._winner and self.is_complete and (best := self._study.best):
-            self._winner = best.run_id
+        """The best trial, once nothing is left to try; none while what it left is damaged."""
+        if not self._winner and self.is_complete and (best := self._study.best) and not self._why_none:
+            self._why_none = self._store.damage(best.run_id)
+            self._winner = "" if self._why_none else best.run_id
         return self._winner
 
     @cached_property
@@ -103,8 +109,26 @@ class Searched:
     def is_complete(self) -> bool:
         """Once true for good: what is left untold is asked for by the next driver."""
         if not self._complete:
-            self._complete = not self._study.running if self._stopped else self._study.is_complete
+            ended = not self._study.running if self._stopped else self._study.is_complete
+            self._complete = ended and (bool(self._why_none) or not self._missing_winner)
         return self._complete
+
+    @property
+    def _missing_winner(self) -> str:
+        """The best trial where its record is gone or broken: it was told once, so the study does not ask for it."""
+        best = self._study.best
+        return best.run_id if best and not self._store.is_finished(best.run_id) else ""
+
+    def _mislaid(self) -> Run | None:
+        """The best trial again, once nothing else is left to try and its record cannot be read."""
+        ended = not self._study.running if self._stopped else self._study.is_complete
+        if not ended or self._again or not (run_id := self._missing_winner):
+            return None
+        self._again = run_id
+        [asked] = [each for each in self._study.asked if each.spec.run_id == run_id][:1]
+        name = f"{self._node.name}, trial {asked.number}"
+        self._runs[run_id] = Run(run_id=run_id, name=name, spec=asked.spec, number=asked.number)
+        return self._runs[run_id]
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -114,6 +138,8 @@ class Searched:
 
     @property
     def why_failed(self) -> str:
+        if self._why_none:
+            return self._why_none
         failed = [trial for trial in self.trials if trial.state is State.FAILED]
         if not failed:
             return ""

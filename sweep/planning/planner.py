@@ -15,6 +15,7 @@ from sweep.graph.capacity import Capacity
 from sweep.planning.cost import run_seconds
 from sweep.planning.machines import this_machine
 from sweep.planning.rows import num_rows
+from sweep.planning.start import check_data
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.source import DataSource
@@ -53,7 +54,10 @@ def build_phase_plan(config: SweepConfig, phase: Phase, data: DataSource | None 
 
 
 def _planner(config: SweepConfig, data: DataSource | None) -> _Planner:
-    return _Planner(config, data or open_data(config.data.source, config.data.raw.folders))
+    if data is None:
+        data = open_data(config.data.source, config.data.raw.folders)
+        check_data(config)
+    return _Planner(config, data)
 
 
 class _Planner:

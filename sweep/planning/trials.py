@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from search_spaces.search_fields import SearchFields
 from sweep.planning.budget import allocate, candidates, unit
-from sweep.studies.sampler_check import check_sampler
+from sweep.studies.sampler_check import check_pruner, check_sampler
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.plan import Node, Plan
 from trainables.ledger.space import Range
@@ -22,7 +22,7 @@ def with_trials(plan: Plan, search: SearchFields, earlier: Allocation | None = N
     """The plan with trials and spaces, and how hours were spread; None where there is no budget in hours.
 
     `earlier` is how the store says that hours were spread. Raises ValueError for a run whose ranges cannot be, and
-    ValueError or StudyError for a sampler that cannot draw for some run.
+    ValueError or StudyError for a sampler that cannot draw for some run or a pruner that cannot be had.
     """
     if not search.is_asked_for:
         return plan, None
@@ -41,6 +41,7 @@ def with_trials(plan: Plan, search: SearchFields, earlier: Allocation | None = N
     for node_id, number in trials.items():
         if number > 1:  # children are not asked for before their turn
             check_sampler(search.sampler, nodes[node_id].space, nodes[node_id].name)
+            check_pruner(search.pruning)
     return replace(plan, nodes=_counted(plan, trials)), allocation
 
 

@@ -1,16 +1,18 @@
-"""JournalFile: Optuna's journal on disk, of whole lines only."""
+"""JournalFile: Optuna's journal on disk, of whole lines only, each with a digest of itself."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+_DIGEST, _DIGITS = "digest", 16
 _LOCK_SECONDS = 5
 """After so long without a write the lock of a killed driver is taken over."""
 
@@ -19,7 +21,8 @@ class JournalFile(JournalFileBackend):
     """Optuna's backend, which by itself would glue the next line to one that was cut short.
 
     A line cut short by a killed driver is dropped when the file is opened; raises ValueError when the last whole line
-    is not JSON.
+    is not JSON. Reading raises ValueError for a line that is not what was written; lines of versions before digests
+    stand before all that have one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,12 +30,22 @@ class JournalFile(JournalFileBackend):
         super().__init__(str(path), lock_obj=lock)
         self._path = path
         self._symlink = lock
+        self._sealed = False
         with self._locked():
             _drop_cut_line(path)
 
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """The lines from one on, compared with their digests."""
+        for log in super().read_logs(log_number_from):
+            found = log.pop(_DIGEST, None)
+            if (self._sealed or found is not None) and found != _digest(log):
+                raise ValueError(f"damaged: a line of {self._path.name} is not what was written")
+            self._sealed = self._sealed or found is not None
+            yield log
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append all or nothing: raises OSError, say for a full disk, with the file as it was."""
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        lines = "".join(f"{_line(log | {_DIGEST: _digest(log)})}\n" for log in logs)
         with self._locked():
             size = self._path.stat().st_size
             try:
@@ -51,6 +64,14 @@ class JournalFile(JournalFileBackend):
             yield
         finally:
             self._symlink.release()
+
+
+def _line(log: dict[str, Any]) -> str:
+    return json.dumps(log, separators=(",", ":"))
+
+
+def _digest(log: dict[str, Any]) -> str:
+    return hashlib.sha256(_line(log).encode()).hexdigest()[:_DIGITS]
 
 
 def _drop_cut_line(path: Path) -> None:

@@ -180,6 +180,11 @@ class Study:
         for trial in self._untold(run_id):
             self._end(trial.number, State.PRUNED, reason)
 
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """All trials drawn so far, as they were asked for."""
+        return tuple(Asked(spec=self._spec(trial.params), number=trial.number) for trial in self.trials)
+
     def withdraw(self, run_id: str) -> None:
         """Take back a run that was handed out and has not started; its trial stays drawn."""
         self._out.discard(run_id)

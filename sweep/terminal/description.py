@@ -17,6 +17,7 @@ from sweep.planning.outlook import Outlook
 from sweep.terminal.search_description import searches, wall_clock
 from sweep.terminal.wording import duration, in_states
 from trainables.ledger.cells import Cell
+from trainables.ledger.plain import plain
 from trainables.ledger.plan import Plan
 from trainables.ledger.spec import Phase
 from trainables.ledger.standing import cell_states
@@ -89,12 +90,12 @@ def _phases(outlook: Outlook, size: EncoderSize) -> Table:
 
 def _remarks(plan: Plan) -> Iterator[RenderableType]:
     for note in plan.notes:
-        yield Text(f"note: {note}")
+        yield Text(f"note: {plain(note)}")
     reasons: defaultdict[str, list[Cell]] = defaultdict(list)
     for cell, reason in plan.without_data.items():
         reasons[reason].append(cell)
     for reason, cells in reasons.items():
-        yield Text(f"no data for {_which(cells)}: {reason}")
+        yield Text(f"no data for {_which(cells)}: {plain(reason)}")
     yield Text("The work is a formula's estimate for one run at a time, not a promise.", style="dim")
 
 

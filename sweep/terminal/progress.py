@@ -11,6 +11,7 @@ from rich.text import Text
 from sweep.graph.graph import Graph
 from sweep.graph.node import NO_RECORD
 from sweep.terminal.board import Board
+from trainables.ledger.plain import plain
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
 
@@ -92,7 +93,7 @@ class Progress:
         return f"  ({self._board.headline(now)})"
 
     def _say(self, word: str, style: str, rest: str) -> None:
-        self._console.print(Text.assemble((word, style), " ", rest), highlight=False, soft_wrap=True)
+        self._console.print(Text.assemble((word, style), " ", plain(rest)), highlight=False, soft_wrap=True)
 
     def _show(self, now: float) -> None:
         picture = self._board.render(self._console.width, now)

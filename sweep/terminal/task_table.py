@@ -14,6 +14,7 @@ from trainables.data.hub import HUB
 from trainables.data.labels import with_labels
 from trainables.data.loading import load
 from trainables.data.source import UNKNOWN, DataError, DataSource
+from trainables.ledger.plain import plain
 from trainables.tasks import registry
 from trainables.tasks.examples import Example
 from trainables.tasks.language_modeling import STAND_IN
@@ -23,24 +24,27 @@ LONGEST_TEXT = 70
 
 
 def task_table(data: DataSource, repositories: Mapping[str, str]) -> Group:
-    """All tasks with source, languages, metrics and rows by split; below, one example of each."""
+    """All tasks with source, languages, metrics and rows by split; below, one example of each.
+
+    A file that cannot be read hides no other: its split has "error" for rows, and the reason stands below.
+    """
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     for heading in ("task", "role", "source", "metrics", "languages"):
         table.add_column(heading, overflow="fold")
     for split in Split:
         table.add_column(f"{split} rows", justify="right", no_wrap=True)
-    examples = []
+    examples, faults = [], dict[str, None]()
     for task in registry.tasks().values():
         preference = repositories.get(task.name, "") or _stand_in(task, data)
         codes = {code for languages in task.languages.values() for code in languages}
         table.add_row(
             task.name, task.role, preference or next(iter(task.sources)), " ".join(task.metrics) or "-",
-            str(len(codes)), *(_rows(task, split, data, preference) for split in Split),
+            str(len(codes)), *(_rows(task, split, data, preference, faults) for split in Split),
         )  # fmt: skip
         if data.kind != HUB:
             examples.append(Text.assemble((f"{task.name}: ", "bold"), _first_example(task, data, preference)))
     note = "Rows over all languages, before caps; (3/15): in 3 of 15 languages; ?: the hub is not asked."
-    return Group(table, Text(note, style="dim"), *examples)
+    return Group(table, Text(note, style="dim"), *(Text(fault, style="red") for fault in faults), *examples)
 
 
 def _stand_in(task: Task, data: DataSource) -> str:
@@ -53,11 +57,15 @@ def _has(task: Task, language: str, data: DataSource) -> bool:
     return all(data.has(source) for source in task.files(Split.TRAIN, language))
 
 
-def _rows(task: Task, split: Split, data: DataSource, preference: str) -> str:
+def _rows(task: Task, split: Split, data: DataSource, preference: str, faults: dict[str, None]) -> str:
     languages = task.languages.get(split, ())
     if not languages:
         return ""
-    counts = [num_rows(task.files(split, language, preference), data) for language in languages]
+    try:
+        counts = [num_rows(task.files(split, language, preference), data) for language in languages]
+    except DataError as error:
+        faults[str(error)] = None
+        return "error"
     if UNKNOWN in counts:
         return "?"
     held = sum(count > 0 for count in counts)
@@ -74,7 +82,7 @@ def _first_example(task: Task, data: DataSource, preference: str) -> str:
                 known = with_labels(task, data, preference)
                 return _shown(load(known, split, language, data, limit=1, preference=preference).examples[0], known)
             except DataError as error:
-                return str(error)
+                return plain(str(error))
     return "no rows"
 
 
@@ -88,6 +96,6 @@ def _shown(example: Example, task: Task) -> str:
             value = " ".join(task.format.labels[tag] for tag in value)
         elif isinstance(value, tuple):
             value = " ".join(map(str, value)) if field.name == "words" else " | ".join(map(str, value))
-        text = " ".join(str(value).split())
+        text = plain(" ".join(str(value).split()))
         parts.append(f"{field.name}={text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + '…'}")
     return "  ".join(parts[1:])

@@ -21,6 +21,7 @@ from tests.made.races import GOOD_AND_BAD, ROWS, decisions, drive, graph_of, gri
 from tests.made.records import fill, language_scores, plan_of, record, target_spec
 from trainables.ledger.cells import Row
 from trainables.ledger.plan import Node, Plan
+from trainables.ledger.seal import sealed
 from trainables.ledger.spec import DataRef, EncoderRef, Phase
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
@@ -94,7 +95,8 @@ def test_a_record_that_does_not_say_what_it_compared_is_of_another_sweep(store):
     graph_of(plan, store)
     assert decisions(store) == [("squad", "xnli", "squad", 1, False)]
     del fields["races"][0]["compared"]
-    (store.root / "race.json").write_text(json.dumps(fields))
+    fields.pop("digest", None)
+    (store.root / "race.json").write_text(sealed(fields))
     assert store.race().races[0].compared == ""
     graph_of(plan, store)
     assert decisions(store) == [("qqp", "xnli", "squad", 1, False)]
@@ -105,7 +107,8 @@ def write_that_squad_was_dropped(store):
     fields = json.loads((store.root / "race.json").read_text())
     decision = fields["races"][0]["dropped"][0]
     decision["row"], decision["dropped"]["contender"] = ["squad", False], "squad"
-    (store.root / "race.json").write_text(json.dumps(fields))
+    fields.pop("digest", None)
+    (store.root / "race.json").write_text(sealed(fields))
     return fields
 
 

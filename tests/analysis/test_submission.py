@@ -227,14 +227,6 @@ def test_no_store_no_runs_no_sweep(tmp_path, capsys):
     assert "other.json: allowed: the id of a sweep of this store, not a file" in capsys.readouterr().err
 
 
-def test_a_broken_record_is_named(tmp_path, capsys):
-    store = make_store(tmp_path / "store", [("pawsx",)])
-    broken = store.root / "runs" / store.run_ids()[0] / "record.json"
-    broken.write_text("{")
-    assert main([str(store.root)]) == 2
-    assert str(broken) in capsys.readouterr().err
-
-
 def test_help_is_quick_and_imports_no_heavy_library():
     code = (
         "import sys; from analysis.submission import command\n"

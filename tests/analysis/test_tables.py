@@ -8,7 +8,7 @@ import pytest
 from analysis.scores.load import load
 from analysis.selection.results import collect
 from analysis.selection.selection import select
-from analysis.tables.rendering import latex, markdown, plain
+from analysis.tables.rendering import latex, markdown, printed
 from analysis.tables.table2 import Block, Column, Entry, Line, Table, number, table2
 from tests.made.records import DATA, fill, intermediate_spec, language_scores, record, target_spec
 from trainables.ledger.cells import Cell
@@ -45,7 +45,7 @@ def torn(tmp_path_factory):
 @pytest.mark.parametrize("width", [60, 100, 120])
 def test_the_terminal_form_holds_every_cell_and_no_colour(name, width, request):
     table = request.getfixturevalue(name)
-    text = plain(table, width)
+    text = printed(table, width)
     assert "\x1b" not in text
     assert all(len(line) <= width for line in text.splitlines())
     words = text.split()
@@ -61,7 +61,7 @@ def test_the_terminal_form_holds_every_cell_and_no_colour(name, width, request):
 
 def test_at_width_100_a_row_is_one_line(whole, torn):
     for table in (whole, torn):
-        lines = plain(table, 100).splitlines()
+        lines = printed(table, 100).splitlines()
         (baseline, _) = [line.split() for line in lines if line.startswith("  baseline")]
         assert baseline[1:6] == ["60.0", "70.0", "55.5", "50.0", "40.0/30.0"]
         assert len(baseline) == 10
@@ -86,11 +86,11 @@ def test_one_set_targets_are_marked_and_caps_said_once(whole):
     ]  # fmt: skip
     assert [column.unit for column in whole.columns][:5] == ["acc", "acc", "F1", "F1", "F1/EM"]
     assert "All scores are from capped data." in whole.notes
-    assert "°" not in plain(whole)
+    assert "°" not in printed(whole)
 
 
 def test_gaps_are_worded_and_explained(torn):
-    text = plain(torn, 120)
+    text = printed(torn, 120)
     assert "failed: SQuAD -> XNLI (out of memory)" in text
     assert "blocked: Multi-task + MLM -> PAWS-X (multitask+mlm #42 failed)" in text
     assert "…: ANLI+ + MLM -> NER (not finished)" in text
@@ -177,6 +177,6 @@ def test_numbers():
 def test_a_table_wider_than_the_page_is_split_not_cut():
     columns = tuple(Column(title=f"column{i}") for i in range(12))
     row = Line(label="row", entries=tuple(Entry(values=(float(i),)) for i in range(12)))
-    text = plain(Table(title="T", columns=columns, blocks=(Block(title="", rows=(row,)),)), 50)
+    text = printed(Table(title="T", columns=columns, blocks=(Block(title="", rows=(row,)),)), 50)
     assert all(f"column{i}" in text and f"{i}.0" in text for i in range(12))
     assert text.count("  row") == 3

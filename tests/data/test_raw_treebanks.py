@@ -103,6 +103,9 @@ def test_treebanks_belong_to_the_code_before_the_underscore_in_the_order_of_name
         ("1\tx\tNOUN\n", "line 1: 3 columns, expected 10"),
         (conllu("1 x NOUN 0", "3 y NOUN 1"), "line 3: id is 3, expected 2"),
         (conllu("a x NOUN 0"), "line 2: id is 'a', expected a number"),
+        (conllu("1-3 xy", "1 x NOUN 0"), "before line 4: the token 1-3 is of a sentence with 1 words"),
+        (conllu("2-1 xy", "1 x NOUN 2", "2 y X 0"), "before line 5: the token 2-1 is of a sentence with 2 words"),
+        (conllu("1-99999999999 xy", "1 x NOUN 0").rstrip(), "at its end: the token 1-99999999999 is of a sentence"),
     ],
 )
 def test_faults_name_file_and_line(tmp_path, text, message):

@@ -10,8 +10,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.made.phases import OPTIONS, spec
+from trainables.ledger.errors import MissingRunError
 from trainables.ledger.spec import Phase
-from trainables.ledger.store import MissingRunError, Store
+from trainables.ledger.store import Store
 from trainables.phases.run import run, run_to_end
 from trainables.report import Advanced
 from trainables.tasks.registry import task

@@ -177,11 +177,20 @@ def test_evaluation_interval():
 
 
 def test_a_diverged_run_fails_with_its_reason(tmp_path):
+    """After the second update a weight is infinite, as it is where the learning rate is far too high."""
     net = network(tiny_encoder())
-    with torch.no_grad():
-        net.encoder.embeddings.LayerNorm.weight.fill_(float("nan"))
+    run = training(net, ["pairs"], tmp_path / "c.safetensors")
+    real, weight = run._update, net.encoder.embeddings.LayerNorm.weight
+
+    def update(optimiser, name, rows, step):
+        tokens = real(optimiser, name, rows, step)
+        if step == 1:
+            weight.data[0] = float("inf")
+        return tokens
+
+    run._update = update
     with pytest.raises(DivergedError, match="not finite by step"):
-        finish(training(net, ["pairs"], tmp_path / "c.safetensors"))
+        finish(run)
 
 
 @pytest.mark.parametrize("name", list(SETS))

@@ -23,9 +23,10 @@ from tests.made.races import (
     searching,
 )
 from tests.made.rounds import race
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.race import Rule
 from trainables.ledger.states import State
-from trainables.ledger.store import LedgerError, Store
+from trainables.ledger.store import Store
 
 
 def test_a_beaten_intermediate_gets_no_further_seeds_and_the_others_do(store):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -175,16 +176,42 @@ def test_what_searches_and_race_left(copied):
 
 
 @pytest.mark.parametrize("name", [PLAIN, SEARCHED])
-def test_the_report_has_the_scores_that_the_earlier_version_reported(copied, name, tmp_path):
+def test_the_complete_table_has_the_scores_that_the_earlier_version_reported(copied, name, tmp_path):
+    """That version wrote all test scores; now they are in a file of its own, on request."""
     store = copied(name)
     before = {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
-    write_report(store, tmp_path / "out", plan=store.plan())
-    assert (tmp_path / "out" / "scores.csv").read_bytes() == old_scores(name)
-    assert report_main([str(store.root), "--out", str(tmp_path / "own")]) == 0
-    assert (tmp_path / "own" / "scores.csv").read_bytes() == old_scores(name)
+    write_report(store, tmp_path / "out", plan=store.plan(), open_test=True)
+    assert (tmp_path / "out" / "scores-open.csv").read_bytes() == old_scores(name)
+    assert report_main([str(store.root), "--out", str(tmp_path / "own"), "--open-test"]) == 0
+    assert (tmp_path / "own" / "scores-open.csv").read_bytes() == old_scores(name)
     text = (tmp_path / "own" / "report.md").read_text()
     assert ("## Searches\n" in text, "## Race\n" in text) == (name == SEARCHED, name == SEARCHED)
-    assert {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()} == before
+    after = {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
+    assert after.pop(store.root / "openings.json")
+    after.pop(store.root / "openings.lock")
+    assert after == before
+
+
+@pytest.mark.parametrize("name", [PLAIN, SEARCHED])
+def test_of_an_old_store_the_test_scores_of_what_was_selected_are_shown(copied, name, tmp_path):
+    """Both targets have a dev set. The rows it selected are worked out from the old table; ties go to the first."""
+    store = copied(name)
+    assert report_main([str(store.root), "--out", str(tmp_path)]) == 0
+    old = pd.read_csv(io.BytesIO(old_scores(name)), keep_default_na=False)
+    targets = old[old["phase"] == "target"]
+    dev = targets[targets["split"] == "dev"].groupby(["target", "intermediate", "seed"])["value"].mean()
+    means = dev.groupby(["target", "intermediate"]).mean().round(9)
+    best = {target: max(means[target].index, key=lambda row: (means[target][row], row == "none"))
+            for target in ("xnli", "pawsx")}  # fmt: skip
+    shown = {(target, row) for target in best for row in ("none", best[target])}
+    is_open = [
+        split != "test" or (target, row) in shown
+        for split, target, row in zip(old["split"], old["target"], old["intermediate"], strict=True)
+    ]
+    assert not all(is_open)
+    found = pd.read_csv(tmp_path / "scores.csv", keep_default_na=False)
+    pd.testing.assert_frame_equal(found, old[is_open].reset_index(drop=True))
+    assert {path.name for path in tmp_path.iterdir() if "open" in path.name} == set()
 
 
 def test_a_sweep_resumes_and_computes_nothing(copied, no_ray):
@@ -228,10 +255,11 @@ def test_the_command_line_goes_on_from_the_stored_configuration(copied, name, no
     planned = as_planned(store)
     assert set(build_plan(config).nodes) == set(planned.nodes)
     stored = set(store.plan().nodes)
-    assert main(["run", "--config", str(store.root / "config.yaml"), "--store", str(store.root)]) == 0
+    command = ["run", "--config", str(store.root / "config.yaml"), "--store", str(store.root), "--open-test"]
+    assert main(command) == 0
     assert "Table 2: bundled:2, demo data, 64 training rows" in capsys.readouterr().out
     assert set(store.plan().nodes) == stored
-    assert (store.report / "scores.csv").read_bytes() == old_scores(name)
+    assert (store.report / "scores-open.csv").read_bytes() == old_scores(name)
     [sweep] = store.sweeps()
     assert report_main([str(store.root), "--sweep", sweep]) == 0
     assert config_of(store) == config.model_copy(update={"store": str(store.root)})

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.made.specs import RETRIEVAL
+from tests.made.specs import RETRIEVAL, TARGET
 from trainables.ledger.record import FORMAT, BrokenRecordError, DevPoint, Pruned, Record, Score
 
 SCORE = Score(task="tatoeba", split="test", language="de", metric="accuracy", value=50.0, rows=2)
@@ -18,25 +18,62 @@ PRUNED = Pruned(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("written", [RECORD, PRUNED], ids=["record", "note of a pruned run"])
+WRITTEN = pytest.mark.parametrize("written", [RECORD, PRUNED], ids=["record", "note of a pruned run"])
+
+
+@WRITTEN
 def test_a_format_of_today_is_read(written):
-    fields = json.loads(written.to_json())
-    assert fields["format"] == FORMAT == 1
+    assert json.loads(written.to_json())["format"] == FORMAT == 2
+    assert type(written).from_json(written.to_json()) == written
+
+
+@WRITTEN
+def test_the_first_format_without_digests_is_read(written):
+    fields = {**json.loads(written.to_json()), "format": 1}
+    for later in ("digest", "files", "findings"):
+        fields.pop(later, None)
     assert type(written).from_json(json.dumps(fields)) == written
-    assert type(written).from_json(json.dumps(dict(reversed(fields.items())))) == written
 
 
-@pytest.mark.parametrize("written", [RECORD, PRUNED], ids=["record", "note of a pruned run"])
+@WRITTEN
 @pytest.mark.parametrize("format", [FORMAT + 1, 99])
 def test_a_later_format_is_refused_with_both_numbers(written, format):
     later = json.dumps(json.loads(written.to_json()) | {"format": format})
-    with pytest.raises(BrokenRecordError, match=rf"format {format}\b.*this version reads {FORMAT}\b"):
+    with pytest.raises(BrokenRecordError, match=rf"format {format}\b.*this version reads 1 to {FORMAT}\b"):
         type(written).from_json(later)
 
 
-@pytest.mark.parametrize("written", [RECORD, PRUNED], ids=["record", "note of a pruned run"])
+@WRITTEN
 def test_what_has_no_format_is_refused(written):
     fields = json.loads(written.to_json())
     del fields["format"]
     with pytest.raises(BrokenRecordError, match="format"):
         type(written).from_json(json.dumps(fields))
+
+
+@WRITTEN
+def test_no_single_flipped_bit_passes(written):
+    """Every bit of the file, also of white space, of the format and of the digest itself."""
+    content = written.to_json().encode()
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            with pytest.raises((BrokenRecordError, UnicodeDecodeError)):
+                type(written).from_json(flipped.decode())
+
+
+@WRITTEN
+def test_what_claims_the_first_format_and_has_a_digest_is_refused(written):
+    with pytest.raises(BrokenRecordError, match="damaged"):
+        type(written).from_json(written.to_json().replace('"format": 2', '"format": 1'))
+
+
+@pytest.mark.parametrize("scores", [(), (SCORE,)])
+def test_a_record_without_a_score_of_each_of_its_tasks_is_none(scores):
+    """XQuAD and MLQA are one run: a record with the scores of one of them, or of none, is no record."""
+    record = Record(run_id=TARGET.run_id, name="", spec=TARGET, scores=tuple(
+        Score(task="xquad", split="test", language="de", metric="f1", value=each.value, rows=2) for each in scores
+    ))  # fmt: skip
+    with pytest.raises(BrokenRecordError, match=r"without any score of .*mlqa"):
+        Record.from_json(record.to_json())

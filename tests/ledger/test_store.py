@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.made.specs import INTERMEDIATE, RETRIEVAL
+from trainables.ledger.errors import MissingRunError, StoreError
 from trainables.ledger.record import BrokenRecordError, DataUse, DevPoint, Record, Score
-from trainables.ledger.store import MissingRunError, Store, StoreError
+from trainables.ledger.store import Store
 
 RUN = RETRIEVAL.run_id
 
@@ -22,7 +23,9 @@ def record(spec=RETRIEVAL, **changes):
         "run_id": spec.run_id,
         "name": "none -> tatoeba #7",
         "spec": spec,
-        "scores": (Score(task="tatoeba", split="test", language="de", metric="accuracy", value=50.0, rows=2),),
+        "scores": tuple(
+            Score(task=task, split="test", language="de", metric="accuracy", value=50.0, rows=2) for task in spec.tasks
+        ),
     }
     return Record(**(fields | changes))
 

@@ -114,6 +114,7 @@ def training(
         evaluate=evaluate,
         path=path,
         pad_id=PAD,
+        origin="a tiny encoder",
         micro_batch=micro_batch,
         micro_tokens=micro_tokens,
         checkpoint_seconds=checkpoint_seconds,

@@ -83,7 +83,7 @@ def _finish(spec: RunSpec, name: str, store: Store, begun: float, notes: tuple[s
         run_id=spec.run_id,
         name=name,
         spec=spec,
-        scores=(Score(task=spec.tasks[0], split="dev", language="en", metric="accuracy", value=50.0, rows=2),),
+        scores=scores_of(spec, 50.0),
         steps=2,
         planned_steps=2,
         seconds={"begun": begun, "ended": time.time()},
@@ -92,6 +92,13 @@ def _finish(spec: RunSpec, name: str, store: Store, begun: float, notes: tuple[s
     )
     store.finish(record)
     return record
+
+
+def scores_of(spec: RunSpec, value: float) -> tuple[Score, ...]:
+    """The same dev figure for every task of a run."""
+    return tuple(
+        Score(task=task, split="dev", language="en", metric="accuracy", value=value, rows=2) for task in spec.tasks
+    )
 
 
 def quadratic(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
@@ -137,10 +144,9 @@ def quadratic_record(spec: RunSpec, name: str) -> Record:
         raise DivergedError("the loss is not finite")
     value = 100 - 10 * math.log10(rate / 2e-5) ** 2
     point = DevPoint(step=2, selection=value, metrics={f"{spec.tasks[0]}.accuracy": value})
-    score = Score(task=spec.tasks[0], split="dev", language="en", metric="accuracy", value=value, rows=2)
     return Record(
-        run_id=spec.run_id, name=name, spec=spec, scores=(score,), dev_curve=(point,), best_step=2, steps=2,
-        planned_steps=2,
+        run_id=spec.run_id, name=name, spec=spec, scores=scores_of(spec, value), dev_curve=(point,), best_step=2,
+        steps=2, planned_steps=2,
     )  # fmt: skip
 
 

@@ -259,7 +259,9 @@ def test_a_folder_names_an_encoder_by_its_content_not_its_path(tmp_path):
     folders = [tmp_path / place / "model" for place in "ab"]
     for folder in folders:
         folder.mkdir(parents=True)
-        (folder / "config.json").write_text('{"num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 100}')
+        (folder / "config.json").write_text(
+            '{"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 100}'
+        )
         (folder / "model.safetensors").write_bytes(b"weights")
         (folder / "tokenizer.json").write_text("{}")
     first, second = (plan("grid.targets=tatoeba", f"encoder.name={folder}") for folder in folders)
@@ -270,11 +272,14 @@ def test_a_folder_names_an_encoder_by_its_content_not_its_path(tmp_path):
 
 def test_shares_of_a_gpu_come_from_the_phase_or_the_task():
     found = plan(
-        "cluster.address=auto", "cluster.gpus.target=1/2", "cluster.gpus.tasks.tatoeba=0.25", "cluster.gpus.tasks.qqp=2"
+        "cluster.address=auto",
+        "cluster.gpus.target=1/2",
+        "cluster.gpus.tasks.tatoeba=0.25",
+        "cluster.gpus.tasks.qqp=1/3",
     )
     assert node(found, "none -> xnli #42").share == Share(gpus=0.5, cpus=1)
     assert node(found, "none -> tatoeba #42").share.gpus == 0.25
-    assert node(found, "qqp #42").share.gpus == 2
+    assert node(found, "qqp #42").share.gpus == 1 / 3
     assert node(found, "squad #42").share.gpus == 1
 
 

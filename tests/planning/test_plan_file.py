@@ -16,9 +16,9 @@ from sweep.planning.trials import with_trials
 from tests.made import graphs
 from tests.made.data import FakeData, plan
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
+from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Node, Plan, Share, resolve
 from trainables.ledger.space import Choices, Interval
-from trainables.ledger.store import LedgerError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -130,9 +130,9 @@ def test_a_plan_of_format_1_is_that_of_the_same_sweep_planned_today(store):
     assert store.plan() == plan(*sets, *on, data=FakeData("PAWS-X.en/train", "hellaswag"))
 
 
-def test_a_plan_of_format_1_is_written_in_format_2(store):
+def test_a_plan_of_format_1_is_written_in_the_format_of_today(store):
     found = Plan.from_json((GOLDEN / "plan-1.json").read_text())
-    assert json.loads(found.to_json())["format"] == 2
+    assert json.loads(found.to_json())["format"] == 3
     assert Plan.from_json(found.to_json()) == found
 
 

@@ -23,10 +23,11 @@ from sweep.graph.capacity import UnplaceableError
 from sweep.terminal.board import Board
 from tests.made import executors, graphs
 from tests.made.graphs import fields
+from trainables.ledger.errors import StoreError
 from trainables.ledger.plan import Plan, Share
 from trainables.ledger.standing import cell_states, run_states
 from trainables.ledger.states import State
-from trainables.ledger.store import Store, StoreError
+from trainables.ledger.store import Store
 from trainables.phases.options import Options
 
 HALF, WHOLE = Share(gpus=0.5), Share(gpus=1.0)

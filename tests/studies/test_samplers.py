@@ -1,5 +1,7 @@
 """Samplers: what they need of the space and of the machine, asked before anything starts."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from search_spaces.search_fields import SearchFields
@@ -8,7 +10,7 @@ from sweep.grid import main
 from sweep.planning.trials import with_trials
 from sweep.search import main as search
 from sweep.studies.errors import StudyError
-from sweep.studies.sampler_check import check_sampler
+from sweep.studies.sampler_check import check_pruner, check_sampler
 from tests.made import graphs
 from tests.made.data import FakeData
 from tests.made.studies import EPOCHS, FEW, SPACE
@@ -26,12 +28,29 @@ def test_an_unknown_sampler_is_answered_with_the_nearest():
         check_sampler("tep", SPACE, "qqp")
 
 
-@pytest.mark.parametrize(("name", "package"), [("cmaes", "cmaes"), ("gp", "torch")])
+@pytest.mark.parametrize(("name", "package"), [
+    ("cmaes", "cmaes"), ("gp", "torch"), ("gp", "scipy"), ("qmc", "scipy"), ("tpe", "optuna"),
+])  # fmt: skip
 def test_a_sampler_without_its_package_says_which(monkeypatch, name, package):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda asked: None if asked == package else find_spec(asked))
     with pytest.raises(StudyError, match=f"sampler {name} needs the package {package}: pip install {package}"):
         check_sampler(name, SPACE, "qqp")
-    check_sampler("tpe", SPACE, "qqp")
+
+
+def test_a_folder_of_a_packages_name_is_not_the_package(monkeypatch, tmp_path):
+    (tmp_path / "cmaes").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StudyError, match="sampler cmaes needs the package cmaes"):
+        check_sampler("cmaes", SPACE, "qqp")
+
+
+def test_a_pruner_is_asked_for_as_a_sampler_is(monkeypatch):
+    with pytest.raises(ValueError, match="unknown pruner 'medain'; did you mean 'median'"):
+        check_pruner("medain")
+    monkeypatch.setattr("importlib.util.find_spec", lambda asked: None)
+    with pytest.raises(StudyError, match="pruner hyperband needs the package optuna: pip install optuna"):
+        check_pruner("hyperband")
+    check_pruner("off")
 
 
 def test_brute_force_needs_an_end():

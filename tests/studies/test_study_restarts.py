@@ -221,11 +221,30 @@ def test_a_study_of_the_same_name_with_other_ranges_is_refused(open_study, tmp_p
 
 
 @pytest.mark.parametrize("content", ["not a journal\n", '{"a": 1}\n', "[]\n", '{"op_code": 0}\nx\n{}\n'])
-def test_a_file_that_is_no_journal_is_refused(open_study, tmp_path, content):
+def test_a_file_that_is_no_journal_is_put_aside(open_study, tmp_path, content):
     (tmp_path / "studies.journal").write_text(content)
-    with pytest.raises(StudyError, match=r"studies\.journal is not a journal of studies"):
-        open_study()
-    assert (tmp_path / "studies.journal").read_text() == content
+    assert ask(open_study()) == BASE
+    [aside] = tmp_path.glob("studies.journal.damaged-*")
+    assert aside.read_text() == content
+    assert ask(open_study()) == BASE
+
+
+def test_no_flipped_bit_of_a_journal_is_believed(open_study, tmp_path):
+    """Every bit of the numbers and every seventh of the rest: the journal is put aside, or says what it said."""
+    study = open_study()
+    for _ in range(3):
+        study.tell(ask(study).run_id, 50.0)
+    path, expected = tmp_path / "studies.journal", study.trials
+    content = path.read_bytes()
+    digits = {place * 8 + bit for place, byte in enumerate(content) if chr(byte).isdigit() for bit in (0, 1, 2)}
+    for place in sorted(digits | set(range(0, len(content) * 8, 7)))[::5]:
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        found = open_study().trials
+        assert found == expected or list(tmp_path.glob("studies.journal.damaged-*")), place
+        for aside in tmp_path.glob("studies.journal.damaged-*"):
+            aside.unlink()
 
 
 def test_a_journal_that_cannot_be_written_is_refused(tmp_path):

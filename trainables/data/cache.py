@@ -10,6 +10,7 @@ CACHE/tokens/<key>/complete.json    written last: an entry without it does not c
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -25,9 +26,11 @@ import filelock
 import numpy as np
 import pyarrow as pa
 
-from trainables.data.cache_folder import cache_folder
+from trainables.data.cache_folder import own_folder, warn_once
 from trainables.ledger import files
+from trainables.ledger.digests import DamagedFileError, check, digest, put_aside
 from trainables.ledger.record import DataUse
+from trainables.ledger.seal import sealed, unsealed
 from trainables.tasks.examples import TYPES, Example
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
@@ -61,12 +64,14 @@ class TokenCache:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or cache_folder() / "tokens"
+        self._folder = folder or own_folder("tokens")
 
     def get(self, key: Mapping[str, object], make: Callable[[], Tokens]) -> Tokens:
         """The entry of a key, made if there is none. The key must name all that decides the tokens except our code."""
+        if self._folder is None:
+            return make()
         entry = self._folder / _digest(key)
-        if found := _read(entry):
+        if found := self._sound(entry):
             return found
         lock = filelock.FileLock(entry.with_suffix(".lock"))
         try:
@@ -76,9 +81,20 @@ class TokenCache:
             self._warn(error)
             return make()
         try:
-            return _read(entry) or self._kept(entry, make())
+            return self._sound(entry, locked=True) or self._kept(entry, make())
         finally:
             lock.release()
+
+    def _sound(self, entry: Path, *, locked: bool = False) -> Tokens | None:
+        """The entry, if there is one that is what was written; a damaged one is put aside under the lock."""
+        try:
+            return _read(entry)
+        except (DamagedFileError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            if locked:
+                log.warning("the tokens in %s are damaged, put aside and made anew: %s", entry, error)
+                with contextlib.suppress(OSError):
+                    put_aside(entry)
+            return None
 
     def _kept(self, entry: Path, made: Tokens) -> Tokens:
         """What was made, from its file if it could be written."""
@@ -87,15 +103,19 @@ class TokenCache:
             _write(entry, made)
         except OSError as error:
             self._warn(error)
-        return _read(entry) or made
+        return self._sound(entry) or made
 
     def _warn(self, error: OSError) -> None:
-        log.warning("cannot keep tokens in %s, they are made anew: %s", self._folder, error)
+        warn_once(f"cannot keep tokens in {self._folder}, they are made anew: {error}")
 
     def _remove_unused(self) -> None:
+        assert self._folder
         for marker in self._folder.glob(f"*/{COMPLETE}"):
             if _age(marker) > KEPT_SECONDS:
                 files.remove(marker.parent)
+        for aside in self._folder.glob("*.damaged-*"):
+            if _age(aside) > KEPT_SECONDS:
+                files.remove(aside)
         for left_by_killed in files.leftovers(self._folder):
             if _age(left_by_killed) > LEFTOVER_SECONDS:
                 files.remove(left_by_killed)
@@ -146,19 +166,18 @@ def _digest(key: Mapping[str, object]) -> str:
 
 
 def _read(entry: Path) -> Tokens | None:
-    """The entry, memory-mapped; None when there is none or it is damaged."""
+    """The entry, memory-mapped, its files compared with their digests once in a process; None when there is none.
+
+    Raises DamagedFileError, OSError, ValueError, KeyError, TypeError or ArrowException for one that is damaged.
+    """
     marker = entry / COMPLETE
-    try:
-        told = json.loads(marker.read_text())
-        if any((entry / name).stat().st_size != size for name, size in told["bytes"].items()):
-            raise ValueError("a file has another size than it had")
-        sequences, rows, examples = (_open(entry / f"{name}.arrow") for name in FILES)
+    if not entry.is_dir():
+        return None
+    told = unsealed(marker.read_text(encoding="utf-8"), range(2, 3), sealed_since=2)
+    check(entry, told["files"])
+    sequences, rows, examples = (_open(entry / f"{name}.arrow") for name in FILES)
+    with contextlib.suppress(OSError):  # in a cache that is read-only nothing is ever removed
         marker.touch()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        log.warning("the tokens in %s are damaged and are made anew: %s", entry, error)
-        return None
     return Tokens(
         encoded=_encoded(sequences, rows, examples, told),
         uses=tuple(DataUse(**use) for use in told["uses"]),
@@ -171,22 +190,21 @@ def _write(entry: Path, tokens: Tokens) -> None:
     encoded = tokens.encoded
     with files.replacing(entry, sole=True) as partial:
         partial.mkdir()
-        sizes = {}
         tables = (_sequences(encoded), _rows(encoded), _examples(encoded.examples))
         for name, batch in zip(FILES, tables, strict=True):
             file = partial / f"{name}.arrow"
             with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
                 writer.write_batch(batch)
-            sizes[file.name] = file.stat().st_size
         told = {
-            "bytes": sizes,
+            "format": 2,
+            "files": {f"{name}.arrow": digest(partial / f"{name}.arrow") for name in FILES},
             "uses": [dataclasses.asdict(use) for use in tokens.uses],
             "notes": tokens.notes,
             "group": encoded.group,
             "skipped": encoded.skipped,
             "repaired": encoded.repaired,
         }
-        (partial / COMPLETE).write_text(json.dumps(told))
+        (partial / COMPLETE).write_text(sealed(told))
 
 
 def _age(path: Path) -> float:

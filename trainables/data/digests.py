@@ -4,48 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import filelock
 
-from trainables.data.cache_folder import cache_folder
+from trainables.data.cache_folder import own_folder, warn_once
+from trainables.data.source import DataError
 from trainables.ledger import files
 
-log = logging.getLogger(__name__)
-
 DIGITS = 16
+FILE = "file_digests.json"
+"""Not `digests.json`: versions that check nothing write there, and may share the cache folder."""
 
 _Entry = tuple[int, int, str]
 
 
 class FileDigests:
-    """Digests of files; those computed are kept in `digests.json` of the cache folder.
+    """Digests of files; those computed are kept in a file of the cache folder.
 
     A cache that cannot be read or written is no error: the digests are then computed again.
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._file = file or cache_folder() / "digests.json"
+        self._file = file or own_folder(FILE)
         self._known: dict[str, _Entry] = self._read()
 
     def combined(self, root: Path, paths: Iterable[Path]) -> str:
-        """Sixteen hexadecimal digits over the relative paths and the content of the files, in any order."""
+        """Sixteen hexadecimal digits over the relative paths and the content of the files, in any order.
+
+        Raises DataError for a file that cannot be read.
+        """
         found = {path.relative_to(root).as_posix(): self._digest(path) for path in sorted(set(paths))}
         self._write()
         whole = hashlib.sha256()
         for name, digest in sorted(found.items()):
-            whole.update(f"{name}\0{digest}\n".encode())
+            whole.update(f"{name}\0{digest}\n".encode(errors="surrogateescape"))
         return whole.hexdigest()[:DIGITS]
 
     def _digest(self, path: Path) -> str:
-        state = path.stat()
-        known = self._known.get(str(path))
-        if known and (known[0], known[1]) == (state.st_size, state.st_mtime_ns):
-            return known[2]
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        try:
+            state = path.stat()
+            known = self._known.get(str(path))
+            if known and (known[0], known[1]) == (state.st_size, state.st_mtime_ns):
+                return known[2]
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
         self._known[str(path)] = (state.st_size, state.st_mtime_ns, digest)
         self._changed = True
         return digest
@@ -53,21 +59,31 @@ class FileDigests:
     _changed = False
 
     def _read(self) -> dict[str, _Entry]:
+        """What was kept; nothing of a file that is not, byte by byte, what was written."""
+        if not self._file:
+            return {}
         try:
-            return {name: tuple(entry) for name, entry in json.loads(self._file.read_text()).items()}
+            told = json.loads(self._file.read_text())
+            if told["digest"] != _digest_of(told["files"]):
+                raise ValueError("it is not what was written")
+            return {name: (size, changed, digest) for name, (size, changed, digest) in told["files"].items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            log.warning("cannot read %s, files will be read again: %s", self._file, error)
+        except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+            warn_once(f"cannot read {self._file}, files will be read again: {error}")
             return {}
 
     def _write(self) -> None:
-        if not self._changed:
+        if not self._changed or not self._file:
             return
         try:
             with filelock.FileLock(self._file.with_suffix(".lock")):
                 self._known = self._read() | self._known
-                files.write(self._file, json.dumps(self._known))
+                files.write(self._file, json.dumps({"digest": _digest_of(self._known), "files": self._known}))
             self._changed = False
         except OSError as error:
-            log.warning("cannot write %s: %s", self._file, error)
+            warn_once(f"cannot keep digests of files, which are then read again every time: {self._file}: {error}")
+
+
+def _digest_of(known: Mapping[str, Sequence[object]]) -> str:
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import filelock
 import pyarrow as pa
 
-from trainables.data.cache_folder import cache_folder
+from trainables.data.cache_folder import cache_folder, fills_cache
 from trainables.data.demo.mirror import demo_fingerprint, write_demo
 from trainables.data.digests import DIGITS
 from trainables.data.joined import JoinedData
@@ -26,6 +26,8 @@ from trainables.data.raw_ud import UdFiles
 from trainables.data.source import DataError, DataSource, MissingDataError, check_columns
 from trainables.ledger import files
 from trainables.ledger.nearest import nearest, unknown
+from trainables.ledger.paths import expanded, names_in, why_no_folder
+from trainables.tasks.rows import shown
 from trainables.tasks.task import Source
 
 __all__ = ["DataError", "DataSource", "Loaded", "MissingDataError", "load", "open_data"]
@@ -60,26 +62,32 @@ def _joined(base: DataSource, folder: Path | None, raw: Mapping[str, str]) -> Jo
         if option not in RELEASES:
             raise ValueError(unknown("release of data.raw", option, RELEASES))
     for option, release in RELEASES.items():
-        given = Path(raw.get(option, "")).expanduser() if raw.get(option) else None
-        if given and not given.is_dir():
-            raise MissingDataError(f"data.raw.{option}: {given} is no folder; expected {release.where_from}")
+        given = expanded(raw[option]) if raw.get(option) else None
+        if given and (reason := why_no_folder(given)):
+            raise MissingDataError(f"data.raw.{option}: {given} is no folder; expected {release.where_from} ({reason})")
         inside = folder / release.repository if folder else None
         releases[release.repository] = release(given or inside, given=bool(given))
     return JoinedData(base, releases)
 
 
 def _folder(name: str) -> Path:
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    siblings = [child.name for child in folder.parent.iterdir()] if folder.parent.is_dir() else []
-    near = nearest(folder.name, [HUB, DEMO, *siblings])
-    question = f" did you mean {near!r}?" if near else ""
-    raise MissingDataError(f"data {name!r} is no folder;{question} allowed: hub, demo, or the path of a mirror folder")
+    allowed = "allowed: hub, demo, or the path of a mirror folder"
+    if not name.strip():
+        raise MissingDataError(f"data {name!r} names nothing; {allowed}")
+    folder = expanded(name)
+    if reason := why_no_folder(folder):
+        near = nearest(folder.name, [HUB, DEMO, *names_in(folder.parent)])
+        question = f" did you mean {near!r}?" if near else ""
+        raise MissingDataError(f"data {shown(name)} is no folder ({reason});{question} {allowed}")
+    return folder
 
 
+@fills_cache()
 def demo_folder() -> Path:
-    """The demo corpus on disk, written once for each version of it; many processes may ask at the same time."""
+    """The demo corpus on disk, written once for each version of it; many processes may ask at the same time.
+
+    Raises CacheFolderError when the cache folder cannot be made or written.
+    """
     folder = cache_folder() / f"demo-{demo_fingerprint()}"
     if folder.is_dir():
         return folder
@@ -113,7 +121,7 @@ class HubData(DataSource):
                 split=source.split,
                 revision=self._commit(source.repository, source.revision),
             )
-        check_columns(source, rows.column_names, location)
+        check_columns(source.columns, rows.column_names, location)
         chosen = rows.select_columns(list(source.columns))
         # The table alone may lack the features that its rows have; they hold the label names.
         return chosen.data.table.replace_schema_metadata(chosen.features.arrow_schema.metadata)

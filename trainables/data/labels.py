@@ -15,7 +15,8 @@ def with_labels(task: Task, data: DataSource, preference: str = "") -> Task:
     if not task.open_labels or task.format.labels:
         return task
     [source] = task.files(Split.TRAIN, ENGLISH, preference)
-    names = label_names(data.table(source)).get(task.open_labels.column)
+    location = data.location(source)
+    names = label_names(data.table(source), location).get(task.open_labels.column)
     if not names:
-        raise DataError(f"{data.location(source)} declares no label names for column {task.open_labels.column}")
+        raise DataError(f"{location} declares no label names for column {task.open_labels.column}")
     return task.open_labels.task(names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,10 +18,15 @@ from trainables.data.statistics import drift
 from trainables.ledger.nearest import unknown
 from trainables.ledger.record import DataUse
 from trainables.tasks.examples import Example
+from trainables.tasks.rows import plain, shown
 from trainables.tasks.task import Source, Split, Task
 
 STOPPING_SEED = 20201001
 """Shuffles the STOPPING rows of tasks that join several corpora (protocol.md 3.1)."""
+
+
+_UNREADABLE = (ValueError, OverflowError, pa.ArrowException)
+"""What reading a value raises: text that is no UTF-8, a time that is no time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,22 +110,14 @@ def read_examples(source: Source, data: DataSource) -> Part:
     """All usable rows of one source; raises as `load` does."""
     table = data.table(source)
     location = data.location(source)
-    names = label_names(table)
     numbers: Any = np.arange(table.num_rows)
     if source.keep:
-        mask = kept_rows(table.column(source.keep.column), source.keep)
-        table, numbers = table.filter(mask), numbers[mask.to_numpy(zero_copy_only=False)]
+        mask = kept_rows(table.column(source.keep.column), source.keep, location)
+        table, numbers = table.filter(mask), numbers[mask.to_numpy()]
     if not table.num_rows:
         which = f" with {source.keep.column} {source.keep.prefix!r}" if source.keep else ""
         raise DataError(f"{location} has no rows{which}")
-    examples: list[Example] = []
-    for number, row in zip(numbers.tolist(), _rows(table, names, location, numbers), strict=True):
-        try:
-            example = source.parse(row, f"{source.config}.{source.split}.{number}")
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{location}, row {number}: {error}") from error
-        if example is not None:
-            examples.append(example)
+    examples = [example for example in parsed(source, table, location, numbers.tolist()) if example is not None]
     if not examples:
         raise DataError(
             f"{location}: none of its {table.num_rows} rows has a label or an answer. XTREME's release files have them"
@@ -129,16 +126,42 @@ def read_examples(source: Source, data: DataSource) -> Part:
     return Part(examples=examples, dropped=table.num_rows - len(examples))
 
 
-def _rows(table: pa.Table, names: Mapping[str, Sequence[str]], location: str, numbers: Any) -> Iterator[dict[str, Any]]:
+def parsed(source: Source, table: pa.Table, location: str, numbers: Sequence[int]) -> Iterator[Example | None]:
+    """What the source's parser makes of every row of a table; `numbers` are those of its rows in the file.
+
+    Raises DataError, which names file, row and column, for a row that is not what its data set promises.
+    """
+    names = label_names(table, location)
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        values = column.to_pylist()
+        values = _values(column, name, location, numbers)
         columns[name] = _named(values, names[name], name, location, numbers) if name in names else values
-    for row in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, row, strict=True))
+    for number, of_row in zip(numbers, zip(*columns.values(), strict=True), strict=True):
+        try:
+            row = dict(zip(columns, of_row, strict=True))
+            yield source.parse(row, f"{source.config}.{source.split}.{number}")
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise DataError(f"{location}, row {number}: {error}") from error
 
 
-def _named(values: list[Any], names: Sequence[str], column: str, location: str, numbers: Any) -> list[Any]:
+def _values(column: pa.ChunkedArray, name: str, location: str, numbers: Sequence[int]) -> list[Any]:
+    """The column as Python values; text must be UTF-8, which nobody has checked before."""
+    try:
+        return list(column.to_pylist())
+    except _UNREADABLE as error:
+        row = next((number for number, value in zip(numbers, column, strict=True) if not _is_readable(value)), "?")
+        raise DataError(f"{location}, row {row}: {name} cannot be read: {error}") from error
+
+
+def _is_readable(value: pa.Scalar) -> bool:
+    try:
+        value.as_py()
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def _named(values: list[Any], names: Sequence[str], column: str, location: str, numbers: Sequence[int]) -> list[Any]:
     """Label names in place of numbers, in single values and in lists; None in place of -1."""
     known: dict[Any, str | None] = {**dict(enumerate(names)), -1: None, None: None}
 
@@ -146,12 +169,11 @@ def _named(values: list[Any], names: Sequence[str], column: str, location: str, 
         return [known[item] for item in value] if isinstance(value, list) else known[value]
 
     found = []
-    for number, value in zip(numbers.tolist(), values, strict=True):
+    for number, value in zip(numbers, values, strict=True):
         try:
             found.append(name_of(value))
-        except KeyError as error:
-            raise DataError(
-                f"{location}, row {number}: {column} is {error.args[0]}, allowed: 0 to {len(names) - 1}"
-                f" ({', '.join(names)})"
-            ) from error
+        except (KeyError, TypeError) as error:
+            wrong = shown(error.args[0] if isinstance(error, KeyError) else value)
+            allowed = f"0 to {len(names) - 1} ({', '.join(map(plain, names))})"
+            raise DataError(f"{location}, row {number}: {column} is {wrong}, allowed: {allowed}") from error
     return found

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from trainables.data.digests import FileDigests
-from trainables.data.source import DataError, DataSource, MissingDataError, check_columns, kept_rows
+from trainables.data.parquet import ANSWERS, count_rows, has_answers, incomplete, read_columns
+from trainables.data.source import DataError, DataSource, MissingDataError, kept_rows, label_names
 from trainables.ledger.nearest import nearest
+from trainables.ledger.paths import expanded, names_in
+from trainables.tasks.rows import plain
 from trainables.tasks.task import Source
 
-ANSWERS = "answers"
 MISSPELT_RATIO = 0.75
 
 
@@ -28,7 +28,7 @@ class MirrorData(DataSource):
     """
 
     def __init__(self, root: Path, kind: str = "mirror") -> None:
-        self.root = root.expanduser().resolve()
+        self.root = expanded(root).resolve()
         self.kind = kind
         self._digests = FileDigests()
 
@@ -38,13 +38,20 @@ class MirrorData(DataSource):
     def problem(self, source: Source) -> str:
         found = self._find(source)
         if not found:
-            return f"{self._expected(source)} does not exist{self._hint(source)}"
-        if ANSWERS in source.columns and not any(_has_answers(path, path.stat().st_mtime_ns) for path in found):
+            return f"{self._expected(source)} {self._why_not_there(source)}"
+        if problem := incomplete(found):
+            return problem
+        if ANSWERS in source.columns and not any(map(has_answers, found)):
             return f"{found[0]}: all answers are empty, as in XTREME's release files (protocol.md 8.13)"
         return ""
 
     def table(self, source: Source) -> pa.Table:
-        return pa.concat_tables([_read(path, source) for path in self.files(source)])
+        files = self.files(source)
+        first, *others = tables = [read_columns(path, source.columns) for path in files]
+        for path, other in zip(files[1:], others, strict=True):
+            if other.schema != first.schema or label_names(other, str(path)) != label_names(first, str(files[0])):
+                raise DataError(f"{path} has other columns, types or label names than {files[0]}")
+        return pa.concat_tables(tables)
 
     def fingerprint(self, sources: Sequence[Source]) -> str:
         return self._digests.combined(self.root, [path for source in sources for path in self.files(source)])
@@ -52,9 +59,10 @@ class MirrorData(DataSource):
     def num_rows(self, source: Source) -> int:
         files, keep = self.files(source), source.keep
         if keep is None:
-            return sum(pq.read_metadata(path).num_rows for path in files)
-        columns = [pq.read_table(path, columns=[keep.column]).column(keep.column) for path in files]
-        return sum(pc.sum(kept_rows(column, keep)).as_py() or 0 for column in columns)
+            return sum(count_rows(path) for path in files)
+        columns = [read_columns(path, (keep.column,)).column(0) for path in files]
+        kept = [kept_rows(column, keep, str(path)) for column, path in zip(columns, files, strict=True)]
+        return sum(pc.sum(mask).as_py() or 0 for mask in kept)
 
     def location(self, source: Source) -> str:
         found = self._find(source)
@@ -65,6 +73,8 @@ class MirrorData(DataSource):
         found = self._find(source)
         if not found:
             raise MissingDataError(self.problem(source))
+        if problem := incomplete(found):
+            raise MissingDataError(problem)
         return found
 
     def _expected(self, source: Source) -> Path:
@@ -72,7 +82,7 @@ class MirrorData(DataSource):
 
     def _find(self, source: Source) -> list[Path]:
         expected = self._expected(source)
-        if expected.is_file():
+        if _is_file(expected):
             return [expected]
         folders = [expected.parent]
         if source.config == "default":
@@ -82,16 +92,25 @@ class MirrorData(DataSource):
                 return shards
         return []
 
+    def _why_not_there(self, source: Source) -> str:
+        try:
+            self._expected(source).stat()
+        except FileNotFoundError:
+            return f"does not exist{self._hint(source)}"
+        except OSError as error:
+            return f"cannot be read: {error.strerror or error}"
+        return "is no file"
+
     def _hint(self, source: Source) -> str:
         """The folder that was probably meant, where the first folder that is not there is only misspelt."""
         folder = self.root
         for part in Path(source.path).parts[:-1]:
             if not (folder / part).is_dir():
-                near = _misspelt(part, [child.name for child in folder.iterdir() if child.is_dir()])
+                near = _misspelt(part, [name for name in names_in(folder) if (folder / name).is_dir()])
                 return f"; did you mean {str(folder / near)!r}?" if near else ""
             folder /= part
-        present = sorted(child.name.split(".")[0] for child in folder.glob("*.parquet"))
-        return f"; splits in {folder}: {', '.join(present) or 'none'}"
+        present = [name.removesuffix(".parquet") for name in names_in(folder) if name.endswith(".parquet")]
+        return f"; splits in {folder}: {', '.join(map(plain, present)) or 'none'}"
 
 
 def _misspelt(name: str, present: Sequence[str]) -> str:
@@ -105,26 +124,8 @@ def _misspelt(name: str, present: Sequence[str]) -> str:
     return nearest(name, alike)
 
 
-@functools.cache
-def _has_answers(path: Path, changed_ns: int) -> bool:
-    """Whether any row of a question-answering file has an answer; reads no more than it must. Unreadable counts as yes.
-
-    `changed_ns` makes a file that was replaced be looked at again.
-    """
+def _is_file(path: Path) -> bool:
     try:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=1000, columns=[ANSWERS]):
-            texts = batch.column(0).field("text").flatten()
-            if pc.any(pc.not_equal(pc.utf8_trim_whitespace(texts), "")).as_py():
-                return True
-    except (pa.ArrowException, OSError, KeyError, IndexError):
-        return True
-    return False
-
-
-def _read(path: Path, source: Source) -> pa.Table:
-    try:
-        file = pq.ParquetFile(path)
-        check_columns(source, file.schema_arrow.names, str(path))
-        return file.read(columns=list(source.columns))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet: {error}") from error
+        return path.is_file()
+    except OSError:  # a folder on the way that may not be entered
+        return False

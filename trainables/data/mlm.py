@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from trainables.data.loading import Loaded
+from trainables.data.loading import Loaded, parsed
 from trainables.data.sentence_splitter import sentences
 from trainables.data.source import DataError, DataSource, MissingDataError
 from trainables.ledger.record import DataUse
@@ -141,10 +141,9 @@ class _Corpus:
     def _read_more(self) -> None:
         numbers = self._order[self._read : self._read + ARTICLES_AT_ONCE]
         self._read += len(numbers)
-        for number, row in zip(numbers, self._table.take(numbers).to_pylist(), strict=True):
-            parsed = self.source.parse(row, f"{self.source.config}.{self.source.split}.{number}")
-            if isinstance(parsed, TextExample):
-                self._sentences.extend(self._cut(parsed))
+        for found in parsed(self.source, self._table.take(numbers), self._location, numbers):
+            if isinstance(found, TextExample):
+                self._sentences.extend(self._cut(found))
 
     def _cut(self, article: TextExample) -> Iterator[TextExample]:
         if self.source.repository == STAND_IN:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from trainables.data.digests import FileDigests
 from trainables.data.source import DataError, DataSource, MissingDataError
+from trainables.ledger.paths import expanded
 from trainables.tasks.task import Source
 
 
@@ -33,7 +34,7 @@ class RawRelease(DataSource):
 
     def __init__(self, folder: Path | None, *, given: bool = False) -> None:
         """`folder` is None where no place is known; `given` says that the user named it."""
-        self.folder = folder.expanduser().resolve() if folder else None
+        self.folder = expanded(folder).resolve() if folder else None
         self.given = given
         self._digests = FileDigests()
 
@@ -90,7 +91,7 @@ class RawRelease(DataSource):
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers from 1, without line breaks; raises DataError for a file that is not UTF-8 text.
+    """Lines with their numbers from 1, without line breaks; raises DataError for a file that is no UTF-8 text.
 
     Only a line feed ends a line: sentences may hold the other characters that Python takes for line ends.
     """
@@ -101,6 +102,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}, after line {number}: not text in UTF-8 ({error.reason})") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def select(table: pa.Table, source: Source) -> pa.Table:

@@ -79,7 +79,7 @@ def read_conllu(path: Path, language: str) -> Iterator[tuple[list[str], list[str
             continue
         if not line.strip():
             if words:
-                yield surface(words, fused, language)
+                yield surface(words, _within(fused, words, f"{path}, before line {number}"), language)
             words, fused = {}, []
             continue
         fields = line.split("\t")
@@ -90,7 +90,7 @@ def read_conllu(path: Path, language: str) -> Iterator[tuple[list[str], list[str
         except ValueError as error:
             raise DataError(f"{path}, line {number}: {error}") from error
     if words:
-        yield surface(words, fused, language)
+        yield surface(words, _within(fused, words, f"{path}, at its end"), language)
 
 
 def surface(words: Mapping[int, Word], fused: Sequence[Fused], language: str) -> tuple[list[str], list[str]]:
@@ -122,6 +122,14 @@ def _add(fields: Sequence[str], words: dict[int, Word], fused: list[Fused]) -> N
     if int(first) != len(words) + 1:
         raise ValueError(f"id is {first}, expected {len(words) + 1}")
     words[int(first)] = Word(form, tag, int(head) if head.isdecimal() else 0)
+
+
+def _within(fused: Sequence[Fused], words: Mapping[int, Word], place: str) -> Sequence[Fused]:
+    """The multi-word tokens of a sentence; raises DataError for one whose components are not in it."""
+    for token in fused:
+        if not 1 <= token.first <= token.last <= len(words):
+            raise DataError(f"{place}: the token {token.first}-{token.last} is of a sentence with {len(words)} words")
+    return fused
 
 
 def _tag_of(token: Fused, words: Mapping[int, Word], ranking: Sequence[str]) -> str:

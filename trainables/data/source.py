@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainables.ledger.nearest import nearest
+from trainables.tasks.rows import plain, shown
 from trainables.tasks.task import Keep, Source
 
 
@@ -64,39 +65,68 @@ class DataSource(ABC):
         """Where the rows are, for messages: a path, or repository, configuration and split."""
 
 
-def kept_rows(column: pa.ChunkedArray, keep: Keep) -> pa.ChunkedArray:
-    """bool[rows]: which rows of a file that mixes languages belong to a source, by their value in `keep.column`."""
-    mask = pc.equal(column, keep.prefix) if keep.whole else pc.starts_with(column, keep.prefix)
-    return pc.fill_null(mask, False)
+def kept_rows(column: pa.ChunkedArray, keep: Keep, location: str) -> pa.ChunkedArray:
+    """bool[rows]: which rows of a file that mixes languages belong to a source, by their value in `keep.column`.
+
+    Raises DataError for a column that is not text, and for a row that has none: it belongs to some language.
+    """
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        raise DataError(f"{location}: {keep.column} is {column.type}, expected text")
+    values = column.cast(pa.large_string())
+    if values.null_count:
+        row = pc.index(values.is_null(), True).as_py()
+        raise DataError(f"{location}, row {row}: {keep.column} is null, expected text")
+    return pc.equal(values, keep.prefix) if keep.whole else pc.starts_with(values, keep.prefix)
 
 
-def check_columns(source: Source, present: Sequence[str], location: str) -> None:
-    """Raise DataError unless every column of the source is present."""
-    missing = [column for column in source.columns if column not in present]
+def check_columns(wanted: Sequence[str], present: Sequence[str], location: str) -> None:
+    """Raise DataError unless every wanted column is present, and only once."""
+    if twice := [column for column in wanted if present.count(column) > 1]:
+        raise DataError(f"{location}: has several columns {', '.join(twice)}")
+    missing = [column for column in wanted if column not in present]
     if not missing:
         return
     hints = [f"{column!r} may be {near!r}" for column in missing if (near := nearest(column, present))]
     raise DataError(
-        f"{location}: missing columns {', '.join(missing)}; present: {', '.join(present)}"
+        f"{location}: missing columns {', '.join(missing)}; present: {', '.join(map(plain, present)) or 'none'}"
         + (f"; {', '.join(hints)}" if hints else "")
     )
 
 
-def label_names(table: pa.Table) -> Mapping[str, tuple[str, ...]]:
-    """Label names by column, from the features that `datasets` writes into the metadata of its files."""
+def label_names(table: pa.Table, location: str) -> Mapping[str, tuple[str, ...]]:
+    """Label names by column, from the features that `datasets` writes into the metadata of its files.
+
+    Raises DataError for features that are not as `datasets` writes them.
+    """
     written = (table.schema.metadata or {}).get(b"huggingface")
     if not written:
         return {}
-    features = json.loads(written).get("info", {}).get("features", {})
-    return {name: names for name, feature in features.items() if (names := _names(feature))}
+    try:
+        features = json.loads(written).get("info", {}).get("features", {})
+        found = {name: _names(features[name]) for name in table.column_names if name in features}
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise DataError(
+            f"{location}: its metadata `huggingface` is not what `datasets` writes ({type(error).__name__}: "
+            f"{plain(str(error))})"
+        ) from error
+    return {name: names for name, names in found.items() if names}
 
 
 def _names(feature: object) -> tuple[str, ...]:
-    """Names of a ClassLabel or of a list of them, in any notation `datasets` has had for lists."""
+    """Names of a ClassLabel or of a list of them, in any notation `datasets` has had for lists.
+
+    Raises ValueError for names that are not distinct texts.
+    """
     if isinstance(feature, list):
         return _names(feature[0]) if feature else ()
     if not isinstance(feature, dict):
         return ()
     if feature.get("_type") == "ClassLabel":
-        return tuple(feature["names"])
+        names = feature["names"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"label names are {shown(names)}, expected a list of texts")
+        if len(set(names)) < len(names):
+            raise ValueError(f"label names {shown(names)} are not distinct")
+        return tuple(names)
     return _names(feature["feature"]) if feature.get("_type") in ("List", "Sequence", "LargeList") else ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
-FORMAT = 1
+from trainables.ledger.seal import sealed, unsealed
+
+FORMAT = 2
+"""1 had no digest of itself; it is read too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +28,14 @@ class Allocation:
     trials: Mapping[str, int]
 
     def to_json(self) -> str:
-        """Readable JSON; the inverse of `from_json`."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        """Readable JSON with a digest of itself; the inverse of `from_json`."""
+        return sealed({"format": FORMAT, **asdict(self)}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Allocation:
         """Read one; raises ValueError, KeyError, TypeError or AttributeError for anything else."""
-        fields: dict[str, Any] = json.loads(text)
-        if fields.pop("format") != FORMAT:
-            raise ValueError(f"this version reads format {FORMAT}")
+        fields = unsealed(text, range(1, FORMAT + 1), sealed_since=2)
+        del fields["format"]
         found = cls(**fields)
         if not all(isinstance(n, int) and n >= 0 for n in [*found.trials.values(), *found.most.values()]):
             raise ValueError("numbers of trials are whole and not negative")

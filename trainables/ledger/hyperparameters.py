@@ -10,7 +10,7 @@ import dataclasses
 from enum import StrEnum
 from typing import Any, Literal
 
-from trainables.ledger.bounds import COUNT, INPUT_LENGTH, POSITIVE, SHARE, Bounds
+from trainables.ledger.bounds import COUNT, INPUT_LENGTH, SHARE, Bounds
 
 PhaseName = Literal["intermediate", "target"]
 SectionName = Literal["intermediate", "target", "mlm"]
@@ -32,6 +32,7 @@ class Hyperparameter:
         name: of the field in the configuration, in `Optimisation` or `MlmSettings`, and in ranges.
         meaning: for the docs.
         allowed: numbers, or the names of an enumeration.
+        held: numbers that records may hold, where older versions allowed more.
         published: the value all tasks share; None where the task decides (Tables 3 and 4). Of a setting that older
             runs lacked it is what they did without it, and never changes: their ids rest on it.
         sections: of the configuration, where it is set.
@@ -43,6 +44,7 @@ class Hyperparameter:
     name: str
     meaning: str
     allowed: Bounds | type[StrEnum]
+    held: Bounds | None = None
     published: float | StrEnum | None = None
     sections: tuple[SectionName, ...] = ("intermediate", "target")
     searchable: bool = False
@@ -64,17 +66,19 @@ class Hyperparameter:
         return tuple(dict.fromkeys((self.field(mlm=False), self.field(mlm=with_mlm))))
 
 
+_BATCH = Bounds(low=1, whole=True, limit=1_000_000)
+
 HYPERPARAMETERS = (
     Hyperparameter(
-        name="learning_rate", allowed=POSITIVE, searchable=True, logarithmic=True, apart_with_mlm=True,
-        meaning="peak of the linear schedule",
+        name="learning_rate", allowed=Bounds(low=0, above=True, limit=1000), searchable=True, logarithmic=True,
+        apart_with_mlm=True, meaning="peak of the linear schedule",
     ),
     Hyperparameter(
-        name="epochs", allowed=POSITIVE, searchable=True,
+        name="epochs", allowed=Bounds(low=0, above=True, limit=1e6), searchable=True,
         meaning="passes over the training rows; a fraction is allowed",
     ),
     Hyperparameter(
-        name="batch_size", allowed=COUNT, searchable=True,
+        name="batch_size", allowed=_BATCH, searchable=True,
         meaning="effective batch in rows",
     ),
     Hyperparameter(
@@ -86,7 +90,7 @@ HYPERPARAMETERS = (
         meaning="decoupled; not applied to biases and layer-norm weights",
     ),
     Hyperparameter(
-        name="clip_norm", allowed=POSITIVE, published=1.0,
+        name="clip_norm", allowed=Bounds(low=0, above=True, limit=1e38), published=1.0,
         meaning="global gradient norm",
     ),
     Hyperparameter(
@@ -123,11 +127,12 @@ HYPERPARAMETERS = (
         meaning="exponent of the language shares",
     ),
     Hyperparameter(
-        name="mask_probability", sections=("mlm",), allowed=SHARE, published=0.15,
+        name="mask_probability", sections=("mlm",), allowed=Bounds(low=0, high=1, above=True), held=SHARE,
+        published=0.15,
         meaning="share of the positions that are predicted",
     ),
     Hyperparameter(
-        name="batch_size", sections=("mlm",), allowed=COUNT, published=8,
+        name="batch_size", sections=("mlm",), allowed=_BATCH, published=8,
         meaning="sentences in an effective batch",
     ),
     Hyperparameter(

@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Any
 
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
+from trainables.ledger.seal import sealed, unsealed
 from trainables.ledger.space import Range, range_from
 from trainables.ledger.spec import ID_DIGITS, Phase, RunSpec
 
 EPSILON = 1e-6
 """Fractions 1/n do not add up to exactly one GPU."""
-FORMAT = 2
-"""1 had no rows, trials, spaces and no id of the sweep; it is read too."""
+FORMAT = 3
+"""1 had no rows, trials, spaces and no id of the sweep, 2 no digest of itself; they are read too."""
+_FORMATS = range(1, FORMAT + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ class Plan:
             object.__setattr__(self, "sweep", _sweep_id(self))
 
     def to_json(self) -> str:
-        """The inverse of `from_json`."""
+        """With a digest of itself; the inverse of `from_json`."""
         fields: dict[str, Any] = {
             "format": FORMAT,
             "sweep": self.sweep,
@@ -108,14 +110,12 @@ class Plan:
             "without_data": [cell._asdict() | {"why": why} for cell, why in self.without_data.items()],
             "notes": list(self.notes),
         }
-        return json.dumps(fields, ensure_ascii=False)
+        return sealed(fields)
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
         """Read a plan of this format or an earlier one; raises ValueError, KeyError or TypeError for anything else."""
-        fields: dict[str, Any] = json.loads(text)
-        if fields["format"] not in range(1, FORMAT + 1):
-            raise ValueError(f"plan format {fields['format']!r}, this version reads 1 to {FORMAT}")
+        fields = unsealed(text, _FORMATS, sealed_since=3)
         nodes: dict[str, Node] = {}
         for item in fields["nodes"]:
             node = _node(item, nodes)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from trainables.ledger.cells import Cell, Row
+from trainables.ledger.seal import sealed, unsealed
 
-FORMAT = 2
-"""1 named rows by words; it is read too."""
+FORMAT = 3
+"""1 named rows by words, 2 had no digest of itself; they are read too."""
+_FORMATS = range(1, FORMAT + 1)
 
 
 class Guarantee(StrEnum):
@@ -166,15 +167,13 @@ class RaceRecord:
     sweep: str = ""
 
     def to_json(self) -> str:
-        """Readable JSON; `from_json` is the inverse."""
-        return json.dumps({"format": FORMAT} | asdict(self), indent=1)
+        """Readable JSON with a digest of itself; `from_json` is the inverse."""
+        return sealed({"format": FORMAT} | asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> RaceRecord:
         """Read a record of this format or an earlier one; raises ValueError, KeyError or TypeError for others."""
-        fields: dict[str, Any] = json.loads(text)
-        if fields["format"] not in range(1, FORMAT + 1):
-            raise ValueError(f"race format {fields['format']!r}, this version reads 1 to {FORMAT}")
+        fields = unsealed(text, _FORMATS, sealed_since=3)
         rule = fields["rule"]
         found = cls(
             rule=Rule(alpha=rule["alpha"], guarantee=Guarantee(rule["guarantee"]), seed_sd=rule["seed_sd"]),

@@ -6,13 +6,16 @@ Scores are percent, unrounded, one a (task, split, language, metric).
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
+from trainables.ledger.seal import SealError, sealed, unsealed
 from trainables.ledger.spec import RunSpec
 
-FORMAT = 1
+FORMAT = 2
+"""1 had no digests, neither of itself nor of the files of its run; it is read too."""
+_FORMATS = range(1, FORMAT + 1)
 
 
 class DivergedError(ValueError):
@@ -70,9 +73,39 @@ class DataUse:
     empty: int = 0
 
 
+class Symptom(StrEnum):
+    """What is wrong with predictions that have learnt nothing."""
+
+    CONSTANT = "constant"
+    """Every prediction is the same."""
+    BELOW_TRIVIAL = "below trivial"
+    """The score is below that of the best constant answer, or of chance."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A sign that a run has collapsed, on one split of one task.
+
+    Attributes:
+        languages: in which it shows.
+        text: the same in words, with the figures.
+    """
+
+    symptom: Symptom
+    task: str
+    split: str
+    languages: tuple[str, ...]
+    text: str
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """A finished run. Written last and atomically: a run is finished if and only if its record exists."""
+    """A finished run. Written last and atomically: a run is finished if and only if its record exists.
+
+    Attributes:
+        files: path of every file that the run left, below its folder -> SHA-256; empty in records of format 1.
+        findings: signs that the run has collapsed.
+    """
 
     run_id: str
     name: str
@@ -91,30 +124,33 @@ class Record:
     data_use: tuple[DataUse, ...] = ()
     notes: tuple[str, ...] = ()
     finished_at: str = ""
-    format: int = FORMAT
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> str:
-        """Readable JSON; the inverse of `from_json`."""
-        fields = dataclasses.asdict(dataclasses.replace(self, spec=None))  # type: ignore[arg-type]
-        return json.dumps(fields | {"spec": self.spec.to_dict()}, indent=1, ensure_ascii=False, allow_nan=False)
+        """Readable JSON with a digest of itself; the inverse of `from_json`."""
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Read a record; raises BrokenRecordError when the text is cut, foreign or not of its own spec."""
+        """Read a record; raises BrokenRecordError when the text is cut, changed, foreign, not of its own spec, or has
+        no score of one of its tasks.
+        """
         try:
-            fields = _of_this_format(text)
+            fields = _fields(text)
             fields["spec"] = RunSpec.from_dict(fields["spec"])
             fields["scores"] = tuple(Score(**item) for item in fields["scores"])
             fields["dev_curve"] = tuple(DevPoint(**item) for item in fields["dev_curve"])
             fields["data_use"] = tuple(DataUse(**item) for item in fields["data_use"])
             fields["notes"] = tuple(fields["notes"])
+            fields["findings"] = tuple(_finding(item) for item in fields.get("findings", ()))
             record = cls(**fields)
-        except BrokenRecordError:
-            raise
         except (ValueError, KeyError, TypeError) as error:
-            raise BrokenRecordError(f"not a record: {type(error).__name__}: {error}") from error
+            raise BrokenRecordError(f"not a record: {_said(error)}") from error
         if record.run_id != record.spec.run_id:
             raise BrokenRecordError(f"record says run {record.run_id}, its spec is run {record.spec.run_id}")
+        if without := [name for name in record.spec.tasks if name not in {score.task for score in record.scores}]:
+            raise BrokenRecordError(f"record without any score of {', '.join(without)}")
         return record
 
 
@@ -145,29 +181,37 @@ class Pruned:
     median: float | None
     reason: str
     pruned_at: str
-    format: int = FORMAT
 
     def to_json(self) -> str:
-        """Readable JSON; the inverse of `from_json`."""
-        fields = dataclasses.asdict(dataclasses.replace(self, spec=None))  # type: ignore[arg-type]
-        return json.dumps(fields | {"spec": self.spec.to_dict()}, indent=1, ensure_ascii=False, allow_nan=False)
+        """Readable JSON with a digest of itself; the inverse of `from_json`."""
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Pruned:
-        """Read it; raises BrokenRecordError when the text is cut or something else."""
+        """Read it; raises BrokenRecordError when the text is cut, changed or something else."""
         try:
-            fields = _of_this_format(text)
+            fields = _fields(text)
             curve = tuple(DevPoint(**point) for point in fields["dev_curve"])
             return cls(**fields | {"spec": RunSpec.from_dict(fields["spec"]), "dev_curve": curve})
-        except BrokenRecordError:
-            raise
         except (ValueError, KeyError, TypeError) as error:
-            raise BrokenRecordError(f"not the note of a pruned run: {type(error).__name__}: {error}") from error
+            raise BrokenRecordError(f"not the note of a pruned run: {_said(error)}") from error
 
 
-def _of_this_format(text: str) -> dict[str, Any]:
-    """What a record or a note holds; raises BrokenRecordError for another format."""
-    fields: dict[str, Any] = json.loads(text)
-    if fields["format"] != FORMAT:
-        raise BrokenRecordError(f"record format {fields['format']!r}, this version reads {FORMAT}")
+def _to_json(written: Record | Pruned) -> str:
+    fields = dataclasses.asdict(dataclasses.replace(written, spec=None))  # type: ignore[arg-type]
+    return sealed({"format": FORMAT, **fields, "spec": written.spec.to_dict()}, indent=1)
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """What a record or a note holds, its format apart; raises ValueError."""
+    fields = unsealed(text, _FORMATS, sealed_since=2)
+    del fields["format"]
     return fields
+
+
+def _finding(fields: Mapping[str, Any]) -> Finding:
+    return Finding(**{**fields, "symptom": Symptom(fields["symptom"]), "languages": tuple(fields["languages"])})
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, SealError) else f"{type(error).__name__}: {error}"

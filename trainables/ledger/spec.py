@@ -282,5 +282,6 @@ def _written(part: Any, field: dataclasses.Field[Any]) -> bool:
 def _check(part: Any) -> None:
     """Refuse values that the table of hyperparameters does not allow."""
     for own in hyperparameters.HYPERPARAMETERS:
-        if isinstance(own.allowed, Bounds) and hasattr(part, own.name):
-            own.allowed.check(own.name, getattr(part, own.name))
+        allowed = own.held or own.allowed
+        if isinstance(allowed, Bounds) and hasattr(part, own.name):
+            allowed.check(own.name, getattr(part, own.name))

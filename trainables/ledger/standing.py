@@ -9,6 +9,7 @@ from trainables.ledger.plan import Plan
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
 
+BROKEN = "its record cannot be read; the next `run` computes it again"
 _TROUBLED = (State.FAILED, State.BLOCKED)
 
 
@@ -31,8 +32,9 @@ def run_states(plan: Plan, store: Store) -> dict[str, Standing]:
     recorded = set(store.run_ids())
     dropped = _dropped(plan, store)
     for run_id, node in plan.nodes.items():
-        if run_id in recorded and store.is_finished(run_id):
-            states[run_id] = Standing(State.DONE)
+        if run_id in recorded:
+            trouble = store.damage(run_id) if store.is_finished(run_id) else BROKEN
+            states[run_id] = Standing(State.FAILED, trouble) if trouble else Standing(State.DONE)
             continue
         if run_id in dropped:
             states[run_id] = Standing(State.DROPPED, dropped[run_id])

@@ -12,20 +12,21 @@ STORE/
   studies.journal            Optuna's journal
   best.yaml                  settings that `search` has found
   report/, submission/, ray/ what is made from it, and Ray Tune's own files
+  openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
   runs/<run id>/<name>       published artefacts: encoder/, predictions/
   runs/<run id>/failure.json why the last attempt failed; removed when the run finishes
   runs/<run id>/pruned.json  a search ended the run early; removed when the run finishes
+  runs/<run id>/damage.json  a file of the finished run is not what its record says; removed when that is mended
+  runs/<run id>/*.damaged-*  put aside, for people: what could not be used any more
   runs/<run id>/.work/       private to the running attempt: checkpoint, half-made artefacts, what befell attempts
 ```
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -35,12 +36,14 @@ from typing import TypeVar
 
 import filelock
 
-from trainables.ledger import alive, files, studies
+from trainables.ledger import alive, files, openings, studies
 from trainables.ledger.alive import Driver, LiveRun
 from trainables.ledger.allocation import Allocation
+from trainables.ledger.errors import LedgerError, StoreError
+from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
-from trainables.ledger.record import BrokenRecordError, Pruned, Record
+from trainables.ledger.runs import Runs, is_held
 from trainables.ledger.studies import StudyResult
 
 log = logging.getLogger(__name__)
@@ -48,30 +51,11 @@ log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
 
 
-class StoreError(RuntimeError):
-    """The store cannot be used as asked: missing, not writable, full, or in use."""
-
-
-class MissingRunError(StoreError):
-    """A run was asked for that is not finished, or an artefact that it did not leave."""
-
-
-class LedgerError(ValueError):
-    """A file of a store that is not there or cannot be read as what it should be; the message says what to do."""
-
-
-class Store:
+class Store(Runs):
     """A store in a folder: local disk or a disk that all nodes share.
 
-    An artefact or record is either wholly visible or not at all; publishing the same artefact twice keeps a whole one;
-    a record is visible only after all artefacts published before it. Whoever plans, runs or reads goes through here.
+    Its runs are those of `Runs`. Whoever plans, runs or reads goes through here.
     """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().resolve()
-
-    def __str__(self) -> str:
-        return str(self.root)
 
     def prepare(self) -> Store:
         """Create the folder and prove that it can be written; raises StoreError with the reason."""
@@ -116,7 +100,7 @@ class Store:
     @property
     def is_driven(self) -> bool:
         """Whether a driver holds the store."""
-        return _is_held(self.root / "driver.lock")
+        return is_held(self.root / "driver.lock")
 
     def driver(self) -> Driver | None:
         """The driver that was last heard of, if it did not leave in order or is still there."""
@@ -126,154 +110,11 @@ class Store:
         """The runs of that driver, as it last noted them."""
         return self._glance("running.json", alive.from_json) or ()
 
-    def is_computed(self, run_id: str) -> bool:
-        """Whether a worker is at this run."""
-        return _is_held(self._folder(run_id) / ".lock")
-
-    def checkpoint(self, run_id: str) -> Path:
-        """File from which the next attempt of this run goes on, if there is one."""
-        return self._folder(run_id) / ".work" / "checkpoint.safetensors"
-
-    def note_attempt(self, run_id: str, text: str) -> None:
-        """Note what befell an attempt at this run; kept for its record."""
-        noted = json.dumps([*self.attempts(run_id), text], ensure_ascii=False)
-        files.write(self._folder(run_id) / ".work" / "attempts.json", noted)
-
-    def attempts(self, run_id: str) -> tuple[str, ...]:
-        """What befell earlier attempts at a run that is not finished."""
-        try:
-            return tuple(map(str, json.loads((self._folder(run_id) / ".work" / "attempts.json").read_text("utf-8"))))
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValueError, TypeError):
-            return ("an earlier attempt was lost; its note cannot be read",)
-
     def _glance(self, name: str, parse: Callable[[str], _Read]) -> _Read | None:
         """What a file says that decides nothing; None where there is none, or none that can be read."""
         try:
             return parse((self.root / name).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    @contextmanager
-    def run_lock(self, run_id: str, seconds: float) -> Iterator[None]:
-        """Hold one run, so that an attempt left over from a killed driver and a new one do not work side by side.
-
-        Waits up to `seconds` for the other attempt; raises StoreError after that.
-        """
-        folder = self._folder(run_id)
-        files.make_folder(folder)
-        lock = filelock.FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=seconds)
-        except filelock.Timeout:
-            raise StoreError(f"run {run_id} is still being computed by another process") from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def run_ids(self) -> list[str]:
-        """Ids of all runs that have a record, sorted."""
-        return sorted(path.parent.name for path in (self.root / "runs").glob("*/record.json"))
-
-    def record(self, run_id: str) -> Record:
-        """The record of a finished run; raises MissingRunError or BrokenRecordError."""
-        path = self._folder(run_id) / "record.json"
-        try:
-            record = Record.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise MissingRunError(f"run {run_id} is not finished: {path} does not exist") from None
-        except (UnicodeDecodeError, BrokenRecordError) as error:
-            raise BrokenRecordError(f"{path}: {error}") from error
-        if record.run_id != run_id:
-            raise BrokenRecordError(f"{path}: holds the record of run {record.run_id}")
-        return record
-
-    def is_finished(self, run_id: str) -> bool:
-        """Whether the run has a readable record. A broken record counts as none and is reported in the log."""
-        try:
-            self.record(run_id)
-        except MissingRunError:
-            return False
-        except BrokenRecordError as error:
-            log.warning("run %s has a broken record and will be computed again: %s", run_id, error)
-            return False
-        return True
-
-    def finish(self, record: Record) -> None:
-        """Make a run finished. Call after its artefacts are published; clears its notes and working folder."""
-        folder = self._folder(record.run_id)
-        files.write(folder / "record.json", record.to_json())
-        (folder / "failure.json").unlink(missing_ok=True)
-        (folder / "pruned.json").unlink(missing_ok=True)
-        self.discard(record.run_id)
-
-    def publish(self, run_id: str, name: str, made: Path) -> None:
-        """Move the file or folder `made` (inside `work(run_id)`) into place as artefact `name`."""
-        files.move(made, self._folder(run_id) / name)
-
-    def fetch(self, run_id: str, name: str) -> Path:
-        """Path of an artefact of a finished run; raises MissingRunError."""
-        path = self._folder(run_id) / name
-        if not self.is_finished(run_id):
-            raise MissingRunError(f"run {run_id} is not finished, so its {name} cannot be used")
-        if not path.exists():
-            raise MissingRunError(f"run {run_id} is finished but left no {name} in {path}")
-        return path
-
-    def work(self, run_id: str) -> Path:
-        """Folder private to the attempt that computes this run; survives a killed attempt."""
-        path = self._folder(run_id) / ".work"
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def discard(self, run_id: str) -> None:
-        """Remove the working folder of a run that nobody computes any more, and what killed writers left."""
-        folder = self._folder(run_id)
-        shutil.rmtree(folder / ".work", ignore_errors=True)
-        for left in (each for place in (folder, *folder.glob("*/")) for each in files.leftovers(place)):
-            files.remove(left)
-
-    def fail(self, run_id: str, name: str, reason: str, *, diverged: bool = False) -> None:
-        """Note why an attempt failed; `diverged` says that every other attempt will fail likewise."""
-        fields = {"name": name, "reason": reason} | ({"diverged": True} if diverged else {})
-        files.write(self._folder(run_id) / "failure.json", json.dumps(fields))
-
-    def failure(self, run_id: str) -> str:
-        """Reason of the last failed attempt, or an empty string."""
-        try:
-            return str(json.loads((self._folder(run_id) / "failure.json").read_text())["reason"])
-        except FileNotFoundError:
-            return ""
-        except (ValueError, KeyError):
-            return "an attempt failed; its note cannot be read"
-
-    def diverged(self, run_id: str) -> bool:
-        """Whether the last failed attempt failed because training led nowhere."""
-        try:
-            return bool(json.loads((self._folder(run_id) / "failure.json").read_text()).get("diverged"))
-        except (FileNotFoundError, ValueError, AttributeError):
-            return False
-
-    def failed_ids(self) -> list[str]:
-        """Ids of all runs of which the last attempt failed, sorted."""
-        return sorted(path.parent.name for path in (self.root / "runs").glob("*/failure.json"))
-
-    def prune(self, pruned: Pruned) -> None:
-        """Note that a search has ended a run early; clears its failure."""
-        files.write(self._folder(pruned.run_id) / "pruned.json", pruned.to_json())
-        (self._folder(pruned.run_id) / "failure.json").unlink(missing_ok=True)
-
-    def pruned(self, run_id: str) -> Pruned | None:
-        """What was noted of a run that was ended early and not finished since. A broken note counts as none."""
-        path = self._folder(run_id) / "pruned.json"
-        try:
-            return Pruned.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (BrokenRecordError, UnicodeDecodeError) as error:
-            log.warning("%s is broken and counts as none: %s", path, error)
             return None
 
     def save_plan(self, plan: Plan) -> None:
@@ -337,6 +178,23 @@ class Store:
         what, remedy = "how the hours of a search were spread", "move it away to spread them anew"
         return self._read(self.root / "search_budget.json", Allocation.from_json, what, remedy)
 
+    def note_openings(self, opened: Sequence[Opening]) -> None:
+        """Note that test scores are shown now; what was opened before after the same selection is not noted again.
+
+        Raises LedgerError where the earlier ones cannot be read: they are never overwritten. Two at once wait for each
+        other.
+        """
+        with filelock.FileLock(self.root / "openings.lock"):
+            noted = self.openings()
+            new = [each for each in opened if not any(each.says_the_same(earlier) for earlier in noted)]
+            if new:
+                files.write(self.root / "openings.json", openings.to_json([*noted, *new]))
+
+    def openings(self) -> tuple[Opening, ...]:
+        """Which test scores were looked at so far, in order. Raises LedgerError."""
+        what, remedy = "the list of opened test scores", "move it away; keep it, it says what was looked at when"
+        return self._read(self.root / "openings.json", openings.from_json, what, remedy) or ()
+
     def save_config(self, text: str) -> Path:
         """Keep the configuration of the last sweep, YAML; returns where."""
         files.write(self.root / "config.yaml", text)
@@ -375,21 +233,3 @@ class Store:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LedgerError(f"{path} is not {what} ({type(error).__name__}: {error}); {remedy}") from error
-
-    def _folder(self, run_id: str) -> Path:
-        return self.root / "runs" / run_id
-
-
-def _is_held(path: Path) -> bool:
-    """Whether some process holds a lock; a lock that may not be opened counts as free."""
-    if not path.exists():
-        return False
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trainables.ledger.cells import Row
+from trainables.ledger.seal import sealed, unsealed
 from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 
-FORMAT = 2
-"""1 was a bare list, without rows and seeds; it is read too."""
+FORMAT = 3
+"""1 was a bare list, without rows and seeds, 2 had no digest of itself; they are read too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,18 +86,15 @@ class StudyResult:
 
 
 def to_json(studies: Sequence[StudyResult]) -> str:
-    """The inverse of `from_json`."""
-    return json.dumps({"format": FORMAT, "studies": [asdict(study) for study in studies]}, indent=1)
+    """With a digest of itself; the inverse of `from_json`."""
+    return sealed({"format": FORMAT, "studies": [asdict(study) for study in studies]}, indent=1)
 
 
 def from_json(text: str) -> tuple[StudyResult, ...]:
     """Studies of this format or an earlier one; raises ValueError, KeyError or TypeError for anything else."""
-    fields: Any = json.loads(text)
-    if isinstance(fields, dict):
-        if fields["format"] != FORMAT:
-            raise ValueError(f"format {fields['format']!r} of studies, this version reads 1 to {FORMAT}")
-        fields = fields["studies"]
-    return tuple(_study(item) for item in fields)
+    is_bare = text.lstrip().startswith("[")
+    written = json.loads(text) if is_bare else unsealed(text, range(2, FORMAT + 1), sealed_since=3)["studies"]
+    return tuple(_study(item) for item in written)
 
 
 def _study(fields: Mapping[str, Any]) -> StudyResult:

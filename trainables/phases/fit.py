@@ -18,6 +18,7 @@ from trainables.phases.context import Context
 from trainables.phases.options import Compile
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.trivial import Comparison
 from trainables.tasks.task import Split, Task
 from trainables.training.loop import Outcome, Training, TrainingSet
 from trainables.training.masking import Masking
@@ -29,11 +30,15 @@ ENGLISH = "en"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained network at its best checkpoint, how it got there, and its English dev figures."""
+    """A trained network at its best checkpoint, how it got there, and its English dev figures.
+
+    `compared` is, by task, what is trivial beside the predictions that stopped the training.
+    """
 
     network: Network
     outcome: Outcome
     scores: list[Score]
+    compared: Mapping[str, Comparison]
     trimmed: Trimmed | None
     decay: float
 
@@ -83,15 +88,17 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         kept = bool(context.spec.mlm) and context.options.keep_table_gradient and on_cpu
         if kept:
             network.keep_table_gradient()
+    measure = _Measure(context, network, tasks, stopping)
     training = Training(
         network=network,
         sets=sets,
         settings=settings,
         mlm_length=context.spec.mlm.length if context.spec.mlm else MlmLength.TASK_EPOCHS,
         seed=context.spec.seed,
-        evaluate=lambda: _evaluate(context, network, tasks, stopping),
+        evaluate=measure,
         path=context.store.checkpoint(context.spec.run_id),
         pad_id=context.tokenizer.pad_token_id,
+        origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
         micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept) else 0,
         checkpoint_seconds=context.options.checkpoint_seconds,
@@ -103,10 +110,13 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
     if kept:
         network.release_table_gradient()
     rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
+    for task in tasks:
+        context.promise(task, Split.STOPPING, ENGLISH, task.selection)
     return Fitted(
         network=network,
         outcome=outcome,
         scores=_stopping_scores(outcome, rows),
+        compared=measure.at_best(outcome),
         trimmed=trimmed,
         decay=decay_factor(outcome.best_step, outcome.planned_steps, settings),
     )
@@ -193,22 +203,49 @@ def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimme
     return trimmed
 
 
-def _evaluate(
-    context: Context, network: Network, tasks: Sequence[Task], stopping: Mapping[str, Encoded]
-) -> tuple[float, dict[str, float]]:
-    """Selection figure (unweighted mean over the tasks of the mean of their selection metrics) and all metrics."""
-    metrics: dict[str, float] = {}
-    selections = []
-    for task in tasks:
-        encoded = stopping[task.name]
-        outputs = predict(
-            network, task.name, encoded, pad_id=context.tokenizer.pad_token_id, max_tokens=context.options.eval_tokens
-        )
-        predictions = task.format.decode(encoded, outputs)
-        scores = task.format.score(task.format.references(encoded.examples), predictions, ENGLISH)
-        metrics |= {f"{task.name}.{metric}": value for metric, value in scores.items()}
-        selections.append(statistics.fmean(scores[metric] for metric in task.selection))
-    return statistics.fmean(selections), metrics
+class _Measure:
+    """Measures a network on the rows that stop its training, and keeps what is trivial beside its predictions."""
+
+    def __init__(
+        self, context: Context, network: Network, tasks: Sequence[Task], stopping: Mapping[str, Encoded]
+    ) -> None:
+        self._context = context
+        self._network = network
+        self._tasks = tasks
+        self._stopping = stopping
+        self._compared: list[dict[str, Comparison]] = []
+
+    def __call__(self) -> tuple[float, dict[str, float]]:
+        """Selection figure (unweighted mean over the tasks of the mean of their selection metrics) and all metrics."""
+        metrics: dict[str, float] = {}
+        selections = []
+        compared = {}
+        for task in self._tasks:
+            encoded = self._stopping[task.name]
+            outputs = predict(
+                self._network,
+                task.name,
+                encoded,
+                pad_id=self._context.tokenizer.pad_token_id,
+                max_tokens=self._context.options.eval_tokens,
+            )
+            predictions = task.format.decode(encoded, outputs)
+            references = task.format.references(encoded.examples)
+            scores = task.format.score(references, predictions, ENGLISH)
+            compared[task.name] = task.format.compare(references, predictions)
+            metrics |= {f"{task.name}.{metric}": value for metric, value in scores.items()}
+            selections.append(statistics.fmean(scores[metric] for metric in task.selection))
+        self._compared.append(compared)
+        return statistics.fmean(selections), metrics
+
+    def at_best(self, outcome: Outcome) -> Mapping[str, Comparison]:
+        """What was kept at the best checkpoint; measured again where an earlier attempt made it."""
+        before = len(outcome.curve) - len(self._compared)
+        best = next(place for place, point in enumerate(outcome.curve) if point.step == outcome.best_step)
+        if best < before:
+            self()
+            return self._compared[-1]
+        return self._compared[best - before]
 
 
 def _stopping_scores(outcome: Outcome, rows: Mapping[str, int]) -> list[Score]:

@@ -6,9 +6,13 @@ from collections.abc import Generator
 
 from trainables.ledger.record import Record
 from trainables.model.encoder import save_encoder
+from trainables.model.finite import check_finite
+from trainables.phases.collapse import findings
 from trainables.phases.context import ENCODER, Context
 from trainables.phases.fit import fit
 from trainables.report import Advanced
+from trainables.tasks.languages import ENGLISH
+from trainables.tasks.task import Split
 
 
 def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
@@ -16,10 +20,14 @@ def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
     names = context.spec.tasks
     if len(names) > 1:
         context.notes.append(f"mixture of {', '.join(names)}")
-    fitted = yield from fit(context, [context.task(name) for name in names])
+    tasks = [context.task(name) for name in names]
+    fitted = yield from fit(context, tasks)
+    for task in tasks:
+        context.findings += findings(task, Split.STOPPING, {ENGLISH: fitted.compared[task.name]})
     with context.stage("save"):
         fitted.restore()
+        check_finite(fitted.network.encoder, f"the encoder that {context.name} has trained")
         made = context.work / ENCODER
         save_encoder(fitted.network.encoder, made)
-        context.store.publish(context.spec.run_id, ENCODER, made)
+        context.publish(ENCODER, made)
     return context.record(fitted.scores, **fitted.record_fields)

@@ -92,7 +92,7 @@ class Mining:
         self._context.notes.append(f"{self._task.name}: thresholds tuned on dev: {tuned or 'none'}")
         made = self._context.work / f"{CANDIDATES}-{self._task.name}.parquet"
         pq.write_table(pa.concat_tables([SCHEMA.empty_table(), *self._mined]), made, compression="zstd")
-        self._context.store.publish(self._context.spec.run_id, f"{CANDIDATES}/{self._task.name}.parquet", made)
+        self._context.publish(f"{CANDIDATES}/{self._task.name}.parquet", made)
 
     def _candidates(
         self, encoded: Encoded, sentences: Sequence[CorpusExample], foreign: Sequence[int], english: Sequence[int]

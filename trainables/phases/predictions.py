@@ -50,7 +50,7 @@ def publish(context: Context, task: str, table: PredictionTable) -> None:
     """Write `predictions/<task>.parquet` into the run's folder of the store."""
     made = context.work / f"{task}.parquet"
     pq.write_table(table.to_arrow(), made, compression="zstd")
-    context.store.publish(context.spec.run_id, f"{PREDICTIONS}/{task}.parquet", made)
+    context.publish(f"{PREDICTIONS}/{task}.parquet", made)
 
 
 def _as_list(value: Any) -> list[str]:

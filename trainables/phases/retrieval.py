@@ -10,12 +10,15 @@ from transformers import PreTrainedModel
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
 from trainables.ledger.record import Record, Score
+from trainables.model.finite import NotFiniteError, is_finite
+from trainables.phases.collapse import findings
 from trainables.phases.context import Context
 from trainables.phases.mining import Mining
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded, Prediction
 from trainables.tasks.formats.mining import MiningFormat
+from trainables.tasks.formats.trivial import Comparison
 from trainables.tasks.task import Split, Task
 
 Search = Callable[[Split, str, Encoded], Sequence[Prediction]]
@@ -37,13 +40,19 @@ def run_retrieval(context: Context) -> Generator[Advanced, None, Record]:
     search: Search = mining or _aligned(context, measured, embedded)
     scores: list[Score] = []
     table = PredictionTable()
+    compared: dict[str, Comparison] = {}
     with context.stage("evaluate"):
         for split in (Split.DEV, Split.TEST):
             for language in context.languages(measured, split):
                 if mining and not mining.can_search(split, language):
                     continue
                 yield Advanced(stage=f"{measured.name} {split} {language}")
-                scores += _measure(context, measured, split, language, search, table)
+                context.promise(measured, split, language, measured.metrics)
+                own, comparison = _measure(context, measured, split, language, search, table)
+                scores += own
+                if split is measured.selection_split:
+                    compared[language] = comparison
+    context.findings += findings(measured, measured.selection_split, compared)
     publish(context, measured.name, table)
     if mining:
         mining.publish()
@@ -53,7 +62,10 @@ def run_retrieval(context: Context) -> Generator[Advanced, None, Record]:
 def _embedder(context: Context, encoder: PreTrainedModel) -> Callable[[Encoded], Tensor]:
     def embedded(encoded: Encoded) -> Tensor:
         pad_id, max_tokens = context.tokenizer.pad_token_id, context.options.eval_tokens
-        return embed(encoder, encoded, pad_id=pad_id, max_tokens=max_tokens).to(context.device)
+        found_NH = embed(encoder, encoded, pad_id=pad_id, max_tokens=max_tokens)
+        if not is_finite(found_NH):
+            raise NotFiniteError(f"{context.encoder_name} gives embeddings that are not finite (NaN or infinity)")
+        return found_NH.to(context.device)
 
     return embedded
 
@@ -71,8 +83,11 @@ def _aligned(context: Context, measured: Task, embedded: Callable[[Encoded], Ten
 
 def _measure(
     context: Context, measured: Task, split: Split, language: str, search: Search, table: PredictionTable
-) -> list[Score]:
-    """Search one split of one language and score what was found. Rows without prediction and reference are not kept."""
+) -> tuple[list[Score], Comparison]:
+    """Search one split of one language and score what was found, and what is trivial beside it.
+
+    Rows without prediction and reference are not kept.
+    """
     assert context.spec.retrieval
     max_length, limit = context.spec.retrieval.max_length, context.spec.data.eval_rows
     encoded = context.encode(measured, split, language, max_length, limit=limit)
@@ -88,7 +103,8 @@ def _measure(
         [references[row] for row in kept],
     )
     rows = measured.format.num_scored(examples)
-    return [
+    scores = [
         Score(task=measured.name, split=split, language=language, metric=metric, value=value, rows=rows)
         for metric, value in measured.format.score(references, predictions, language).items()
     ]
+    return scores, measured.format.compare(references, predictions)

@@ -25,9 +25,11 @@ def run(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Ad
     """Compute a run; yields how far it is while it works and its Record last, after the store holds it.
 
     Raises whatever stops it; nothing that was finished is lost, and a second call continues from the last checkpoint.
-    A missing parent raises MissingRunError: there is no fallback to the pretrained encoder.
+    A missing parent raises MissingRunError: there is no fallback to the pretrained encoder. Rows that are not those of
+    the spec raise DataChangedError, a damaged parent DamagedRunError.
     """
     context = Context(spec=spec, name=name, store=store, options=options)
+    context.check_data()
     record = yield from PHASES[spec.phase](context)
     store.finish(record)
     yield record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,13 @@ import numpy as np
 from trainables.evaluation.predict import predict_all
 from trainables.ledger.record import Record, Score
 from trainables.model.network import Network
+from trainables.phases.collapse import findings
 from trainables.phases.context import Context
 from trainables.phases.fit import fit
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.trivial import Comparison
 from trainables.tasks.task import Split, Task
 
 
@@ -33,11 +36,16 @@ def run_target(context: Context) -> Generator[Advanced, None, Record]:
         fitted.restore([part.encoded for part in parts], context.tokenizer.pad_token_id)
     with context.stage("evaluate"):
         outputs = yield from _predicted(context, fitted.network, tasks[0].name, parts, fitted.outcome.steps)
+        compared: defaultdict[str, dict[str, Comparison]] = defaultdict(dict)
         for part, found in zip(parts, outputs, strict=True):
-            scores += part.score(found, tables[part.task.name])
+            own, comparison = part.score(found, tables[part.task.name])
+            scores += own
+            if part.split is part.task.selection_split:
+                compared[part.task.name][part.language] = comparison
             yield _evaluating(fitted.outcome.steps)
-        for name, table in tables.items():
-            publish(context, name, table)
+        for task in tasks:
+            publish(context, task.name, tables[task.name])
+            context.findings += findings(task, task.selection_split, compared[task.name])
     return context.record(scores, **fitted.record_fields)
 
 
@@ -50,13 +58,13 @@ class _Part:
     language: str
     encoded: Encoded
 
-    def score(self, outputs: Sequence[np.ndarray], table: PredictionTable) -> list[Score]:
-        """Scores of the outputs; the predictions go into the table."""
+    def score(self, outputs: Sequence[np.ndarray], table: PredictionTable) -> tuple[list[Score], Comparison]:
+        """Scores of the outputs, and what is trivial beside them; the predictions go into the table."""
         form, examples = self.task.format, self.encoded.examples
         predictions = form.decode(self.encoded, outputs)
         references = form.references(examples)
         table.add(self.split, self.language, [example.id for example in examples], predictions, references)
-        return [
+        scores = [
             Score(
                 task=self.task.name,
                 split=self.split,
@@ -67,10 +75,14 @@ class _Part:
             )
             for metric, value in form.score(references, predictions, self.language).items()
         ]
+        return scores, form.compare(references, predictions)
 
 
 def _measured(context: Context, task: Task) -> list[tuple[Split, str]]:
-    return [(split, code) for split in (Split.DEV, Split.TEST) for code in context.languages(task, split)]
+    found = [(split, code) for split in (Split.DEV, Split.TEST) for code in context.languages(task, split)]
+    for split, code in found:
+        context.promise(task, split, code, task.metrics)
+    return found
 
 
 def _part(context: Context, task: Task, split: Split, language: str) -> _Part:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trainables.tasks.examples import PairExample, SpanExample, TaggingExample
-
-Row = Mapping[str, Any]
+from trainables.tasks.rows import Row, numbers, part, shown, text, texts
 
 
 def label_index(label: Any, labels: Sequence[str], column: str) -> int:
@@ -15,7 +14,7 @@ def label_index(label: Any, labels: Sequence[str], column: str) -> int:
     if isinstance(label, str) and label in labels:
         return labels.index(label)
     without_names = "; the file declares no label names for its numbers" if isinstance(label, int) else ""
-    raise ValueError(f"{column} is {label!r}, allowed: {', '.join(labels)}{without_names}")
+    raise ValueError(f"{column} is {shown(label)}, allowed: {', '.join(labels)}{without_names}")
 
 
 def pair_parser(
@@ -30,8 +29,9 @@ def pair_parser(
         label = row[column]
         if label is None or label in ("", "-"):
             return None
-        name = (variants or {}).get(label, label)
-        return PairExample(id=row_id, text_a=row[first], text_b=row[second], label=label_index(name, labels, column))
+        name = (variants or {}).get(label, label) if isinstance(label, str) else label
+        number = label_index(name, labels, column)
+        return PairExample(id=row_id, text_a=text(row, first), text_b=text(row, second), label=number)
 
     return parse
 
@@ -40,17 +40,19 @@ def tagging_parser(
     tag_column: str, tags: tuple[str, ...], clean: Callable[[str], str]
 ) -> Callable[[Row, str], TaggingExample | None]:
     """Parser of rows with `tokens` and tag names in `tag_column`; sentences without words are dropped."""
-    numbers = {tag: number for number, tag in enumerate(tags)}
+    known = {tag: number for number, tag in enumerate(tags)}
 
     def parse(row: Row, row_id: str) -> TaggingExample | None:
-        words, names = row["tokens"], row[tag_column]
+        words, names = texts(row, "tokens"), row[tag_column]
+        if not isinstance(names, list):
+            raise ValueError(f"{tag_column} is {shown(names)}, expected a list of tags")
         if len(words) != len(names):
             raise ValueError(f"{len(words)} tokens but {len(names)} {tag_column}")
         withheld = words.count("_")
         if not words or (withheld and len(words) - withheld <= 1):
             return None
         try:
-            found = tuple(numbers[name] for name in names)
+            found = tuple(known[name] for name in names)
         except (KeyError, TypeError):
             found = tuple(label_index(name, tags, tag_column) for name in names)
         return TaggingExample(id=row_id, words=tuple(map(clean, words)), tags=found)
@@ -60,16 +62,17 @@ def tagging_parser(
 
 def parse_span(row: Row, row_id: str) -> SpanExample | None:
     """Parser of rows in the shape of SQuAD; questions whose answers are all empty (placeholders) are dropped."""
-    texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
-    if len(texts) != len(starts):
-        raise ValueError(f"{len(texts)} answers but {len(starts)} answer_start")
-    known = [(text, start) for text, start in zip(texts, starts, strict=True) if text.strip()]
+    answers = part(row, "answers", "text", "answer_start")
+    given, starts = texts(answers, "answers.text"), numbers(answers, "answers.answer_start")
+    if len(given) != len(starts):
+        raise ValueError(f"{len(given)} answers but {len(starts)} answer_start")
+    known = [(answer, start) for answer, start in zip(given, starts, strict=True) if answer.strip()]
     if not known:
         return None
     return SpanExample(
-        id=row["id"],
-        question=row["question"],
-        context=row["context"],
-        answers=tuple(text for text, _ in known),
+        id=text(row, "id"),
+        question=text(row, "question"),
+        context=text(row, "context"),
+        answers=tuple(answer for answer, _ in known),
         starts=tuple(start for _, start in known),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from trainables.tasks import languages
 from trainables.tasks.examples import TextExample
 from trainables.tasks.formats.sentence import MlmFormat
-from trainables.tasks.labels import Row
+from trainables.tasks.rows import Row, text, texts
 from trainables.tasks.task import Role, Source, Split, Task
 
 WIKIPEDIA = "wikimedia/wikipedia"
@@ -40,7 +40,7 @@ def mlm() -> Task:
 
 def _wikipedia(language: str) -> tuple[Source, ...]:
     def parse(row: Row, row_id: str) -> TextExample:
-        return TextExample(id=row_id, text=row["text"], language=language)
+        return TextExample(id=row_id, text=text(row, "text"), language=language)
 
     return (
         Source(
@@ -57,7 +57,7 @@ def _panx_words(language: str) -> tuple[Source, ...]:
 
 def _joined(language: str, gap: str) -> Callable[[Row, str], TextExample | None]:
     def parse(row: Row, row_id: str) -> TextExample | None:
-        text = gap.join(row["tokens"]).strip()
-        return TextExample(id=row_id, text=text, language=language) if text else None
+        sentence = gap.join(texts(row, "tokens")).strip()
+        return TextExample(id=row_id, text=sentence, language=language) if sentence else None
 
     return parse

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from trainables.tasks.examples import ChoiceExample
 from trainables.tasks.formats.choice import ChoiceFormat
-from trainables.tasks.labels import Row, label_index
+from trainables.tasks.labels import label_index
 from trainables.tasks.languages import ENGLISH
+from trainables.tasks.rows import Row, part, shown, text, texts
 from trainables.tasks.task import Role, Source, Split, Task
 
 CSQA_LABELS = ("A", "B", "C", "D", "E")
@@ -87,28 +88,32 @@ def _task(
 
 
 def _parse_csqa(row: Row, row_id: str) -> ChoiceExample | None:
-    if not row["answerKey"]:
+    if row["answerKey"] is None or row["answerKey"] == "":
         return None
-    choices = dict(zip(row["choices"]["label"], row["choices"]["text"], strict=True))
-    if tuple(choices) != CSQA_LABELS:
-        raise ValueError(f"choices are labelled {', '.join(choices)}, allowed: {', '.join(CSQA_LABELS)}")
+    choices = part(row, "choices", "label", "text")
+    labels, answers = texts(choices, "choices.label"), texts(choices, "choices.text")
+    if labels != CSQA_LABELS or len(answers) != len(labels):
+        raise ValueError(
+            f"{len(answers)} choices are labelled {shown(list(labels))}, allowed: {', '.join(CSQA_LABELS)}"
+        )
     return ChoiceExample(
-        id=row["id"],
-        prompt=row["question"],
-        choices=tuple(choices.values()),
+        id=text(row, "id"),
+        prompt=text(row, "question"),
+        choices=answers,
         label=label_index(row["answerKey"], CSQA_LABELS, "answerKey"),
     )
 
 
 def _parse_hellaswag(row: Row, row_id: str) -> ChoiceExample | None:
-    if not row["label"]:
+    if row["label"] is None or row["label"] == "":
         return None
-    if len(row["endings"]) != len(FOUR_LABELS):
-        raise ValueError(f"{len(row['endings'])} endings, allowed: {len(FOUR_LABELS)}")
+    endings, begun = texts(row, "endings"), text(row, "ctx_b")
+    if len(endings) != len(FOUR_LABELS):
+        raise ValueError(f"{len(endings)} endings, allowed: {len(FOUR_LABELS)}")
     return ChoiceExample(
         id=row_id,
-        prompt=row["ctx_a"],
-        choices=tuple(f"{row['ctx_b']} {ending}".strip() for ending in row["endings"]),
+        prompt=text(row, "ctx_a"),
+        choices=tuple(f"{begun} {ending}".strip() for ending in endings),
         label=label_index(row["label"], FOUR_LABELS, "label"),
     )
 
@@ -117,9 +122,9 @@ def _parse_cosmosqa(row: Row, row_id: str) -> ChoiceExample | None:
     if row["label"] is None or row["label"] == -1:
         return None
     return ChoiceExample(
-        id=row["id"],
-        prompt=f"{row['context']} {row['question']}",
-        choices=tuple(row[f"answer{number}"] for number in range(len(FOUR_LABELS))),
+        id=text(row, "id"),
+        prompt=f"{text(row, 'context')} {text(row, 'question')}",
+        choices=tuple(text(row, f"answer{number}") for number in range(len(FOUR_LABELS))),
         # The number is the answer's own: it names a column, not a place in some order of labels.
         label=label_index(str(row["label"]), FOUR_LABELS, "label"),
     )

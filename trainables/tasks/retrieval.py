@@ -8,8 +8,8 @@ from trainables.tasks import languages
 from trainables.tasks.examples import BitextExample, CorpusExample, Example
 from trainables.tasks.formats.mining import MiningFormat, corpus_examples
 from trainables.tasks.formats.sentence import SentenceFormat
-from trainables.tasks.labels import Row
 from trainables.tasks.languages import ENGLISH, ISO_639_3
+from trainables.tasks.rows import Row, text, texts
 from trainables.tasks.sampling import spread
 from trainables.tasks.task import Role, Source, Sources, Split, Task
 
@@ -84,7 +84,10 @@ def _bucc(split: str) -> Sources:
 
 def _parse_bucc(row: Row, row_id: str) -> CorpusExample:
     return CorpusExample(
-        id=row["id"], text=row["sentence"], language=row["language"], translations=tuple(row["translations"])
+        id=text(row, "id"),
+        text=text(row, "sentence"),
+        language=text(row, "language"),
+        translations=texts(row, "translations"),
     )
 
 
@@ -102,4 +105,5 @@ def _tatoeba(language: str) -> tuple[Source, ...]:
 
 def _parse_tatoeba(row: Row, row_id: str) -> BitextExample:
     """Both sentences end in a line break on the hub."""
-    return BitextExample(id=row_id, foreign=row["source_sentence"].strip(), english=row["target_sentence"].strip())
+    foreign, english = text(row, "source_sentence"), text(row, "target_sentence")
+    return BitextExample(id=row_id, foreign=foreign.strip(), english=english.strip())

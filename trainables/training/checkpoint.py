@@ -1,25 +1,37 @@
 """Checkpoint of a training run: one safetensors file, replaced atomically, that continues it bit for bit on CPU.
 
 It holds the parameters, AdamW's moments, the best parameters so far, and in its header the step, the dev curve and the
-count of sub-words. Random numbers need no state: every step draws from a generator seeded by (run seed, step).
+count of sub-words, sealed together with the SHA-256 of every tensor: a byte that has changed is noticed. Random numbers
+need no state: every step draws from a generator seeded by (run seed, step).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from trainables.ledger import files
+from trainables.ledger.digests import put_aside
 from trainables.ledger.record import DevPoint
+from trainables.ledger.seal import SealError, sealed, unsealed
 
 MODEL, BEST = "model.", "best."
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+class DamagedCheckpointError(ValueError):
+    """A checkpoint that training cannot go on from."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -56,31 +68,37 @@ def save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, state:
     for name, parameter in module.named_parameters():
         moments = optimiser.state.get(parameter, {})
         tensors |= {f"{key}.{name}": moments[key].contiguous() for key in MOMENTS if key in moments}
+    tensors = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
     header = {
+        "format": 1,
+        "digests": _digests(tensors),
         "step": state.step,
         "tokens": state.tokens,
         "seconds": state.seconds,
         "curve": [dataclasses.asdict(point) for point in state.curve],
     }
     with files.replacing(path, sole=True) as temporary:
-        save_file(tensors, temporary, metadata={"state": json.dumps(header)})
+        save_file(tensors, temporary, metadata={"state": sealed(header)})
 
 
 def load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> TrainingState:
-    """Restore a checkpoint; a new state when there is none. Raises when the file belongs to another model."""
+    """Restore a checkpoint; a new state when there is none.
+
+    Raises DamagedCheckpointError for a file that cannot be read, is not what was written, or is of another model; the
+    module is then as it was.
+    """
     if not path.exists():
         return TrainingState()
-    with safetensors.safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["state"])
-        names = set(file.keys())
-        with torch.no_grad():
-            for name, parameter in module.named_parameters():
-                parameter.copy_(file.get_tensor(MODEL + name))
-                if f"exp_avg.{name}" in names:
-                    optimiser.state[parameter] = {
-                        key: _moment(file.get_tensor(f"{key}.{name}"), key, parameter) for key in MOMENTS
-                    }
-        best = {name.removeprefix(BEST): file.get_tensor(name).clone() for name in names if name.startswith(BEST)}
+    header, tensors = _read(path)
+    shapes = {MODEL + name: parameter.shape for name, parameter in module.named_parameters()}
+    if shapes != {name: tensor.shape for name, tensor in tensors.items() if name.startswith(MODEL)}:
+        raise DamagedCheckpointError(f"{path} is of another model")
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            parameter.copy_(tensors[MODEL + name])
+            if f"exp_avg.{name}" in tensors:
+                optimiser.state[parameter] = {key: _moment(tensors[f"{key}.{name}"], key, parameter) for key in MOMENTS}
+    best = {name.removeprefix(BEST): tensor.clone() for name, tensor in tensors.items() if name.startswith(BEST)}
     return TrainingState(
         step=header["step"],
         tokens=header["tokens"],
@@ -88,6 +106,50 @@ def load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> Tra
         curve=[DevPoint(**point) for point in header["curve"]],
         best=best,
     )
+
+
+def resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, notes: list[str]) -> TrainingState:
+    """As `load`, but a checkpoint that cannot be used is put aside, noted, and training begins anew."""
+    try:
+        return load(path, module, optimiser)
+    except DamagedCheckpointError as error:
+        aside = put_aside(path)
+        notes.append(f"trained from the start: {error}; it was put aside as {aside.name}")
+        return TrainingState()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header and the tensors, which stay in the memory map of the file; raises DamagedCheckpointError."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = _header((file.metadata() or {})["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if "digests" in header and header["digests"] != _digests(tensors):
+            raise SealError("damaged: a tensor is not what was written")
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise DamagedCheckpointError(f"{path} cannot be used: {error}") from error
+    return header, tensors
+
+
+def _header(text: str) -> dict[str, Any]:
+    """The header; the first checkpoints had neither a format nor digests."""
+    fields: dict[str, Any] = json.loads(text)
+    if "format" not in fields and "digest" not in fields:
+        return fields
+    return unsealed(text, range(1, 2), sealed_since=1)
+
+
+def _digests(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """SHA-256 of type, shape and content of every tensor on the CPU, several at a time."""
+
+    def one(tensor: Tensor) -> str:
+        found = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+        content: Any = tensor.reshape(-1).view(torch.uint8).numpy()
+        found.update(content)
+        return found.hexdigest()
+
+    with ThreadPoolExecutor() as threads:
+        return dict(zip(tensors, threads.map(one, tensors.values()), strict=True))
 
 
 def _moment(tensor: Tensor, key: str, parameter: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from trainables.ledger.record import DevPoint, DivergedError
 from trainables.ledger.spec import MlmLength, Optimisation
 from trainables.model.batches import collate, loss_units, micro_batches
+from trainables.model.finite import NotFiniteError
 from trainables.model.network import Network
 from trainables.tasks.formats.base import Encoded
 from trainables.training import checkpoint
@@ -77,6 +78,7 @@ class Training:
         evaluate: dev metrics of the network now, by `task.metric`, and the selection figure.
         path: checkpoint file.
         pad_id: padding id.
+        origin: what training starts from, for messages.
         micro_batch: most rows in one forward pass; 0 is no limit. Halved when the memory of the GPU is too small.
         micro_tokens: most sub-words in one forward pass of a task; 0 is no limit. MLM has none, since each of its
             passes goes through the whole vocabulary.
@@ -93,6 +95,7 @@ class Training:
     evaluate: Callable[[], tuple[float, Mapping[str, float]]]
     path: Path
     pad_id: int
+    origin: str
     micro_batch: int
     micro_tokens: int
     checkpoint_seconds: float
@@ -118,7 +121,7 @@ class Training:
         orders = {name: RowOrder(count, settings.batch_sizes[name], self.seed, name) for name, count in rows.items()}
         interval = evaluation_interval(steps, settings.max_eval_interval, settings.evaluations)
         optimiser = new_optimiser(self.network, settings.weight_decay)
-        state = checkpoint.load(self.path, self.network, optimiser)
+        state = checkpoint.resume(self.path, self.network, optimiser, self.notes)
         drawn = Counter(sequence[: state.step])
         kept = _Kept(step=state.step, at=time.monotonic())
         started = kept.at - state.seconds
@@ -212,6 +215,11 @@ class Training:
         losses = torch.stack(self._losses)
         self._losses.clear()
         if not losses.isfinite().all():
+            if state.step == len(losses) and not losses[0].isfinite():
+                raise NotFiniteError(
+                    f"{self.origin} gives a loss that is not finite on the first batch, before anything is trained: "
+                    "its weights are too large for the arithmetic, and no learning rate mends that"
+                )
             raise DivergedError(
                 f"the loss is not finite by step {state.step}; lower the learning rate {self.settings.learning_rate:g}"
             )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from trainables.tasks.examples import Example
 from trainables.tasks.formats.ragged import Ragged
+from trainables.tasks.formats.trivial import Comparison, only_one
 from trainables.tasks.formats.windows import Windows
 
 IntArray = NDArray[np.int32]
@@ -132,6 +133,10 @@ class Format(ABC):
     @abstractmethod
     def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
         """Metric name -> percent, over all rows of one language."""
+
+    def compare(self, references: Sequence[Any], predictions: Sequence[Any]) -> Comparison:
+        """The predictions of one language beside an answer that needs no model; both not empty."""
+        return Comparison(constant=only_one([str(each) for each in predictions]))
 
     def num_scored(self, examples: Sequence[Example]) -> int:
         """What a score over these examples counts, and what is published as the size of a test set: the examples."""

@@ -13,6 +13,7 @@ from trainables.tasks.examples import ChoiceExample, Example
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_pairs
+from trainables.tasks.formats.trivial import Comparison, with_majority
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,10 @@ class ChoiceFormat(Format):
     def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
         """`accuracy`."""
         return {"accuracy": accuracy(references, predictions)}
+
+    def compare(self, references: Sequence[Any], predictions: Sequence[Any]) -> Comparison:
+        """Accuracy against the share of the most frequent answer."""
+        return with_majority(references, predictions, "accuracy")
 
 
 def _choice_examples(examples: Sequence[Example]) -> list[ChoiceExample]:

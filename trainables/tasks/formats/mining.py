@@ -13,6 +13,7 @@ from trainables.tasks.examples import CorpusExample, Example
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_singles
+from trainables.tasks.formats.trivial import Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,10 @@ class MiningFormat(Format):
         if not gold:
             raise ValueError("a score needs at least one gold pair, got none")
         return {"f1": 200.0 * right / (gold + found)}
+
+    def compare(self, references: Sequence[Any], predictions: Sequence[Any]) -> Comparison:
+        """Whether any pair was found."""
+        return Comparison(constant="" if any(predictions) else "no pair")
 
     def num_scored(self, examples: Sequence[Example]) -> int:
         """Gold pairs."""

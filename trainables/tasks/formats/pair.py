@@ -13,6 +13,7 @@ from trainables.tasks.examples import Example, PairExample
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_pairs
+from trainables.tasks.formats.trivial import Comparison, with_majority
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,10 @@ class PairFormat(Format):
         if self.positive:
             scores["f1"] = f1_of_class(references, predictions, self.positive)
         return scores
+
+    def compare(self, references: Sequence[Any], predictions: Sequence[Any]) -> Comparison:
+        """Accuracy against the share of the most frequent answer."""
+        return with_majority(references, predictions, "accuracy")
 
 
 def pair_examples(examples: Sequence[Example]) -> list[PairExample]:

@@ -13,6 +13,7 @@ from trainables.tasks.examples import BitextExample, Example, TextExample
 from trainables.tasks.formats.base import Encoded, Format, Head, Prediction, Tokenizer
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import encode_singles
+from trainables.tasks.formats.trivial import Comparison, only_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,15 @@ class SentenceFormat(Format):
     def score(self, references: Sequence[Any], predictions: Sequence[Any], language: str) -> Mapping[str, float]:
         """`accuracy`."""
         return {"accuracy": accuracy(references, predictions)}
+
+    def compare(self, references: Sequence[Any], predictions: Sequence[Any]) -> Comparison:
+        """Accuracy against chance, one of as many sentences."""
+        return Comparison(
+            constant=only_one(predictions),
+            measure="accuracy",
+            figure=accuracy(references, predictions),
+            trivial=100.0 / len(references),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

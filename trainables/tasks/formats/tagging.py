@@ -13,6 +13,7 @@ from trainables.tasks.examples import Example, TaggingExample
 from trainables.tasks.formats.base import Encoded, Format, Head, IntArray, Prediction, Tokenizer
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.tokens import Layout, token_ids
+from trainables.tasks.formats.trivial import Comparison, with_majority
 
 LONGEST_WORD = 125
 """Sub-words of a word beyond which it is replaced by `<unk>`."""
@@ -71,6 +72,11 @@ class TaggingFormat(Format):
         """`f1` over chunks unless the task has none, and `accuracy` over words."""
         scores = {"f1": chunk_f1(references, predictions)} if self.chunk_f1 else {}
         return scores | {"accuracy": word_accuracy(references, predictions)}
+
+    def compare(self, references: Sequence[Any], predictions: Sequence[Any]) -> Comparison:
+        """Accuracy over words against the share of the most frequent tag."""
+        gold, given = ([tag for tags in sentences for tag in tags] for sentences in (references, predictions))
+        return with_majority(gold, given, "accuracy over words")
 
     def _word_ids(self, tokenizer: Tokenizer, sentences: Sequence[TaggingExample], room: int) -> list[IntArray]:
         unknown = np.array([tokenizer.unk_token_id], dtype=np.int32)

@@ -1,0 +1,15 @@
+"""Types of fields that hold a text: names and addresses, and paths that must be possible before anything starts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from trainables.ledger.places import plain, possible_folder, possible_path, short_name, writable_folder
+
+Text = Annotated[str, AfterValidator(plain)]
+PathText = Annotated[str, AfterValidator(possible_path)]
+Folder = Annotated[str, AfterValidator(possible_folder)]
+OwnFolder = Annotated[str, AfterValidator(writable_folder)]
+ShortName = Annotated[Text, AfterValidator(short_name)]

@@ -1,0 +1,55 @@
+"""The command `check`: read all that a store holds, and say what is sound."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from sweep.terminal.description import size_of
+from trainables.ledger import words
+from trainables.ledger.console import make_console
+from trainables.ledger.inspection import Condition, Inspected, inspect
+from trainables.ledger.plain import plain
+from trainables.ledger.store import Store
+from trainables.ledger.terminal import complain
+
+_STYLES = {Condition.DAMAGED: "red", Condition.UNCHECKED: "yellow", Condition.UNFINISHED: "dim"}
+"""Of what is shown by name; of what is sound the number is enough."""
+
+
+def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
+    """Read a store; returns 0 where nothing is damaged, 1 where something is, 2 where there is no store."""
+    given = _parser(prog).parse_args(arguments)
+    if not (given.store / "runs").is_dir():
+        complain(f"there is no store at {given.store}")
+        return 2
+    console = make_console(100)
+    counts: Counter[Condition] = Counter()
+    num_bytes = 0
+    for found in inspect(Store(given.store)):
+        counts[found.condition] += 1
+        num_bytes += found.num_bytes
+        if found.condition in _STYLES:
+            _show(found, console)
+    told = ", ".join(f"{counts[condition]} {condition}" for condition in Condition if counts[condition])
+    console.print(Text(f"{told or 'nothing'} ({size_of(num_bytes)} compared)"))
+    return 1 if counts[Condition.DAMAGED] else 0
+
+
+def _show(found: Inspected, console: Console) -> None:
+    text = f"{found.condition}  {plain(found.what)}" + (f": {plain(found.text)}" if found.text else "")
+    console.print(Text(text, style=_STYLES[found.condition]), soft_wrap=True)
+
+
+def _parser(prog: str) -> words.Parser:
+    parser = words.Parser(
+        prog=prog,
+        description="Read everything in a store, compare it with what was written, and say what is sound. "
+        "Damage of a run is noted in the store, and taken back where its files are right again.",
+        epilog="exit codes: 0 nothing is damaged, 1 something is, 2 there is no store",
+    )
+    parser.add_argument("store", type=words.path, metavar="STORE", help="folder of the store")
+    return parser

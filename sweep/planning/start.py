@@ -1,0 +1,56 @@
+"""What is asked before a sweep starts, so that no run fails for what could be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from search_spaces.config import SweepConfig
+from search_spaces.encoder_check import check_encoder
+from search_spaces.fields import mixture_members
+from trainables.data.hub import DEMO, HUB
+from trainables.data.repositories import check_repositories
+from trainables.ledger.cells import BASELINE, MULTI_TASK
+from trainables.ledger.paths import expanded
+from trainables.ledger.plan import Plan
+from trainables.ledger.store import Store
+from trainables.tasks import registry
+
+MLM = "mlm"
+
+
+def check_start(config: SweepConfig, plan: Plan, store: Store) -> None:
+    """Raise as `check_encoder` does where the encoder is not good for the runs that the store lacks."""
+    recorded = set(store.run_ids())
+    missing = [node.spec for run_id, node in plan.nodes.items() if run_id not in recorded]
+    check_encoder(config.encoder.name, config.encoder.revision, missing)
+
+
+def check_data(config: SweepConfig, tasks: Iterable[str] = ()) -> None:
+    """Raise MissingDataError for a folder of data that holds nothing of the tasks, or else of the tasks of the grid.
+
+    Official releases that lie elsewhere are data, too.
+    """
+    if config.data.source in (HUB, DEMO) or config.data.raw.folders:
+        return
+    wanted = repositories(tasks or _tasks(config), config.data.repositories)
+    check_repositories(expanded(config.data.source), wanted)
+
+
+def repositories(tasks: Iterable[str], preferences: Mapping[str, str]) -> tuple[str, ...]:
+    """Every repository that these tasks are read from, in order, by the user's preferences; MLM has a stand-in."""
+    found: dict[str, None] = {}
+    for name in tasks:
+        task = registry.task(name)
+        for preference in task.sources if name == MLM else (preferences.get(name, ""),):
+            for split, codes in task.languages.items():
+                files = [file for code in codes for file in task.files(split, code, preference)]
+                found |= {file.repository: None for file in files}
+    return tuple(found)
+
+
+def _tasks(config: SweepConfig) -> tuple[str, ...]:
+    """Names of the tasks that the grid reads."""
+    grid = config.grid
+    rows = [row for row in grid.intermediates if row != BASELINE]
+    trained = [name for row in rows for name in (mixture_members() if row == MULTI_TASK else (row,))]
+    return tuple(dict.fromkeys([*grid.targets, *trained, *([MLM] if rows and True in grid.mlm else [])]))

@@ -1,0 +1,59 @@
+"""What a run reads: the files behind its spec, and whether they still are what it was planned with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trainables.data.mlm import mlm_sources
+from trainables.data.source import DataError, DataSource
+from trainables.ledger.spec import Phase, RunSpec
+from trainables.tasks.languages import ENGLISH
+from trainables.tasks.registry import task
+from trainables.tasks.task import Source, Split, Task
+
+EVALUATED = (Split.DEV, Split.TEST)
+
+
+class DataChangedError(DataError):
+    """The rows are not those that a run was planned with."""
+
+
+def files_of(spec: RunSpec, data: DataSource, preferences: Mapping[str, str]) -> list[Source]:
+    """Every file that a run reads, each once; of languages without rows none. `preferences`: task -> source.
+
+    Raises MissingDataError where MLM has no text in one of its languages.
+    """
+    tasks = [task(name) for name in spec.tasks]
+    trained = tasks if spec.phase is Phase.INTERMEDIATE else [each for each in tasks[:1] if each.trains]
+    found = [
+        source
+        for each in trained
+        for split in (Split.TRAIN, Split.STOPPING)
+        for source in each.files(split, ENGLISH, preferences.get(each.name, ""))
+    ]
+    found += [source for code in (spec.mlm.languages if spec.mlm else ()) for source in mlm_sources(code, data)]
+    for each in tasks if spec.phase is not Phase.INTERMEDIATE else ():
+        for split in EVALUATED:
+            for code in held_languages(each, split, spec, data, preferences.get(each.name, ""))[0]:
+                found += each.files(split, code, preferences.get(each.name, ""))
+    return list({source.path: source for source in found}.values())
+
+
+def held_languages(
+    each: Task, split: Split, spec: RunSpec, data: DataSource, preference: str
+) -> tuple[list[str], list[str]]:
+    """Languages that a run measures in a split, and those asked for that have no rows."""
+    asked = [code for code in each.languages.get(split, ()) if code in (spec.data.languages or (code,))]
+    held = [code for code in asked if all(map(data.has, each.files(split, code, preference)))]
+    return held, [code for code in asked if code not in held]
+
+
+def check_unchanged(spec: RunSpec, data: DataSource, preferences: Mapping[str, str]) -> None:
+    """Raise DataChangedError unless the files have the content that the id of the run stands for."""
+    found = data.fingerprint(files_of(spec, data, preferences))
+    if found != spec.data.fingerprint:
+        raise DataChangedError(
+            f"the rows of {', '.join(spec.tasks)} are not those that this run was planned with: fingerprint {found}, "
+            f"planned {spec.data.fingerprint}. Files were changed, added or removed since, or this machine has others; "
+            "put them back, or start `run` again, which plans with the rows that are there now"
+        )

@@ -1,0 +1,88 @@
+"""Inspection of a store: everything in it is read and compared with what is written of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from trainables.ledger.errors import DamagedRunError, LedgerError
+from trainables.ledger.record import BrokenRecordError
+from trainables.ledger.store import Store
+
+RECOMPUTED = "the next `run` computes it again"
+
+
+class Condition(StrEnum):
+    """What was found of one thing in a store."""
+
+    SOUND = "sound"
+    """It is what was written."""
+    UNCHECKED = "unchecked"
+    """It can be read; an earlier version wrote it, without digests."""
+    UNFINISHED = "unfinished"
+    """A run without a record."""
+    DAMAGED = "damaged"
+    """It is not what was written, or cannot be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspected:
+    """One thing that was looked at.
+
+    Attributes:
+        what: a run by id and name, or a file.
+        text: what is wrong, with the remedy; empty for what is sound.
+        num_bytes: that were read for it.
+    """
+
+    what: str
+    condition: Condition
+    text: str = ""
+    num_bytes: int = 0
+
+
+def inspect(store: Store) -> Iterator[Inspected]:
+    """Read every run and file of a store, one after another; damage of a run that is found or gone is noted."""
+    for run_id in store.begun_ids():
+        yield _run(store, run_id)
+    yield from _files(store)
+
+
+def _run(store: Store, run_id: str) -> Inspected:
+    if run_id not in store.run_ids():
+        reason = store.failure(run_id)
+        return Inspected(what=f"run {run_id}", condition=Condition.UNFINISHED, text=reason and f"failed: {reason}")
+    try:
+        record = store.record(run_id)
+        store.check(run_id)
+    except BrokenRecordError as error:
+        return Inspected(what=f"run {run_id}", condition=Condition.DAMAGED, text=f"{error}; {RECOMPUTED}")
+    except DamagedRunError as error:
+        return Inspected(what=f"run {run_id} ({record.name})", condition=Condition.DAMAGED, text=str(error))
+    what, size = f"run {run_id} ({record.name})", store.num_bytes(record)
+    if not record.files:
+        return Inspected(what=what, condition=Condition.UNCHECKED, text="an earlier version wrote it without digests")
+    return Inspected(what=what, condition=Condition.SOUND, num_bytes=size)
+
+
+def _files(store: Store) -> Iterator[Inspected]:
+    readers: dict[Path, Callable[[], object]] = {
+        store.root / "plan.json": store.plan,
+        store.root / "search.json": store.studies,
+        store.root / "race.json": store.race,
+        store.root / "search_budget.json": store.allocation,
+        store.root / "openings.json": store.openings,
+    }
+    for sweep in store.sweeps():
+        readers[store.root / "plans" / f"{sweep}.json"] = lambda sweep=sweep: store.plan(sweep)  # type: ignore[misc]
+    for path, read in readers.items():
+        if not path.exists():
+            continue
+        try:
+            read()
+        except LedgerError as error:
+            yield Inspected(what=path.name, condition=Condition.DAMAGED, text=str(error))
+        else:
+            yield Inspected(what=path.name, condition=Condition.SOUND, num_bytes=path.stat().st_size)

@@ -1,0 +1,278 @@
+"""The runs of a store, a folder each: records, what they left, notes of attempts; a record is written last."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import filelock
+
+from trainables.ledger import files
+from trainables.ledger.digests import DamagedFileError, check, digests, put_aside
+from trainables.ledger.errors import DamagedRunError, MissingRunError, StoreError
+from trainables.ledger.record import BrokenRecordError, Pruned, Record
+
+log = logging.getLogger(__name__)
+
+
+class Runs:
+    """The runs below a folder, by their ids.
+
+    An artefact or record is either wholly visible or not at all; publishing the same artefact twice keeps a whole one;
+    a record is visible only after all artefacts published before it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def is_computed(self, run_id: str) -> bool:
+        """Whether a worker is at this run."""
+        return is_held(self._folder(run_id) / ".lock")
+
+    def checkpoint(self, run_id: str) -> Path:
+        """File from which the next attempt of this run goes on, if there is one."""
+        return self._folder(run_id) / ".work" / "checkpoint.safetensors"
+
+    def note_attempt(self, run_id: str, text: str) -> None:
+        """Note what befell an attempt at this run; kept for its record."""
+        noted = json.dumps([*self.attempts(run_id), text], ensure_ascii=False)
+        files.write(self._folder(run_id) / ".work" / "attempts.json", noted)
+
+    def attempts(self, run_id: str) -> tuple[str, ...]:
+        """What befell earlier attempts at a run that is not finished."""
+        try:
+            return tuple(map(str, json.loads((self._folder(run_id) / ".work" / "attempts.json").read_text("utf-8"))))
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, TypeError):
+            return ("an earlier attempt was lost; its note cannot be read",)
+
+    @contextmanager
+    def run_lock(self, run_id: str, seconds: float) -> Iterator[None]:
+        """Hold one run, so that an attempt left over from a killed driver and a new one do not work side by side.
+
+        Waits up to `seconds` for the other attempt; raises StoreError after that.
+        """
+        folder = self._folder(run_id)
+        files.make_folder(folder)
+        lock = filelock.FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=seconds)
+        except filelock.Timeout:
+            raise StoreError(f"run {run_id} is still being computed by another process") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def run_ids(self) -> list[str]:
+        """Ids of all runs that have a record, sorted."""
+        return sorted(path.parent.name for path in (self.root / "runs").glob("*/record.json"))
+
+    def begun_ids(self) -> list[str]:
+        """Ids of all runs that were ever begun here, sorted."""
+        return sorted(path.name for path in (self.root / "runs").glob("*/") if not path.name.startswith("."))
+
+    def num_bytes(self, record: Record) -> int:
+        """Size of a run's files and its record on disk."""
+        folder = self._folder(record.run_id)
+        return sum((folder / name).stat().st_size for name in (*record.files, "record.json"))
+
+    def record(self, run_id: str) -> Record:
+        """The record of a finished run; raises MissingRunError or BrokenRecordError."""
+        path = self._folder(run_id) / "record.json"
+        try:
+            record = Record.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise MissingRunError(f"run {run_id} is not finished: {path} does not exist") from None
+        except (UnicodeDecodeError, BrokenRecordError) as error:
+            raise BrokenRecordError(f"{path}: {error}") from error
+        if record.run_id != run_id:
+            raise BrokenRecordError(f"{path}: holds the record of run {record.run_id}")
+        return record
+
+    def is_finished(self, run_id: str) -> bool:
+        """Whether the run has a readable record. A broken record counts as none and is reported in the log."""
+        try:
+            self.record(run_id)
+        except MissingRunError:
+            return False
+        except BrokenRecordError as error:
+            log.warning("run %s has a broken record and will be computed again: %s", run_id, error)
+            return False
+        return True
+
+    def finish(self, record: Record) -> None:
+        """Make a run finished. Call after its artefacts are published; clears its notes and working folder.
+
+        A record that stands there and cannot be read is put aside. Of a run that is computed again the record says
+        whether it left the same as before, since others may have started from that.
+        """
+        folder = self._folder(record.run_id)
+        record = replace(record, notes=(*record.notes, *self._beside_earlier(record)))
+        if (folder / "record.json").exists() and not self.is_finished(record.run_id):
+            put_aside(folder / "record.json")
+        files.write(folder / "record.json", record.to_json())
+        for note in ("failure.json", "pruned.json", "damage.json"):
+            (folder / note).unlink(missing_ok=True)
+        self.discard(record.run_id)
+
+    def _beside_earlier(self, record: Record) -> Iterator[str]:
+        """What is to be said of a run whose earlier record was put aside."""
+        for aside in sorted(self._folder(record.run_id).glob("record.json.damaged-*"))[-1:]:
+            try:
+                earlier = Record.from_json(aside.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                yield "computed again; the earlier record cannot be read, so the two cannot be compared"
+                continue
+            same = earlier.files == record.files and earlier.scores == record.scores
+            yield (
+                "computed again, bit for bit as before"
+                if same
+                else "computed again, and not as before (another machine or version?): runs that started from the "
+                "earlier one are not those that would start from this one"
+            )
+
+    def publish(self, run_id: str, name: str, made: Path) -> dict[str, str]:
+        """Move the file or folder `made` (inside `work(run_id)`) into place as artefact `name`.
+
+        Returns what its record must say: path below the folder of the run -> SHA-256, for every file.
+        """
+        found = {str(Path(name) / Path(path).relative_to(made.name)): each for path, each in digests(made).items()}
+        files.move(made, self._folder(run_id) / name)
+        return found
+
+    def fetch(self, run_id: str, name: str) -> Path:
+        """Path of an artefact of a finished run, compared with its record, once in a process and file.
+
+        Raises MissingRunError, and DamagedRunError for files that are not what the record says; that is noted, so that
+        the run counts as failed until it is computed again or its files are right again.
+        """
+        try:
+            record = self.record(run_id)
+        except (MissingRunError, BrokenRecordError) as error:
+            raise MissingRunError(f"run {run_id} is not finished, so its {name} cannot be used") from error
+        path = self._folder(run_id) / name
+        said = {file: each for file, each in record.files.items() if Path(file).is_relative_to(name)}
+        if not path.exists() and not said:
+            raise MissingRunError(f"run {run_id} is finished but left no {name} in {path}")
+        self._check(record, said)
+        return path
+
+    def check(self, run_id: str) -> None:
+        """Compare all that a finished run left with its record, and note or take back what is damaged.
+
+        Raises MissingRunError, BrokenRecordError or DamagedRunError.
+        """
+        record = self.record(run_id)
+        self._check(record, record.files)
+        (self._folder(run_id) / "damage.json").unlink(missing_ok=True)
+
+    def damage(self, run_id: str) -> str:
+        """What was found damaged of a finished run, with the remedy, or an empty string."""
+        return self._reason(run_id, "damage.json", "a file was found damaged; the note of it cannot be read")
+
+    def recompute(self, run_id: str) -> None:
+        """Have a run computed again: its record is put aside, and its notes go. Its children stay as they are."""
+        folder = self._folder(run_id)
+        if (folder / "record.json").exists():
+            put_aside(folder / "record.json")
+        for note in ("failure.json", "damage.json"):
+            (folder / note).unlink(missing_ok=True)
+
+    def _check(self, record: Record, said: Mapping[str, str]) -> None:
+        folder = self._folder(record.run_id)
+        try:
+            check(folder, said)
+        except DamagedFileError as error:
+            reason = (
+                f"run {record.run_id} ({record.name}) is damaged: {error}. "
+                f"Compute it again: the same `run` with --recompute {record.run_id}"
+            )
+            with suppress(OSError):
+                files.write(folder / "damage.json", json.dumps({"name": record.name, "reason": reason}))
+            raise DamagedRunError(reason) from error
+
+    def work(self, run_id: str) -> Path:
+        """Folder private to the attempt that computes this run; survives a killed attempt."""
+        path = self._folder(run_id) / ".work"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def discard(self, run_id: str) -> None:
+        """Remove the working folder of a run that nobody computes any more, and what killed writers left."""
+        folder = self._folder(run_id)
+        shutil.rmtree(folder / ".work", ignore_errors=True)
+        for left in (each for place in (folder, *folder.glob("*/")) for each in files.leftovers(place)):
+            files.remove(left)
+
+    def fail(self, run_id: str, name: str, reason: str, *, diverged: bool = False) -> None:
+        """Note why an attempt failed; `diverged` says that every other attempt will fail likewise."""
+        fields = {"name": name, "reason": reason} | ({"diverged": True} if diverged else {})
+        files.write(self._folder(run_id) / "failure.json", json.dumps(fields))
+
+    def failure(self, run_id: str) -> str:
+        """Reason of the last failed attempt, or an empty string."""
+        return self._reason(run_id, "failure.json", "an attempt failed; its note cannot be read")
+
+    def diverged(self, run_id: str) -> bool:
+        """Whether the last failed attempt failed because training led nowhere."""
+        try:
+            return bool(json.loads((self._folder(run_id) / "failure.json").read_text()).get("diverged"))
+        except (FileNotFoundError, ValueError, AttributeError):
+            return False
+
+    def failed_ids(self) -> list[str]:
+        """Ids of all runs of which the last attempt failed, sorted."""
+        return sorted(path.parent.name for path in (self.root / "runs").glob("*/failure.json"))
+
+    def prune(self, pruned: Pruned) -> None:
+        """Note that a search has ended a run early; clears its failure."""
+        files.write(self._folder(pruned.run_id) / "pruned.json", pruned.to_json())
+        (self._folder(pruned.run_id) / "failure.json").unlink(missing_ok=True)
+
+    def pruned(self, run_id: str) -> Pruned | None:
+        """What was noted of a run that was ended early and not finished since. A broken note counts as none."""
+        path = self._folder(run_id) / "pruned.json"
+        try:
+            return Pruned.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (BrokenRecordError, UnicodeDecodeError) as error:
+            log.warning("%s is broken and counts as none: %s", path, error)
+            return None
+
+    def _reason(self, run_id: str, note: str, unreadable: str) -> str:
+        """The reason in a note of a run; empty where there is no such note."""
+        try:
+            return str(json.loads((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
+        except FileNotFoundError:
+            return ""
+        except (ValueError, KeyError, TypeError):
+            return unreadable
+
+    def _folder(self, run_id: str) -> Path:
+        return self.root / "runs" / run_id
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds a lock; a lock that may not be opened counts as free."""
+    if not path.exists():
+        return False
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

@@ -1,0 +1,58 @@
+"""Seal: a JSON file that carries the SHA-256 of itself, so that no changed byte passes for what was written.
+
+The digest is the last entry of the outermost object; it is that of all bytes before its own line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_LAST_LINE = re.compile(r',\n "digest": "([0-9a-f]{64})"\n\}', re.ASCII)
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
+_LAST_LINE_LENGTH = len(',\n "digest": ""\n}') + 64
+
+
+class SealError(ValueError):
+    """A sealed file that is not, byte for byte, what was written."""
+
+
+def sealed(fields: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """The fields as a JSON object with its digest; raises ValueError for numbers that are not finite."""
+    text = json.dumps(fields, indent=indent, ensure_ascii=False, allow_nan=False)
+    text = _SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)  # no UTF-8 has them
+    body = text.removesuffix("}").rstrip()
+    return f'{body},\n "digest": "{_digest(body)}"\n}}'
+
+
+def unsealed(text: str, formats: range, *, sealed_since: int) -> dict[str, Any]:
+    """The fields of an object in one of the formats (its entry `format`), without the digest.
+
+    Formats before `sealed_since` have none. Raises SealError for bytes that are not as they were written, ValueError
+    for another format and for anything that is no such object.
+    """
+    fields = json.loads(text)
+    if not isinstance(fields, dict):
+        raise ValueError(f"holds a {type(fields).__name__}, not an object")
+    found = fields.get("format")
+    if type(found) is not int or found not in formats:
+        raise ValueError(f"format {found!r}, this version reads {_listed(formats)}")
+    if found < sealed_since and "digest" not in fields:
+        return fields
+    start = max(0, len(text) - _LAST_LINE_LENGTH)
+    last = _LAST_LINE.search(text, start)
+    if last is None or last.end() != len(text) or last[1] != _digest(text[: last.start()]):
+        raise SealError("damaged: it is not what was written (its digest differs)")
+    del fields["digest"]
+    return fields
+
+
+def _listed(formats: range) -> str:
+    return f"{formats[0]} to {formats[-1]}" if len(formats) > 1 else str(formats[0])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

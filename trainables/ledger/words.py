@@ -1,0 +1,49 @@
+"""Words of a command line: numbers and paths among them, and what is said of those that cannot be."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from trainables.ledger.bounds import Bounds
+from trainables.ledger.places import plain, possible_path
+from trainables.ledger.plain import plain_lines
+
+Read = TypeVar("Read")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints quote the command line as plain text."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(plain_lines(message), file)
+
+
+def number(bounds: Bounds) -> Callable[[str], Any]:
+    """The type of an option whose value is a number within bounds."""
+    return _checked(bounds.read)
+
+
+def path(text: str) -> Path:
+    """The type of an option whose value is a path."""
+    return Path(_checked(possible_path)(text))
+
+
+def text(given: str) -> str:
+    """The type of an option whose value is a text."""
+    return _checked(plain)(given)
+
+
+def _checked(read: Callable[[str], Read]) -> Callable[[str], Read]:
+    """What argparse takes as a type: its message is that of the ValueError, after what was given."""
+
+    def checked(given: str) -> Read:
+        try:
+            return read(given)
+        except ValueError as error:
+            shown = repr(given) if len(given) <= 100 else f"{given[:100]!r}..."
+            raise argparse.ArgumentTypeError(f"given {shown}; {error}") from error
+
+    return checked
