@@ -53,8 +53,8 @@ class MirrorData(DataSource):
                 raise DataError(f"{path} has other columns, types or label names than {files[0]}")
         return pa.concat_tables(tables)
 
-    def fingerprint(self, sources: Sequence[Source]) -> str:
-        return self._digests.combined(self.root, [path for source in sources for path in self.files(source)])
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
+        return self._digests.combined(self.root, [path for source in sources for path in self.files(source)], anew=anew)
 
     def num_rows(self, source: Source) -> int:
         files, keep = self.files(source), source.keep

@@ -49,8 +49,11 @@ class DataSource(ABC):
         """The source's columns; raises MissingDataError, or DataError for missing columns or an unreadable file."""
 
     @abstractmethod
-    def fingerprint(self, sources: Sequence[Source]) -> str:
-        """Sixteen hexadecimal digits that stand for the content of these sources; raises MissingDataError."""
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
+        """Sixteen hexadecimal digits that stand for the content of these sources; raises MissingDataError.
+
+        `anew`: files are read whatever is remembered of them.
+        """
 
     def num_rows(self, source: Source) -> int:
         """Rows before any are dropped, UNKNOWN where only reading them would tell; raises MissingDataError."""
