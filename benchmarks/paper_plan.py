@@ -33,7 +33,7 @@ class EveryFile(DataSource):
     def table(self, source: Source) -> pa.Table:
         raise AssertionError("a plan reads no rows")
 
-    def fingerprint(self, sources: Sequence[Source]) -> str:
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
         return hashlib.sha256(" ".join(source.path for source in sources).encode()).hexdigest()[:16]
 
     def location(self, source: Source) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from search_spaces.plain_yaml import (
     write_yaml,
 )
 from trainables.ledger.nearest import unknown
+from trainables.ledger.signature import is_as_signed
+
+log = logging.getLogger(__name__)
 
 _WORDS: Mapping[str, str] = MappingProxyType({
     "bool_parsing": "off, on",
@@ -166,13 +170,16 @@ def _parse(path: Path) -> Document:
     try:
         with path.open("rb") as file:
             content = file.read(4 * MOST_CHARACTERS + 1)  # a character has four bytes at most
-        document = read_yaml(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        document = read_yaml(text)
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not a text file in UTF-8"]) from error
     except YamlError as error:
         raise ConfigError([f"{path}{f':{error.line}' if error.line else ''}: {error}"]) from error
     except (OSError, ValueError) as error:
         raise ConfigError([f"cannot read {path}: {getattr(error, 'strerror', None) or error}"]) from error
+    if not is_as_signed(text):
+        log.warning("%s is not what a sweep wrote there: it was changed or is damaged; see its last line", path)
     if document.values is None:
         return dataclasses.replace(document, values={})
     if not isinstance(document.values, dict):

@@ -12,8 +12,11 @@ import filelock
 from trainables.data.cache_folder import own_folder, warn_once
 from trainables.data.source import DataError
 from trainables.ledger import files
+from trainables.ledger.digests import digest
 
 DIGITS = 16
+READ_AGAIN = 2**30
+"""Bytes. Larger files are those of Wikipedia, from which MLM takes its first articles (data/mlm.py)."""
 FILE = "file_digests.json"
 """Not `digests.json`: versions that check nothing write there, and may share the cache folder."""
 
@@ -30,31 +33,36 @@ class FileDigests:
         self._file = file or own_folder(FILE)
         self._known: dict[str, _Entry] = self._read()
 
-    def combined(self, root: Path, paths: Iterable[Path]) -> str:
+    def combined(self, root: Path, paths: Iterable[Path], *, anew: bool = False) -> str:
         """Sixteen hexadecimal digits over the relative paths and the content of the files, in any order.
 
-        Raises DataError for a file that cannot be read.
+        `anew`: every file is read, once in a process, since a disk that loses a bit leaves size and time as they are;
+        but for those beyond READ_AGAIN, of which no run reads more than the beginning. Raises DataError for a file that
+        cannot be read.
         """
-        found = {path.relative_to(root).as_posix(): self._digest(path) for path in sorted(set(paths))}
+        found = {path.relative_to(root).as_posix(): self._digest(path, anew) for path in sorted(set(paths))}
         self._write()
         whole = hashlib.sha256()
-        for name, digest in sorted(found.items()):
-            whole.update(f"{name}\0{digest}\n".encode(errors="surrogateescape"))
+        for name, content in sorted(found.items()):
+            whole.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
         return whole.hexdigest()[:DIGITS]
 
-    def _digest(self, path: Path) -> str:
+    def _digest(self, path: Path, anew: bool) -> str:
         try:
             state = path.stat()
             known = self._known.get(str(path))
-            if known and (known[0], known[1]) == (state.st_size, state.st_mtime_ns):
+            if (
+                not (anew and state.st_size <= READ_AGAIN)
+                and known
+                and (known[0], known[1]) == (state.st_size, state.st_mtime_ns)
+            ):
                 return known[2]
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = (state.st_size, state.st_mtime_ns, digest(path))
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-        self._known[str(path)] = (state.st_size, state.st_mtime_ns, digest)
-        self._changed = True
-        return digest
+        self._changed = self._changed or found != known
+        self._known[str(path)] = found
+        return found[2]
 
     _changed = False
 
@@ -66,7 +74,7 @@ class FileDigests:
             told = json.loads(self._file.read_text())
             if told["digest"] != _digest_of(told["files"]):
                 raise ValueError("it is not what was written")
-            return {name: (size, changed, digest) for name, (size, changed, digest) in told["files"].items()}
+            return {name: (size, changed, found) for name, (size, changed, found) in told["files"].items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:

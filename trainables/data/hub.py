@@ -13,7 +13,7 @@ from types import MappingProxyType
 import filelock
 import pyarrow as pa
 
-from trainables.data.cache_folder import cache_folder, fills_cache
+from trainables.data.cache_folder import cache_folder, fills_cache, warn_once
 from trainables.data.demo.mirror import demo_fingerprint, write_demo
 from trainables.data.digests import DIGITS
 from trainables.data.joined import JoinedData
@@ -25,8 +25,10 @@ from trainables.data.raw_ccg import CcgFiles
 from trainables.data.raw_ud import UdFiles
 from trainables.data.source import DataError, DataSource, MissingDataError, check_columns
 from trainables.ledger import files
+from trainables.ledger.digests import DamagedFileError, check, digest, put_aside
 from trainables.ledger.nearest import nearest, unknown
 from trainables.ledger.paths import expanded, names_in, why_no_folder
+from trainables.ledger.seal import sealed, unsealed
 from trainables.tasks.rows import shown
 from trainables.tasks.task import Source
 
@@ -34,6 +36,8 @@ __all__ = ["DataError", "DataSource", "Loaded", "MissingDataError", "load", "ope
 
 HUB = "hub"
 DEMO = "demo"
+COMPLETE = "COMPLETE"
+"""Marker of the demo corpus, written last: the SHA-256 of its other files."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _OFFLINE = "Give a folder with the same layout (--data DIR) or use the built-in corpus (--data demo)"
 
@@ -86,17 +90,33 @@ def _folder(name: str) -> Path:
 def demo_folder() -> Path:
     """The demo corpus on disk, written once for each version of it; many processes may ask at the same time.
 
+    Its files are compared with what was written, once in a process; a damaged corpus is put aside and written again.
     Raises CacheFolderError when the cache folder cannot be made or written.
     """
     folder = cache_folder() / f"demo-{demo_fingerprint()}"
-    if folder.is_dir():
+    if _is_sound(folder):
         return folder
     with filelock.FileLock(folder.with_suffix(".lock")):
-        if not folder.is_dir():
+        if not _is_sound(folder):
+            if (folder / COMPLETE).exists():
+                warn_once(f"the demo corpus in {folder} is damaged, put aside and written again")
+                put_aside(folder)
             with files.replacing(folder, sole=True) as temporary:
                 temporary.mkdir()
                 write_demo(temporary)
+                told = {path.relative_to(temporary).as_posix(): digest(path) for path in temporary.rglob("*.parquet")}
+                (temporary / COMPLETE).write_text(sealed({"format": 1, "files": told}))
     return folder
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether a corpus holds what was written; those of earlier versions have no marker."""
+    try:
+        told = unsealed((folder / COMPLETE).read_text(encoding="utf-8"), range(1, 2), sealed_since=1)["files"]
+        check(folder, told)
+    except (OSError, ValueError, KeyError, TypeError, DamagedFileError):
+        return False
+    return True
 
 
 class HubData(DataSource):
@@ -126,7 +146,7 @@ class HubData(DataSource):
         # The table alone may lack the features that its rows have; they hold the label names.
         return chosen.data.table.replace_schema_metadata(chosen.features.arrow_schema.metadata)
 
-    def fingerprint(self, sources: Sequence[Source]) -> str:
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
         pinned = sorted({f"{source.path}@{self._commit(source.repository, source.revision)}" for source in sources})
         return hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:DIGITS]
 

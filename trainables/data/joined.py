@@ -30,12 +30,15 @@ class JoinedData(DataSource):
     def table(self, source: Source) -> pa.Table:
         return self._part(source).table(source)
 
-    def fingerprint(self, sources: Sequence[Source]) -> str:
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
         """That of the only part that is read; of several, made of theirs."""
         by_part: defaultdict[str, list[Source]] = defaultdict(list)
         for source in sources:
             by_part[source.repository if source.repository in self.releases else ""].append(source)
-        found = {name: (self.releases[name] if name else self.base).fingerprint(part) for name, part in by_part.items()}
+        found = {
+            name: (self.releases[name] if name else self.base).fingerprint(part, anew=anew)
+            for name, part in by_part.items()
+        }
         if len(found) == 1:
             return next(iter(found.values()))
         lines = "\n".join(f"{name} {fingerprint}" for name, fingerprint in sorted(found.items()))

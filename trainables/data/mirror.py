@@ -14,7 +14,7 @@ from trainables.data.parquet import ANSWERS, count_rows, has_answers, incomplete
 from trainables.data.source import DataError, DataSource, MissingDataError, kept_rows, label_names
 from trainables.ledger.nearest import nearest
 from trainables.ledger.paths import expanded, names_in
-from trainables.tasks.rows import plain
+from trainables.ledger.plain import plain
 from trainables.tasks.task import Source
 
 MISSPELT_RATIO = 0.75
@@ -53,8 +53,8 @@ class MirrorData(DataSource):
                 raise DataError(f"{path} has other columns, types or label names than {files[0]}")
         return pa.concat_tables(tables)
 
-    def fingerprint(self, sources: Sequence[Source]) -> str:
-        return self._digests.combined(self.root, [path for source in sources for path in self.files(source)])
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
+        return self._digests.combined(self.root, [path for source in sources for path in self.files(source)], anew=anew)
 
     def num_rows(self, source: Source) -> int:
         files, keep = self.files(source), source.keep

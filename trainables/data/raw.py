@@ -67,9 +67,9 @@ class RawRelease(DataSource):
             return f"{absent[0] if absent else self.location(source)} does not exist"
         return ""
 
-    def fingerprint(self, sources: Sequence[Source]) -> str:
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
         files = [path for source in sources for path in self.existing(source)]
-        return self._digests.combined(self.root or Path(), files)
+        return self._digests.combined(self.root or Path(), files, anew=anew)
 
     def num_rows(self, source: Source) -> int:
         return int(self.table(source).num_rows)

@@ -50,7 +50,7 @@ def held_languages(
 
 def check_unchanged(spec: RunSpec, data: DataSource, preferences: Mapping[str, str]) -> None:
     """Raise DataChangedError unless the files have the content that the id of the run stands for."""
-    found = data.fingerprint(files_of(spec, data, preferences))
+    found = data.fingerprint(files_of(spec, data, preferences), anew=True)
     if found != spec.data.fingerprint:
         raise DataChangedError(
             f"the rows of {', '.join(spec.tasks)} are not those that this run was planned with: fingerprint {found}, "

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainables.ledger.nearest import nearest
-from trainables.tasks.rows import plain, shown
+from trainables.ledger.plain import plain
+from trainables.tasks.rows import shown
 from trainables.tasks.task import Keep, Source
 
 
@@ -49,8 +50,11 @@ class DataSource(ABC):
         """The source's columns; raises MissingDataError, or DataError for missing columns or an unreadable file."""
 
     @abstractmethod
-    def fingerprint(self, sources: Sequence[Source]) -> str:
-        """Sixteen hexadecimal digits that stand for the content of these sources; raises MissingDataError."""
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
+        """Sixteen hexadecimal digits that stand for the content of these sources; raises MissingDataError.
+
+        `anew`: files are read whatever is remembered of them.
+        """
 
     def num_rows(self, source: Source) -> int:
         """Rows before any are dropped, UNKNOWN where only reading them would tell; raises MissingDataError."""

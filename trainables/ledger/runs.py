@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import filelock
 
-from trainables.ledger import files
+from trainables.ledger import files, notes
 from trainables.ledger.digests import DamagedFileError, check, digests, put_aside
 from trainables.ledger.errors import DamagedRunError, MissingRunError, StoreError
 from trainables.ledger.record import BrokenRecordError, Pruned, Record
@@ -43,16 +42,17 @@ class Runs:
 
     def note_attempt(self, run_id: str, text: str) -> None:
         """Note what befell an attempt at this run; kept for its record."""
-        noted = json.dumps([*self.attempts(run_id), text], ensure_ascii=False)
-        files.write(self._folder(run_id) / ".work" / "attempts.json", noted)
+        noted = {notes.ATTEMPTS: [*self.attempts(run_id), text]}
+        files.write(self._folder(run_id) / ".work" / "attempts.json", notes.to_json(noted))
 
     def attempts(self, run_id: str) -> tuple[str, ...]:
         """What befell earlier attempts at a run that is not finished."""
         try:
-            return tuple(map(str, json.loads((self._folder(run_id) / ".work" / "attempts.json").read_text("utf-8"))))
+            text = (self._folder(run_id) / ".work" / "attempts.json").read_text(encoding="utf-8")
+            return tuple(map(str, notes.from_json(text)[notes.ATTEMPTS]))
         except FileNotFoundError:
             return ()
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return ("an earlier attempt was lost; its note cannot be read",)
 
     @contextmanager
@@ -178,7 +178,8 @@ class Runs:
 
     def damage(self, run_id: str) -> str:
         """What was found damaged of a finished run, with the remedy, or an empty string."""
-        return self._reason(run_id, "damage.json", "a file was found damaged; the note of it cannot be read")
+        unreadable = f"a file of run {run_id} was found damaged, and the note of it cannot be read"
+        return self._reason(run_id, "damage.json", f"{unreadable}. {_again(run_id)}")
 
     def recompute(self, run_id: str) -> None:
         """Have a run computed again: its record is put aside, and its notes go. Its children stay as they are."""
@@ -193,12 +194,9 @@ class Runs:
         try:
             check(folder, said)
         except DamagedFileError as error:
-            reason = (
-                f"run {record.run_id} ({record.name}) is damaged: {error}. "
-                f"Compute it again: the same `run` with --recompute {record.run_id}"
-            )
+            reason = f"run {record.run_id} ({record.name}) is damaged: {error}. {_again(record.run_id)}"
             with suppress(OSError):
-                files.write(folder / "damage.json", json.dumps({"name": record.name, "reason": reason}))
+                files.write(folder / "damage.json", notes.to_json({"name": record.name, "reason": reason}))
             raise DamagedRunError(reason) from error
 
     def work(self, run_id: str) -> Path:
@@ -217,7 +215,7 @@ class Runs:
     def fail(self, run_id: str, name: str, reason: str, *, diverged: bool = False) -> None:
         """Note why an attempt failed; `diverged` says that every other attempt will fail likewise."""
         fields = {"name": name, "reason": reason} | ({"diverged": True} if diverged else {})
-        files.write(self._folder(run_id) / "failure.json", json.dumps(fields))
+        files.write(self._folder(run_id) / "failure.json", notes.to_json(fields))
 
     def failure(self, run_id: str) -> str:
         """Reason of the last failed attempt, or an empty string."""
@@ -226,7 +224,7 @@ class Runs:
     def diverged(self, run_id: str) -> bool:
         """Whether the last failed attempt failed because training led nowhere."""
         try:
-            return bool(json.loads((self._folder(run_id) / "failure.json").read_text()).get("diverged"))
+            return bool(notes.from_json((self._folder(run_id) / "failure.json").read_text()).get("diverged"))
         except (FileNotFoundError, ValueError, AttributeError):
             return False
 
@@ -253,7 +251,7 @@ class Runs:
     def _reason(self, run_id: str, note: str, unreadable: str) -> str:
         """The reason in a note of a run; empty where there is no such note."""
         try:
-            return str(json.loads((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
+            return str(notes.from_json((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
         except FileNotFoundError:
             return ""
         except (ValueError, KeyError, TypeError):
@@ -276,3 +274,8 @@ def is_held(path: Path) -> bool:
         return False
     lock.release()
     return False
+
+
+def _again(run_id: str) -> str:
+    """What to do about a damaged run."""
+    return f"Compute it again: the same `run` with --recompute {run_id}"

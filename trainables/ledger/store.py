@@ -44,6 +44,7 @@ from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.runs import Runs, is_held
+from trainables.ledger.signature import signed
 from trainables.ledger.studies import StudyResult
 
 log = logging.getLogger(__name__)
@@ -197,12 +198,12 @@ class Store(Runs):
 
     def save_config(self, text: str) -> Path:
         """Keep the configuration of the last sweep, YAML; returns where."""
-        files.write(self.root / "config.yaml", text)
+        files.write(self.root / "config.yaml", signed(text))
         return self.root / "config.yaml"
 
     def save_best(self, text: str) -> Path:
         """Keep the settings that a search has found, YAML; returns where."""
-        files.write(self.root / "best.yaml", text)
+        files.write(self.root / "best.yaml", signed(text))
         return self.root / "best.yaml"
 
     @property

@@ -1,0 +1,117 @@
+"""Deaths: whole sweeps under Ray of which a worker, the driver, the raylet or the GCS dies, hangs, or is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.chaos.forks import Case, each
+from benchmarks.chaos.judge import TRACEBACK
+from benchmarks.chaos.lab import Lab, Sweep
+from benchmarks.chaos.left import left, wrong
+from benchmarks.chaos.outcomes import Outcome, Tried
+from benchmarks.chaos.ray_sweep import RaySweep
+
+DEATHS = (
+    ("worker", signal.SIGKILL),
+    ("driver", signal.SIGKILL),
+    ("raylet", signal.SIGKILL),
+    ("driver", signal.SIGINT),
+    ("GCS", signal.SIGKILL),
+    ("driver", signal.SIGTERM),
+    ("worker", signal.SIGKILL),
+    ("driver", signal.SIGUSR1),
+    ("driver", signal.SIGKILL),
+)
+HANG_SECONDS = 20
+
+
+def deaths(lab: Lab, grid: Sweep, chance: random.Random) -> Iterator[Tried]:
+    """One death after another in the same store, the same command again, until the sweep is complete."""
+    moments = [(part, number, chance.uniform(0, 3)) for part, number in DEATHS]
+    case = Case(name="deaths", work=lambda folder: _one_after_another(grid, folder, moments))
+    for _, found in each([case], lab.root / "work", 1, lab.until):
+        yield from found
+
+
+def hangs(lab: Lab, grid: Sweep, chance: random.Random) -> Iterator[Tried]:
+    """A worker that says nothing any more, and does not die."""
+    for _, tried in each([Case(name="hang", work=lambda folder: _hang(grid, folder))], lab.root / "work", 1, lab.until):
+        yield tried
+
+
+def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, int, float]]) -> list[Tried]:
+    tried: list[Tried] = []
+    open_ones: list[Tried] = []
+    sweep = RaySweep(words=grid.words, store=folder / "store-0")
+
+    def complete() -> None:
+        """Have the sweep end, and compare; what was tried on the way has led to this."""
+        code = sweep.start().wait()
+        sweep.clean()
+        good = code == 0 and left(sweep.store) == grid.reference
+        for each_tried in open_ones:
+            lost = each_tried.outcome is Outcome.CONTINUED and not good
+            tried.append(_as(each_tried, Outcome.LOST, sweep.said[-3000:]) if lost else each_tried)
+        open_ones.clear()
+
+    for number, (part, number_of_signal, seconds) in enumerate(moments):
+        sweep.start()
+        try:
+            if not sweep.wait_for_work():
+                sweep.wait()
+                complete()
+                sweep = RaySweep(words=grid.words, store=folder / f"store-{number + 1}")
+                sweep.start().wait_for_work()
+            time.sleep(seconds)
+            hit = sweep.part(part)
+            if hit:
+                hit.send_signal(number_of_signal)
+            code = sweep.wait()
+        finally:
+            sweep.clean()
+        found = wrong(left(sweep.store), grid.reference)
+        outcome = Outcome.CONTINUED
+        if found:
+            outcome = Outcome.SILENT
+        elif code is None:
+            outcome = Outcome.BROKEN
+        elif TRACEBACK in sweep.said:
+            outcome = Outcome.TRACEBACK
+        name = signal.Signals(number_of_signal).name
+        text = f"after {seconds:.1f} s, exit code {code}{'' if hit else ', it had ended'}: {sweep.said[-1500:]}"
+        open_ones.append(
+            Tried(section="kills", fault=name, kind=f"sweep under Ray, {part}", outcome=outcome, text=text)
+        )
+    complete()
+    return tried
+
+
+def _hang(grid: Sweep, folder: Path) -> Tried:
+    words = [*grid.words, "--set", f"cluster.hang_seconds={HANG_SECONDS}"]
+    sweep = RaySweep(words=words, store=folder / "store").start()
+    try:
+        if not sweep.wait_for_work():
+            raise RuntimeError(sweep.said)
+        worker = sweep.part("worker")
+        assert worker
+        os.kill(worker.pid, signal.SIGSTOP)
+        code = sweep.wait()
+    finally:
+        sweep.clean()
+    notes = [note for path in sweep.store.glob("runs/*/record.json") for note in json.loads(path.read_text())["notes"]]
+    told = [note for note in notes if f"{HANG_SECONDS} s" in note]
+    outcome = Outcome.LOST
+    if left(sweep.store) == grid.reference and code == 0:
+        outcome = Outcome.CONTINUED if told else Outcome.SILENT
+    text = f"exit code {code}; {told}; {sweep.said[-2000:]}"
+    return Tried(section="hangs", fault="SIGSTOP", kind="worker under Ray", outcome=outcome, text=text)
+
+
+def _as(tried: Tried, outcome: Outcome, more: str) -> Tried:
+    return Tried(section=tried.section, fault=tried.fault, kind=tried.kind, outcome=outcome, text=tried.text + more)
