@@ -11,11 +11,11 @@ from pathlib import Path
 
 from search_spaces.encoder_files import CONFIG, EncoderFiles, architecture_of, encoder_files, number_in
 from trainables.data.cache_folder import cache_folder, check_cache_folder
+from trainables.ledger.plain import plain
 from trainables.ledger.spec import RunSpec
 from trainables.model.architectures import ARCHITECTURES, SLOW_TOKENIZERS, Architecture
 from trainables.model.bundled_source import find_source
 from trainables.model.names import BUNDLED_FOLDER, EncoderKind, EncoderUnavailableError, parse_encoder
-from trainables.tasks.rows import plain
 
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"

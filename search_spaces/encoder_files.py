@@ -10,9 +10,9 @@ from typing import Any
 
 from trainables.ledger.nearest import unknown
 from trainables.ledger.paths import names_in
+from trainables.ledger.plain import plain
 from trainables.model.architectures import ARCHITECTURES, Architecture
 from trainables.model.names import EncoderKind, EncoderName, unavailable
-from trainables.tasks.rows import plain
 
 CONFIG = "config.json"
 ASK_SECONDS = 10.0

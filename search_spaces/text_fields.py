@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from trainables.ledger.places import plain, possible_folder, possible_path, short_name, writable_folder
+from trainables.ledger.places import clean_text, possible_folder, possible_path, short_name, writable_folder
 
-Text = Annotated[str, AfterValidator(plain)]
+Text = Annotated[str, AfterValidator(clean_text)]
 PathText = Annotated[str, AfterValidator(possible_path)]
 Folder = Annotated[str, AfterValidator(possible_folder)]
 OwnFolder = Annotated[str, AfterValidator(writable_folder)]

@@ -69,8 +69,7 @@ def drive(
         except (Exception, KeyboardInterrupt):
             if not watchdog.why:
                 raise
-    where = "" if place.address == "local" else f" at address {place.address!r}"
-    return f"{watchdog.why}{where}; Ray's messages are in {log_file}" if watchdog.why else ""
+    return f"{watchdog.why}; Ray's messages are in {log_file}" if watchdog.why else ""
 
 
 def _tuner(

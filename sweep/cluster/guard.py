@@ -12,7 +12,7 @@ from ray import tune
 from rich.console import Console
 from rich.text import Text
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("ray.cluster")  # ends in ray.log
 
 
 class Guarded(tune.Callback):

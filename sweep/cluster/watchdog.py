@@ -67,6 +67,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         alive_at = time.monotonic()
+        at = f" at {self._head}" if self._head else ""
         while not self._stop.wait(min(LOOK_SECONDS, self._dead_seconds / 10)):
             if self._find_out():
                 self._bark()
@@ -74,7 +75,7 @@ class Watchdog:
             if self._alive():
                 alive_at = time.monotonic()
             elif time.monotonic() - alive_at > self._dead_seconds:
-                self.why = "every node of the Ray cluster has died"
+                self.why = f"the Ray cluster{at} has died: its head does not answer, or no node is left"
                 self._bark()
                 return
 
@@ -86,9 +87,9 @@ class Watchdog:
         return self.why
 
     def _bark(self) -> None:
-        log.error("%s; the sweep ends here", self.why)
+        log.error("%s; nothing computed is lost, and the same command continues once Ray runs", self.why)
         self._interrupt()
-        if not self._stop.wait(self._dead_seconds):
+        if not self._stop.wait(min(self._dead_seconds, LEAVE_SECONDS)):
             self._exit(1)  # the main thread is stuck inside Ray
 
     def _alive(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
 import torch
@@ -157,3 +158,14 @@ def test_closed_test_scores_are_not_reported(store: Store, task: str, phase: Pha
     last = to_the_end(RunTrainable(config(task, store, phase)))[-1]
     assert {name.split("/")[0] for name in last.scores} == splits
     assert {score.split for score in store.record(wanted_of(task, phase).run_id).scores} == splits | {"test"}
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("task", ["bucc", "tatoeba"])
+def test_who_only_embeds_speaks_between_batches(store: Store, task: str) -> None:
+    """A corpus of BUCC takes minutes; each batch here is one sentence."""
+    given = config(task, store, Phase.RETRIEVAL)
+    given["options"]["eval_tokens"] = 1
+    said = Counter(each.stage for each in to_the_end(RunTrainable(given)) if isinstance(each, Advanced))
+    del said["load"]
+    assert min(said.values()) > 6, "rows of a language"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.made.records import intermediate_spec, record
 from trainables.ledger.record import DevPoint, Score
 from trainables.report import Advanced, Failed, Finished, figures, read
+from trainables.tasks.registry import is_open
 
 TUNES = {
     "training_iteration": 3, "timestamp": 1_700_000_000, "pid": 7, "time_total_s": 1.5, "hostname": "here",
@@ -62,10 +63,21 @@ def test_the_last_report_holds_means_over_the_languages():
         for language, value in zip(("en", "de"), values, strict=True)
     ]
     made = record(intermediate_spec("squad"), scores)
-    report = Finished.of(made)
+    report = Finished.of(made, is_open)
     assert report.run_id == made.run_id
     assert (report.step, report.planned_steps, report.peak_bytes) == (20, 20, 2**30)
     assert report.scores == {"stopping/squad/f1": 50.0, "stopping/squad/exact_match": 35.0}
+
+
+def test_scores_that_are_closed_are_not_reported():
+    """XNLI is selected on dev, Tatoeba has a test set only; of an unknown task nothing is known."""
+    scores = [
+        Score(task=task, split=split, language="de", metric="m", value=50.0, rows=8)
+        for task in ("xnli", "tatoeba", "no-task")
+        for split in ("dev", "test")
+    ]
+    report = Finished.of(record(intermediate_spec("squad"), scores), is_open)
+    assert set(report.scores) == {"dev/xnli/m", "dev/tatoeba/m", "test/tatoeba/m", "dev/no-task/m"}
 
 
 def test_names_on_tensorboard():

@@ -29,7 +29,7 @@ class FakeData(DataSource):
     def table(self, source):
         raise AssertionError("a plan reads no rows")
 
-    def fingerprint(self, sources):
+    def fingerprint(self, sources, *, anew=False):
         paths = [source.path for source in sources]
         self.fingerprinted.append(paths)
         return hashlib.sha256(" ".join(paths).encode()).hexdigest()[:16]

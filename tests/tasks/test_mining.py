@@ -15,6 +15,7 @@ from search_spaces.config_file import apply_sets
 from search_spaces.presets import demo
 from sweep.planning.planner import build_plan
 from trainables.evaluation.neighbours import mutual_nearest, nearest
+from trainables.evaluation.predict import to_the_end
 from trainables.ledger.spec import DataRef, EncoderRef, Phase, Retrieval, RunSpec
 from trainables.ledger.store import Store
 from trainables.phases.mining import Mining
@@ -93,7 +94,12 @@ class LookedUp(Mining):
     def __init__(self, embeddings):
         self.numbers = {text: number for number, text in enumerate(embeddings)}
         vectors = torch.from_numpy(np.stack(list(embeddings.values()))) if embeddings else None
-        super().__init__(FakeContext(), task("bucc"), lambda encoded: vectors[torch.from_numpy(encoded.sequences.used)])
+
+        def embed(encoded):
+            yield
+            return vectors[torch.from_numpy(encoded.sequences.used)]
+
+        super().__init__(FakeContext(), task("bucc"), embed)
 
     def encode(self, examples):
         sequences = Ragged.of(np.array([self.numbers[example.text]]) for example in examples)
@@ -128,7 +134,7 @@ def test_mining_equals_the_steps_of_the_protocol_from_sentences_to_scores(seed, 
     threshold = slow_threshold(slow_candidates(*dev[:2], dev[3]), dev[2])
     for split, (foreign, english, gold, embeddings) in ((Split.DEV, dev), (Split.TEST, test)):
         examples = examples_of(foreign, english, gold)
-        predictions = mining(split, "de", mining.encode(examples))
+        predictions = to_the_end(mining(split, "de", mining.encode(examples)))
         expected = slow_candidates(foreign, english, embeddings)
         found = mining._mined[-1].to_pylist()
         assert [(row["foreign"], row["english"]) for row in found] == [(x, y) for _, x, y in expected]
@@ -145,10 +151,10 @@ def test_dev_is_scored_with_its_own_threshold_and_test_with_that_of_dev():
     near = np.float32([0.3, 0.6, np.sqrt(1 - 0.45)])
     mining = LookedUp({"a": right, "b": wrong, "A": right, "B": near, "c": wrong, "C": wrong})
     dev = examples_of([("de-1", "a"), ("de-2", "b")], [("en-1", "A"), ("en-2", "B")], {("de-1", "en-1")})
-    assert mining(Split.DEV, "de", mining.encode(dev)) == [["en-1"], [], [], []]
+    assert to_the_end(mining(Split.DEV, "de", mining.encode(dev))) == [["en-1"], [], [], []]
     assert mining._thresholds == {"de": pytest.approx((1 / 0.575 + 1.6) / 2)}
     test = examples_of([("de-1", "a"), ("de-2", "c")], [("en-1", "A"), ("en-2", "C")], {("de-1", "en-1")})
-    assert mining(Split.TEST, "de", mining.encode(test)) == [["en-1"], ["en-2"], [], []]
+    assert to_the_end(mining(Split.TEST, "de", mining.encode(test))) == [["en-1"], ["en-2"], [], []]
 
 
 def test_a_language_without_dev_is_left_out_and_noted():

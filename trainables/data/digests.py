@@ -15,6 +15,8 @@ from trainables.ledger import files
 from trainables.ledger.digests import digest
 
 DIGITS = 16
+READ_AGAIN = 2**30
+"""Bytes. Larger files are those of Wikipedia, from which MLM takes its first articles (data/mlm.py)."""
 FILE = "file_digests.json"
 """Not `digests.json`: versions that check nothing write there, and may share the cache folder."""
 
@@ -34,8 +36,9 @@ class FileDigests:
     def combined(self, root: Path, paths: Iterable[Path], *, anew: bool = False) -> str:
         """Sixteen hexadecimal digits over the relative paths and the content of the files, in any order.
 
-        `anew`: every file is read, once in a process: a disk that loses a bit leaves size and time as they are. Raises
-        DataError for a file that cannot be read.
+        `anew`: every file is read, once in a process, since a disk that loses a bit leaves size and time as they are;
+        but for those beyond READ_AGAIN, of which no run reads more than the beginning. Raises DataError for a file that
+        cannot be read.
         """
         found = {path.relative_to(root).as_posix(): self._digest(path, anew) for path in sorted(set(paths))}
         self._write()
@@ -48,7 +51,11 @@ class FileDigests:
         try:
             state = path.stat()
             known = self._known.get(str(path))
-            if not anew and known and (known[0], known[1]) == (state.st_size, state.st_mtime_ns):
+            if (
+                not (anew and state.st_size <= READ_AGAIN)
+                and known
+                and (known[0], known[1]) == (state.st_size, state.st_mtime_ns)
+            ):
                 return known[2]
             found = (state.st_size, state.st_mtime_ns, digest(path))
         except OSError as error:

@@ -16,9 +16,10 @@ from trainables.data.quality import inspect
 from trainables.data.source import DataError, DataSource, kept_rows, label_names
 from trainables.data.statistics import drift
 from trainables.ledger.nearest import unknown
+from trainables.ledger.plain import plain
 from trainables.ledger.record import DataUse
 from trainables.tasks.examples import Example
-from trainables.tasks.rows import plain, shown
+from trainables.tasks.rows import shown
 from trainables.tasks.task import Source, Split, Task
 
 STOPPING_SEED = 20201001

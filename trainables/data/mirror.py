@@ -14,7 +14,7 @@ from trainables.data.parquet import ANSWERS, count_rows, has_answers, incomplete
 from trainables.data.source import DataError, DataSource, MissingDataError, kept_rows, label_names
 from trainables.ledger.nearest import nearest
 from trainables.ledger.paths import expanded, names_in
-from trainables.tasks.rows import plain
+from trainables.ledger.plain import plain
 from trainables.tasks.task import Source
 
 MISSPELT_RATIO = 0.75

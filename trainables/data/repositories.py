@@ -8,7 +8,7 @@ from pathlib import Path
 from trainables.data.source import MissingDataError
 from trainables.ledger.nearest import nearest
 from trainables.ledger.paths import names_in
-from trainables.tasks.rows import plain
+from trainables.ledger.plain import plain
 
 _SHOWN = 12
 _INSIDE = 200

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainables.ledger.nearest import nearest
-from trainables.tasks.rows import plain, shown
+from trainables.ledger.plain import plain
+from trainables.tasks.rows import shown
 from trainables.tasks.task import Keep, Source
 
 

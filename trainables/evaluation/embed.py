@@ -5,10 +5,12 @@ Shapes: N sentences, B sequences of a batch, L positions, H hidden size.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import torch
 from torch import Tensor, nn
 
-from trainables.evaluation.predict import token_budget_batches
+from trainables.evaluation.predict import to_the_end, token_budget_batches
 from trainables.model.batches import collate
 from trainables.tasks.formats.base import Encoded
 
@@ -22,11 +24,16 @@ def cut_to_layer(encoder: nn.Module, layer: int) -> None:
     encoder.encoder.layer = stack[:layer]  # type: ignore[union-attr]
 
 
-@torch.inference_mode()
 def embed(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int) -> Tensor:
+    """What `embedding` returns."""
+    return to_the_end(embedding(encoder, encoded, pad_id=pad_id, max_tokens=max_tokens))
+
+
+@torch.inference_mode()
+def embedding(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int) -> Generator[None, None, Tensor]:
     """L2-normalised embeddings, float32[N, H] on the CPU, of an encoder cut to the wanted layer.
 
-    N counts sequences; those of one row follow one another.
+    N counts sequences; those of one row follow one another. Yields between batches.
     """
     encoder.eval()
     device = next(encoder.parameters()).device
@@ -40,6 +47,7 @@ def embed(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int)
         if found is None:
             found = torch.empty(encoded.num_rows, encoded.group, unit_BH.shape[1])
         found[torch.from_numpy(rows)] = unit_BH.view(len(rows), encoded.group, -1)
+        yield
     if found is None:
         raise ValueError("no sentences to embed")
     return found.flatten(0, 1)

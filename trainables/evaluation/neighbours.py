@@ -7,10 +7,13 @@ Everything is computed where the embeddings are; ties are broken in no particula
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from trainables.evaluation.predict import to_the_end
 
 BLOCK = 2048
 CHUNK = 8
@@ -35,9 +38,19 @@ def nearest(queries_NH: Tensor, database_MH: Tensor, k: int, block: int = BLOCK)
     return best.found(len(database_MH))
 
 
-@torch.inference_mode()
 def mutual_nearest(left_NH: Tensor, right_MH: Tensor, k: int, block: int = BLOCK) -> tuple[Nearest, Nearest]:
-    """The K nearest right rows of every left one, and the reverse; each product is computed once."""
+    """What `mutual_search` returns."""
+    return to_the_end(mutual_search(left_NH, right_MH, k, block))
+
+
+@torch.inference_mode()
+def mutual_search(
+    left_NH: Tensor, right_MH: Tensor, k: int, block: int = BLOCK
+) -> Generator[None, None, tuple[Nearest, Nearest]]:
+    """The K nearest right rows of every left one, and the reverse; each product is computed once.
+
+    Yields between blocks of the left rows.
+    """
     forward, backward = _Best(len(left_NH), k, left_NH), _Best(len(right_MH), k, right_MH)
     memory = left_NH.new_empty(min(block, len(left_NH)) * min(block, len(right_MH)))
     for first, left_BH in _blocks(left_NH, block):
@@ -46,6 +59,7 @@ def mutual_nearest(left_NH: Tensor, right_MH: Tensor, k: int, block: int = BLOCK
             product_BD = torch.mm(left_BH, right_DH.T, out=memory[: size_B * size_D].view(size_B, size_D))
             forward.take(first, start, *product_BD.topk(min(k, size_D), dim=1))
             backward.take(start, first, *_largest_of_columns(product_BD, k))
+        yield
     return forward.found(len(right_MH)), backward.found(len(left_NH))
 
 

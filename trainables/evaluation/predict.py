@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from trainables.model.batches import collate, row_lengths
 from trainables.model.network import Network
 from trainables.tasks.formats.base import Encoded, joined
+
+_Found = TypeVar("_Found")
 
 
 def token_budget_batches(encoded: Encoded, max_tokens: int) -> Iterator[np.ndarray]:
@@ -29,14 +32,14 @@ def predict(network: Network, task: str, encoded: Encoded, *, pad_id: int, max_t
     return outputs
 
 
-def to_the_end(running: Generator[float, None, list[list[np.ndarray]]]) -> list[list[np.ndarray]]:
-    """What `predict_all` returns, without its steps."""
+def to_the_end(running: Generator[object, None, _Found]) -> _Found:
+    """What a generator returns, without its steps."""
     while True:
         try:
             next(running)
         except StopIteration as end:
-            outputs: list[list[np.ndarray]] = end.value
-            return outputs
+            found: _Found = end.value
+            return found
 
 
 def predict_all(

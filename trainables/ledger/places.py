@@ -12,7 +12,7 @@ _LONGEST_NAME = 200
 """Bytes of a name that is part of file names, which may have 255."""
 
 
-def plain(text: str) -> str:
+def clean_text(text: str) -> str:
     """A text that can be shown, written and used as a name; raises ValueError for any other."""
     if not all(char.isprintable() or char == "\N{NO-BREAK SPACE}" for char in text):
         raise ValueError("allowed: a text without control characters")
@@ -23,7 +23,7 @@ def plain(text: str) -> str:
 
 def possible_path(text: str) -> str:
     """A path that is there or could be; raises ValueError with the reason."""
-    if plain(text):
+    if clean_text(text):
         _nearest_existing(text)
     return text
 

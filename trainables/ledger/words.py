@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trainables.ledger.bounds import Bounds
-from trainables.ledger.places import plain, possible_path
+from trainables.ledger.places import clean_text, possible_path
 from trainables.ledger.plain import plain_lines
 
 Read = TypeVar("Read")
@@ -33,7 +33,7 @@ def path(text: str) -> Path:
 
 def text(given: str) -> str:
     """The type of an option whose value is a text."""
-    return _checked(plain)(given)
+    return _checked(clean_text)(given)
 
 
 def _checked(read: Callable[[str], Read]) -> Callable[[str], Read]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from trainables.evaluation.neighbours import Nearest, mutual_nearest
+from trainables.evaluation.neighbours import Nearest, mutual_search
 from trainables.metrics.retrieval import (
     Candidates,
     Neighbours,
@@ -26,6 +26,8 @@ from trainables.tasks.languages import ENGLISH
 from trainables.tasks.retrieval import OTHERS_PER_PAIR
 from trainables.tasks.task import Split, Task
 
+Embed = Callable[[Encoded], Generator[None, None, Tensor]]
+"""Sentences -> their embeddings; yields now and then while it computes."""
 NUM_NEIGHBOURS = 4
 CANDIDATES = "candidates"
 
@@ -45,7 +47,7 @@ references of the predictions, they give thresholds and scores again."""
 class Mining:
     """Pairs mined from both corpora of a language; the threshold is tuned on DEV and used on DEV and TEST."""
 
-    def __init__(self, context: Context, measured: Task, embedded: Callable[[Encoded], Tensor]) -> None:
+    def __init__(self, context: Context, measured: Task, embedded: Embed) -> None:
         self._context = context
         self._task = measured
         self._embedded = embedded
@@ -57,12 +59,15 @@ class Mining:
                 "among fewer sentences more is found"
             )
 
-    def __call__(self, split: Split, language: str, encoded: Encoded, /) -> Sequence[Prediction]:
-        """Ids of the English sentences that each sentence is paired with; DEV before TEST of a language."""
+    def __call__(self, split: Split, language: str, encoded: Encoded, /) -> Generator[None, None, Sequence[Prediction]]:
+        """Ids of the English sentences that each sentence is paired with; DEV before TEST of a language.
+
+        Yields now and then while it computes.
+        """
         sentences = corpus_examples(encoded.examples)
         foreign = [place for place, sentence in enumerate(sentences) if sentence.language != ENGLISH]
         english = [place for place, sentence in enumerate(sentences) if sentence.language == ENGLISH]
-        mined = self._candidates(encoded, sentences, foreign, english)
+        mined = yield from self._candidates(encoded, sentences, foreign, english)
         pairs = [
             (foreign[left], english[right])
             for left, right in zip(mined.sources.tolist(), mined.targets.tolist(), strict=True)
@@ -96,15 +101,14 @@ class Mining:
 
     def _candidates(
         self, encoded: Encoded, sentences: Sequence[CorpusExample], foreign: Sequence[int], english: Sequence[int]
-    ) -> Candidates:
+    ) -> Generator[None, None, Candidates]:
         """Pairs of positions in `foreign` and `english`, best first, of sentences that occur once in their file."""
         sides = [[sentences[place].text for place in places] for places in (foreign, english)]
         alone = [representatives(texts) for texts in sides]
-        embeddings = [
-            self._embedded(_rows(encoded, np.array(places)[numbers]))
-            for places, numbers in zip((foreign, english), alone, strict=True)
-        ]
-        forward, backward = mutual_nearest(embeddings[0], embeddings[1], NUM_NEIGHBOURS)
+        embeddings = []
+        for places, numbers in zip((foreign, english), alone, strict=True):
+            embeddings.append((yield from self._embedded(_rows(encoded, np.array(places)[numbers]))))
+        forward, backward = yield from mutual_search(embeddings[0], embeddings[1], NUM_NEIGHBOURS)
         mined = mine(_as_arrays(forward), _as_arrays(backward))
         return drop_repeated(
             Candidates(sources=alone[0][mined.sources], targets=alone[1][mined.targets], scores=mined.scores), *sides

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
 
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainables.evaluation.embed import cut_to_layer, embed
+from trainables.evaluation.embed import cut_to_layer, embedding
 from trainables.evaluation.neighbours import nearest
 from trainables.ledger.record import Record, Score
 from trainables.model.finite import NotFiniteError, is_finite
 from trainables.phases.collapse import findings
 from trainables.phases.context import Context
-from trainables.phases.mining import Mining
+from trainables.phases.mining import Embed, Mining
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded, Prediction
@@ -21,8 +22,9 @@ from trainables.tasks.formats.mining import MiningFormat
 from trainables.tasks.formats.trivial import Comparison
 from trainables.tasks.task import Split, Task
 
-Search = Callable[[Split, str, Encoded], Sequence[Prediction]]
-"""(split, language, sentences) -> one prediction an example."""
+_Found = TypeVar("_Found")
+Search = Callable[[Split, str, Encoded], Generator[None, None, Sequence[Prediction]]]
+"""(split, language, sentences) -> one prediction an example; yields now and then while it computes."""
 
 
 def run_retrieval(context: Context) -> Generator[Advanced, None, Record]:
@@ -48,7 +50,8 @@ def run_retrieval(context: Context) -> Generator[Advanced, None, Record]:
                     continue
                 yield Advanced(stage=f"{measured.name} {split} {language}")
                 context.promise(measured, split, language, measured.metrics)
-                own, comparison = _measure(context, measured, split, language, search, table)
+                measuring = _measure(context, measured, split, language, search, table)
+                own, comparison = yield from _told(measuring, f"{measured.name} {split} {language}")
                 scores += own
                 if split is measured.selection_split:
                     compared[language] = comparison
@@ -59,10 +62,21 @@ def run_retrieval(context: Context) -> Generator[Advanced, None, Record]:
     return context.record(scores)
 
 
-def _embedder(context: Context, encoder: PreTrainedModel) -> Callable[[Encoded], Tensor]:
-    def embedded(encoded: Encoded) -> Tensor:
+def _told(running: Generator[None, None, _Found], stage: str) -> Generator[Advanced, None, _Found]:
+    """What a generator returns; its steps become signs of life."""
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            found: _Found = end.value
+            return found
+        yield Advanced(stage=stage)
+
+
+def _embedder(context: Context, encoder: PreTrainedModel) -> Embed:
+    def embedded(encoded: Encoded) -> Generator[None, None, Tensor]:
         pad_id, max_tokens = context.tokenizer.pad_token_id, context.options.eval_tokens
-        found_NH = embed(encoder, encoded, pad_id=pad_id, max_tokens=max_tokens)
+        found_NH = yield from embedding(encoder, encoded, pad_id=pad_id, max_tokens=max_tokens)
         if not is_finite(found_NH):
             raise NotFiniteError(f"{context.encoder_name} gives embeddings that are not finite (NaN or infinity)")
         return found_NH.to(context.device)
@@ -70,11 +84,12 @@ def _embedder(context: Context, encoder: PreTrainedModel) -> Callable[[Encoded],
     return embedded
 
 
-def _aligned(context: Context, measured: Task, embedded: Callable[[Encoded], Tensor]) -> Search:
+def _aligned(context: Context, measured: Task, embedded: Embed) -> Search:
     """Tatoeba: the nearest foreign sentence of every English one."""
 
-    def search(split: Split, language: str, encoded: Encoded) -> Sequence[Prediction]:
-        english_NH, foreign_NH = embedded(encoded).unflatten(0, (-1, 2)).unbind(1)
+    def search(split: Split, language: str, encoded: Encoded) -> Generator[None, None, Sequence[Prediction]]:
+        found_NH = yield from embedded(encoded)
+        english_NH, foreign_NH = found_NH.unflatten(0, (-1, 2)).unbind(1)
         found = nearest(english_NH.contiguous(), foreign_NH.contiguous(), 1).indices[:, 0]
         return measured.format.decode(encoded, list(found.numpy()))
 
@@ -83,7 +98,7 @@ def _aligned(context: Context, measured: Task, embedded: Callable[[Encoded], Ten
 
 def _measure(
     context: Context, measured: Task, split: Split, language: str, search: Search, table: PredictionTable
-) -> tuple[list[Score], Comparison]:
+) -> Generator[None, None, tuple[list[Score], Comparison]]:
     """Search one split of one language and score what was found, and what is trivial beside it.
 
     Rows without prediction and reference are not kept.
@@ -91,8 +106,9 @@ def _measure(
     assert context.spec.retrieval
     max_length, limit = context.spec.retrieval.max_length, context.spec.data.eval_rows
     encoded = context.encode(measured, split, language, max_length, limit=limit)
+    yield
     examples = encoded.examples
-    predictions = search(split, language, encoded)
+    predictions = yield from search(split, language, encoded)
     references = measured.format.references(examples)
     kept = [row for row, (given, gold) in enumerate(zip(predictions, references, strict=True)) if given or gold]
     table.add(

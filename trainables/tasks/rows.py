@@ -55,11 +55,6 @@ def shown(value: object) -> str:
     return short.repr(value)
 
 
-def plain(name: str) -> str:
-    """A name that a file gives, for a message; escaped where it holds what cannot be printed."""
-    return name if name.isprintable() else shown(name)
-
-
 def _text(value: object, place: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{place} is {shown(value)}, expected text")
