@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -47,7 +48,8 @@ def drive_here(graph: Graph, store: Store, options: Options, *place: Any, **how:
         try:
             run_to_end(run.spec, run.name, store, options)
         except Exception as error:  # as a worker does
-            store.fail(run_id, run.name, describe(error), diverged=isinstance(error, DivergedError))
+            with contextlib.suppress(OSError):
+                store.fail(run_id, run.name, describe(error), diverged=isinstance(error, DivergedError))
             graph.fail(run_id)
         else:
             graph.finish(run_id)
@@ -77,8 +79,13 @@ def report(store: Path, *words: str) -> str:
 
 
 def asides(folder: Path) -> tuple[str, ...]:
-    """What was put aside below a folder."""
-    return tuple(sorted(path.name for path in folder.rglob("*.damaged-*")))
+    """What was put aside below a folder, and what records say was put aside on the way."""
+    noted = [
+        name
+        for path in folder.rglob("record.json")
+        for name in re.findall(r"put aside as ([^\s\"]+)", path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    return tuple(sorted([*(path.name for path in folder.rglob("*.damaged-*")), *noted]))
 
 
 def remedied(words: list[str], store: Path, said: str) -> None:

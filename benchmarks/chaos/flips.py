@@ -26,7 +26,7 @@ def flips(lab: Lab, grid: Sweep, search: Sweep, hours: Sweep, chance: random.Ran
     for name in expected:
         surface = found[name]
         faults = [FLIP] * max(1, round(surface.flips * scale))
-        faults += [fault for fault in OTHERS for _ in range(round(surface.others * scale))]
+        faults += chance.sample(OTHERS, round(surface.others * scale))
         cases += [
             Case(name=name, work=_damaging(lab, surface, fault, expected[name], chance.random())) for fault in faults
         ]

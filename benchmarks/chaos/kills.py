@@ -75,9 +75,9 @@ def subjects(lab: Lab, grid: Sweep, search: Sweep) -> Iterator[Subject]:
     """Runs of every phase, the caches, and commands whole."""
     options = dataclasses.replace(options_of(grid.words, grid), checkpoint_seconds=0.0)
     for name, ending, points, moments in (
-        ("target run", "none -> xnli", 60, 12),
-        ("retrieval run", "qqp -> tatoeba", 30, 3),
-        ("intermediate run", "qqp", 45, 6),
+        ("target run", "none -> xnli", 32, 8),
+        ("retrieval run", "qqp -> tatoeba", 16, 2),
+        ("intermediate run", "qqp", 22, 4),
     ):
         node = grid.node(ending)
         yield Subject(
@@ -90,8 +90,8 @@ def subjects(lab: Lab, grid: Sweep, search: Sweep) -> Iterator[Subject]:
         )
     node = grid.node("none -> tatoeba")
     for name, lacking, points in (
-        ("tokens, demo corpus", ("tokens", "demo-*", "*digests.json"), 24),
-        ("encoder cache", ("encoders",), 10),
+        ("tokens, demo corpus", ("tokens", "demo-*", "*digests.json"), 10),
+        ("encoder cache", ("encoders",), 4),
     ):
         yield Subject(
             name=name,
@@ -105,15 +105,15 @@ def subjects(lab: Lab, grid: Sweep, search: Sweep) -> Iterator[Subject]:
         prepare=lambda folder: (clone(grid.store, folder / "store"), None)[1],
         work=lambda folder: commands.run(grid.words, folder / "store"),
         reference=grid.reference,
-        points=40,
+        points=20,
     )
     yield Subject(
         name="searched and raced sweep",
         prepare=lambda folder: None,
         work=lambda folder: commands.run(search.words, folder / "store"),
         reference=search.reference,
-        points=16,
-        moments=8,
+        points=6,
+        moments=3,
     )
 
 

@@ -13,6 +13,7 @@ import psutil
 
 from benchmarks.chaos import commands
 from benchmarks.chaos.forks import Case, each, in_child
+from benchmarks.chaos.left import left
 from trainables.data.cache_folder import CACHE_VARIABLE
 from trainables.ledger.plan import Node, Plan
 from trainables.ledger.spec import Phase
@@ -79,6 +80,7 @@ class Lab:
             raise RuntimeError(f"two undisturbed sweeps {name} differ, so nothing can be compared")
         store, other = made
         shutil.rmtree(other)
+        left(store)  # so that children need not read again what they share with it
         return Sweep(
             words=words, store=store, plan=Store(store).plan(), reference=first["left"], tables=first["tables"]
         )

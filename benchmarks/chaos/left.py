@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 COMPUTED = (
@@ -42,6 +44,21 @@ def wrong(found: Mapping[str, str], reference: Mapping[str, str]) -> str | None:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content."""
-    with path.open("rb") as stream:
+    """Of a file's content; once in a process for a file that several folders share."""
+    state = path.stat()
+    return _digest(_Content(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, path))
+
+
+@dataclass(frozen=True)
+class _Content:
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
+    path: Path = field(compare=False)
+
+
+@functools.cache
+def _digest(content: _Content) -> str:
+    with content.path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -53,23 +53,28 @@ class Tried:
 
 
 def tables(tried: Sequence[Tried]) -> Iterable[Table]:
-    """One table a section: a line for every kind and fault, a column for every outcome that occurred."""
+    """Two tables a section, by what was hit and by the fault; a column for every outcome that occurred."""
     for section in dict.fromkeys(each.section for each in tried):
         own = [each for each in tried if each.section == section]
         outcomes = [outcome for outcome in Outcome if any(each.outcome is outcome for each in own)]
-        table = Table(title=f"{section}: {len(own)} tried", title_justify="left")
-        for name in ("what", "fault"):
-            table.add_column(name)
-        for name in ("tried", *outcomes):
-            table.add_column(str(name), justify="right")
-        counts = Counter((each.kind, each.fault, each.outcome) for each in own)
-        for kind, fault in dict.fromkeys((each.kind, each.fault) for each in own):
-            found = [counts[kind, fault, outcome] for outcome in outcomes]
-            table.add_row(kind, fault, str(sum(found)), *(str(number or "") for number in found))
-        table.add_section()
-        totals = [sum(each.outcome is outcome for each in own) for outcome in outcomes]
-        table.add_row("all", "", str(len(own)), *map(str, totals))
-        yield table
+        yield _table(f"{section}: {len(own)} tried", "what", [(each.kind, each.outcome) for each in own], outcomes)
+        if len({each.fault for each in own}) > 1:
+            yield _table("by fault", "fault", [(each.fault, each.outcome) for each in own], outcomes)
+
+
+def _table(title: str, what: str, found: Sequence[tuple[str, Outcome]], outcomes: Sequence[Outcome]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(what, no_wrap=True)
+    for name in ("tried", *outcomes):
+        table.add_column(str(name), justify="right")
+    counts = Counter(found)
+    for label in sorted({label for label, _ in found}):
+        numbers = [counts[label, outcome] for outcome in outcomes]
+        table.add_row(label, str(sum(numbers)), *(str(number or "") for number in numbers))
+    table.add_section()
+    totals = [sum(counts[label, outcome] for label in {label for label, _ in found}) for outcome in outcomes]
+    table.add_row("all", str(len(found)), *map(str, totals))
+    return table
 
 
 def verdict(tried: Sequence[Tried]) -> str:

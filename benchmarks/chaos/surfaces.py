@@ -33,7 +33,7 @@ class Surface:
         read: all that the reader makes of it, as text.
         prepare: what is done to the copy before.
         flips: how many bits are flipped, one in every copy.
-        others: how often every other fault is tried.
+        others: how many other faults are tried, drawn from all of them.
         own_cache: whether the copy has a cache of its own.
         keeps_times: damage never shows in the times of the file.
         words: besides the names of run and file, what a message may call it.
@@ -46,8 +46,8 @@ class Surface:
     files: str
     read: Reader
     prepare: Callable[[World], object] = lambda world: None
-    flips: int = 10
-    others: int = 1
+    flips: int = 8
+    others: int = 2
     own_cache: bool = False
     keeps_times: bool = False
     words: tuple[str, ...] = ()
@@ -81,17 +81,18 @@ def surfaces(lab: Lab, grid: Sweep, search: Sweep, hours: Sweep) -> Iterator[Sur
 def _of_runs(grid: Sweep) -> Iterator[Surface]:
     record, predictions = "store/runs/*/record.json", "store/runs/*/predictions/*"
     of = partial(Surface, base=grid)
-    yield of(name="record", reader="report", files=record, read=readers.by_report, flips=20, others=2)
-    yield of(name="record", reader="check", files=record, read=readers.by_check)
-    yield of(name="predictions", reader="check", files=predictions, read=readers.by_check, flips=14, others=2)
-    yield of(name="predictions", reader="submission", files=predictions, read=readers.by_submission)
-    yield of(name="report", reader="report", files="store/report/*", read=readers.by_report_in_place)
+    gap = ("(no finished run)",)
+    yield of(name="record", reader="report", files=record, read=readers.by_report, flips=20, others=6, words=gap)
+    yield of(name="record", reader="check", files=record, read=readers.by_check, flips=10)
+    yield of(name="predictions", reader="check", files=predictions, read=readers.by_check, flips=14, others=6)
+    yield of(name="predictions", reader="submission", files=predictions, read=readers.by_submission, flips=10)
+    yield of(name="report", reader="report", files="store/report/*", read=readers.by_report_in_place, flips=6)
     encoder = f"store/runs/{grid.node('qqp').run_id}/encoder"
-    yield of(name="encoder", reader="check", files=f"{encoder}/*", read=readers.by_check)
+    yield of(name="encoder", reader="check", files=f"{encoder}/*", read=readers.by_check, flips=6)
     child = without(grid.node("qqp -> tatoeba").run_id)
     of = partial(Surface, base=grid, reader="run with a child to do", read=readers.by_run, prepare=child)
     yield of(name="record of a parent", files=f"store/runs/{grid.node('qqp').run_id}/record.json")
-    yield of(name="encoder's weights", files=f"{encoder}/model.safetensors", flips=12)
+    yield of(name="encoder's weights", files=f"{encoder}/model.safetensors")
     yield of(name="encoder's config.json", files=f"{encoder}/config.json")
 
 
@@ -99,9 +100,9 @@ def _of_the_ledger(lab: Lab, grid: Sweep, search: Sweep, hours: Sweep) -> Iterat
     of = Surface
     plan = "store/plan.json"
     yield of(name="plan.json", reader="status", base=grid, files=plan, read=readers.by_status, flips=14)
-    yield of(name="plan.json", reader="run", base=hours, files=plan, read=readers.by_run)
+    yield of(name="plan.json", reader="run", base=hours, files=plan, read=readers.by_run, flips=6)
     plans = "store/plans/*.json"
-    yield of(name="plans/*.json", reader="report", base=grid, files=plans, read=readers.by_report_of_sweep)
+    yield of(name="plans/*.json", reader="report", base=grid, files=plans, read=readers.by_report_of_sweep, flips=10)
     for name in ("search.json", "race.json"):
         yield of(name=name, reader="run", base=search, files=f"store/{name}", read=readers.by_run)
         yield of(name=name, reader="report", base=search, files=f"store/{name}", read=readers.by_report)
@@ -180,7 +181,7 @@ def _checkpoint(grid: Sweep) -> Surface:
 
     file = f"store/runs/{node.run_id}/.work/checkpoint.safetensors"
     return Surface(
-        name="checkpoint", reader="run", base=grid, files=file, read=readers.by_run, prepare=interrupted, flips=14
+        name="checkpoint", reader="run", base=grid, files=file, read=readers.by_run, prepare=interrupted, flips=12
     )
 
 
@@ -188,10 +189,10 @@ def _caches(hours: Sweep) -> Iterator[Surface]:
     xnli = without(hours.node("none -> xnli").run_id)
     of = partial(Surface, base=hours, reader="run", read=readers.by_run, prepare=xnli, own_cache=True)
     encoder = "cache/encoders/bundled-*"
-    yield of(name="cached encoder's weights", files=f"{encoder}/model.safetensors", flips=8, words=("encoders",))
-    yield of(name="cached encoder's other files", files=f"{encoder}/[cCt]*", flips=12, words=("encoders",))
-    yield of(name="tokens", files="cache/tokens/*/*.arrow", flips=14, words=("tokens",))
-    yield of(name="marker of tokens", files="cache/tokens/*/complete.json", flips=8, words=("tokens",))
+    yield of(name="cached encoder's weights", files=f"{encoder}/model.safetensors", flips=6, words=("encoders",))
+    yield of(name="cached encoder's other files", files=f"{encoder}/[cCt]*", flips=10, words=("encoders",))
+    yield of(name="tokens", files="cache/tokens/*/*.arrow", flips=12, words=("tokens",))
+    yield of(name="marker of tokens", files="cache/tokens/*/complete.json", flips=6, words=("tokens",))
     yield of(name="digests of files", files="cache/*digests.json")
     yield of(name="demo corpus", files="cache/demo-*/google/xtreme/XNLI/*.parquet", words=("demo-",))
     yield of(name="marker of the corpus", files="cache/demo-*/COMPLETE", words=("demo-",), flips=6)
@@ -218,7 +219,7 @@ def _data(lab: Lab) -> Surface:
 
     return Surface(
         name="data folder", reader="run", base=sweep, files="rows/google/xtreme/XNLI/*.parquet", read=readers.by_run,
-        prepare=prepare, own_cache=True, keeps_times=True, words=("rows of xnli",), flips=12,
+        prepare=prepare, own_cache=True, keeps_times=True, words=("rows of xnli",), flips=10,
     )  # fmt: skip
 
 

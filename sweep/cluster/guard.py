@@ -38,7 +38,8 @@ class Guarded(tune.Callback):
     def give_up(self, error: BaseException) -> None:
         """Be silent from now on, and say so once."""
         self._is_silent = True
-        log.error("%s is off from here on", type(self).__name__, exc_info=error)
+        is_ours = not isinstance(error, OSError)  # a full disk is not: the sentence below says all of it
+        log.error("%s is off from here on", type(self).__name__, exc_info=error if is_ours else None)
         said = f"{self.what} is off from here on, and the sweep goes on: {type(error).__name__}: {error}"
         with contextlib.suppress(Exception, SystemExit):  # the terminal itself may be what is broken
             self._console.print(Text(said, style="yellow"))

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from benchmarks.chaos.damage import FAULTS, FLIP, damage
-from benchmarks.chaos.judge import Reading, judge_damage, judge_stop
+from benchmarks.chaos.judge import Reading, judge_damage, judge_full, judge_input, judge_stop
 from benchmarks.chaos.left import left, wrong
 from benchmarks.chaos.outcomes import BAD, Outcome, Tried, tables, verdict
 
@@ -80,6 +80,40 @@ def test_an_empty_store_has_left_nothing(tmp_path):
     assert left(tmp_path) == {}
 
 
+FULL = "OSError: [Errno 28] No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("first", "left_wrong", "again", "outcome"),
+    [
+        (SAME, None, SAME, Outcome.CONTINUED),
+        (saying(FULL, None), None, SAME, Outcome.CONTINUED),
+        (NOTHING, None, SAME, Outcome.SILENT),
+        (saying(FULL, None), None, OTHER, Outcome.LOST),
+        (saying(FULL, None), "0123456789ab record", SAME, Outcome.SILENT),
+        (saying(TRACEBACK + FULL, None), None, SAME, Outcome.TRACEBACK),
+    ],
+)
+def test_a_full_disk_is_judged(first, left_wrong, again, outcome):
+    assert judge_full("scores", first, left_wrong, again) is outcome
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "outcome"),
+    [
+        (0, "", Outcome.HARMLESS),
+        (2, "allowed: 1 or more", Outcome.NOTICED),
+        (2, " \n", Outcome.SILENT),
+        (1, "failed", Outcome.BROKEN),
+        (-9, "", Outcome.BROKEN),
+        (2, TRACEBACK, Outcome.TRACEBACK),
+        (-11, "Fatal Python error: Segmentation fault", Outcome.TRACEBACK),
+    ],
+)
+def test_input_is_judged(code, words, outcome):
+    assert judge_input(code, words) is outcome
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_changes_the_file(tmp_path, fault):
     content = bytes(range(1, 251)) * 40
@@ -113,8 +147,13 @@ def test_the_table_counts_what_was_tried():
         Tried(section="flips", fault="one bit", kind="record", outcome=outcome)
         for outcome in (Outcome.NOTICED, Outcome.NOTICED, Outcome.SILENT)
     ]
-    [table] = tables(tried)
-    assert [column.header for column in table.columns] == ["what", "fault", "tried", "noticed", "SILENT"]
-    assert [list(column.cells) for column in table.columns[2:]] == [["3", "3"], ["2", "2"], ["1", "1"]]
+    tried.append(Tried(section="flips", fault="cut", kind="plan", outcome=Outcome.NOTICED))
+    by_kind, by_fault = tables(tried)
+    assert [column.header for column in by_kind.columns] == ["what", "tried", "noticed", "SILENT"]
+    assert [list(column.cells) for column in by_kind.columns] == [
+        ["plan", "record", "all"], ["1", "3", "4"], ["1", "2", "3"], ["", "1", "1"],
+    ]  # fmt: skip
+    assert list(by_fault.columns[0].cells) == ["cut", "one bit", "all"]
+    assert list(by_fault.columns[1].cells) == ["1", "3", "4"]
     assert verdict(tried) == "0 lost, 1 silent, 0 broken, 0 traceback"
     assert {outcome for outcome in Outcome if outcome.isupper()} == {*BAD}

@@ -71,6 +71,21 @@ def test_an_exception_is_said_once_and_the_callback_is_silent(
     assert "EveryHook" in caplog.text
 
 
+def test_a_full_disk_is_a_sentence_without_a_traceback(
+    console: Console, output: io.StringIO, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Full(Guarded):
+        what = "the weather"
+
+        def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+    with caplog.at_level(logging.ERROR):
+        Full(console).on_step_end(iteration=1, trials=[])
+    assert "the weather is off from here on, and the sweep goes on: OSError: [Errno 28] No space" in output.getvalue()
+    assert [record.exc_info for record in caplog.records] == [None]
+
+
 def test_a_broken_terminal_ends_nothing(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
