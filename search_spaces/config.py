@@ -26,6 +26,7 @@ from search_spaces.fields import (
     Row,
     Section,
     Seed,
+    Silence,
     Slots,
     SlotsOrAll,
     Target,
@@ -237,7 +238,7 @@ class ClusterFields(Section):
     max_concurrent: SlotsOrAll = 0
     threads: Slots = 1
     checkpoint_seconds: Positive = 120.0
-    hang_seconds: Positive = 600.0
+    hang_seconds: Silence = 600.0
     results: OwnFolder = ""
 
 

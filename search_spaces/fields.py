@@ -30,6 +30,7 @@ from trainables.ledger.bounds import (
     NOT_NEGATIVE,
     POSITIVE,
     SEED,
+    SILENCE,
     SLOTS,
     TRIALS,
     Bounds,
@@ -146,6 +147,7 @@ Trials = Annotated[int, Within(TRIALS)]
 Slots = Annotated[int, Within(dataclasses.replace(SLOTS, low=1))]
 SlotsOrAll = Annotated[int, Within(SLOTS)]
 Positive = Annotated[float, Within(POSITIVE)]
+Silence = Annotated[float, Within(SILENCE)]
 NotNegative = Annotated[float, Within(NOT_NEGATIVE)]
 Chance = Annotated[float, Within(Bounds(low=0, high=1, open=True))]
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from analysis.scores.load import Run
 from analysis.showing.markup import code, in_markdown
 from trainables.ledger.record import Finding, Record
-from trainables.tasks.registry import task, tasks
-from trainables.tasks.task import Split
+from trainables.tasks.registry import is_open
 
 _HEAD = (
     "Their predictions are all the same, or score below what a constant answer or chance would. The scores stand as"
@@ -30,5 +29,4 @@ def collapsed_section(runs: Sequence[Run]) -> str:
 
 
 def _is_open(finding: Finding) -> bool:
-    one_set = finding.task in tasks() and task(finding.task).selection_split is Split.TEST
-    return finding.split != Split.TEST or one_set
+    return is_open(finding.task, finding.split)

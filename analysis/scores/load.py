@@ -20,6 +20,7 @@ from trainables.ledger.errors import MissingRunError
 from trainables.ledger.plain import plain
 from trainables.ledger.plan import own_row
 from trainables.ledger.record import BrokenRecordError, Record
+from trainables.ledger.runs import RECOMPUTED
 from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
 
@@ -94,7 +95,7 @@ def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
     for run_id in wanted:
         child = record(run_id)
         if not isinstance(child, Record):
-            unusable[run_id] = f"its record is broken ({child}); the next `run` computes it again"
+            unusable[run_id] = f"its record is broken ({child}); {RECOMPUTED}"
             continue
         parent = record(child.spec.parent) if child.spec.parent else None
         if parent is not None and not isinstance(parent, Record):

@@ -24,7 +24,7 @@ from trainables.ledger.openings import EVERYTHING, Opening
 from trainables.ledger.spec import ID_DIGITS, Phase
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
-from trainables.tasks.registry import task, tasks
+from trainables.tasks.registry import is_open, task
 from trainables.tasks.task import Split
 
 if TYPE_CHECKING:
@@ -92,20 +92,19 @@ def closed(selections: Mapping[str, Selection], why: str) -> dict[str, Selection
 
 def open_scores(frame: DataFrame, results: Results, selections: Mapping[str, Selection]) -> DataFrame:
     """The lines of a score table that may be shown: all but test scores, and the test scores that are opened."""
-    one_set = {name for name, task in tasks().items() if task.selection_split is Split.TEST}
     opened = {
         (*row, target)
         for target, selection in selections.items()
         if selection.is_open
         for row in shown_rows(results, selection)
     }
-    is_open = [
-        split != Split.TEST or (phase != Phase.INTERMEDIATE and (target in one_set or (*row, target) in opened))
+    shown = [
+        split != Split.TEST or (phase != Phase.INTERMEDIATE and (is_open(target, split) or (*row, target) in opened))
         for split, phase, target, *row in zip(
             *(frame[name] for name in ("split", "phase", "target", "intermediate", "mlm")), strict=True
         )
     ]
-    return frame[is_open]
+    return frame[shown]
 
 
 def shown_rows(results: Results, selection: Selection) -> list[Row]:

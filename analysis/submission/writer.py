@@ -27,6 +27,7 @@ from analysis.selection.sweep import Sweep, gather
 from analysis.showing.markup import Markdown, in_markdown
 from analysis.submission import xtreme_layout
 from analysis.submission.xtreme_layout import Item, LayoutError
+from trainables.data.cache_folder import CacheFolderError
 from trainables.data.hub import open_data
 from trainables.data.loading import load as load_rows
 from trainables.data.source import DataError, DataSource
@@ -334,5 +335,5 @@ def submission_of(
 def _open_data(name: str) -> DataSource:
     try:
         return open_data(name)
-    except DataError as error:
+    except (ValueError, CacheFolderError) as error:
         raise AnalysisError(str(error)) from error

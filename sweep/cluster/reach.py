@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from sweep.cluster.errors import RayError
@@ -18,8 +19,12 @@ REMEDY = (
 
 
 def check(address: str) -> None:
-    """Raise RayError if no head of a Ray cluster can be at `host:port`."""
+    """Raise RayError if no head of a Ray cluster can be at `host:port`; of one with TLS only whether it answers."""
     host, port = host_and_port(address)
+    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+        if not answers(address):
+            raise RayError(f"no Ray cluster answers at {address!r}. {REMEDY}")
+        return
     try:
         with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as connection:
             connection.sendall(_PREFACE + _SETTINGS)

@@ -60,11 +60,6 @@ class Watchdog:
             self._find_out()
         self._stop.set()
 
-    @property
-    def barked(self) -> bool:
-        """Whether Ray has died."""
-        return bool(self.why)
-
     def _watch(self) -> None:
         alive_at = time.monotonic()
         at = f" at {self._head}" if self._head else ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from sweep.studies.journal_file import broken_line
 from sweep.terminal.description import size_of
 from trainables.ledger import words
 from trainables.ledger.console import make_console
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
     console = make_console(100)
     counts: Counter[Condition] = Counter()
     num_bytes = 0
-    for found in inspect(Store(given.store)):
+    store = Store(given.store)
+    for found in (*inspect(store), *_journal(store)):
         counts[found.condition] += 1
         num_bytes += found.num_bytes
         if found.condition in _STYLES:
@@ -37,6 +39,20 @@ def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
     told = ", ".join(f"{counts[condition]} {condition}" for condition in Condition if counts[condition])
     console.print(Text(f"{told or 'nothing'} ({size_of(num_bytes)} compared)"))
     return 1 if counts[Condition.DAMAGED] else 0
+
+
+def _journal(store: Store) -> list[Inspected]:
+    """The journal of studies, line by line."""
+    if not store.journal.exists():
+        return []
+    try:
+        broken = broken_line(store.journal)
+    except OSError as error:
+        broken = str(error)
+    if not broken:
+        return [Inspected(what="studies.journal", condition=Condition.SOUND, num_bytes=store.journal.stat().st_size)]
+    text = f"{broken}; the next `run` puts it aside, and its studies begin anew with the runs of the store"
+    return [Inspected(what="studies.journal", condition=Condition.DAMAGED, text=text)]
 
 
 def _show(found: Inspected, console: Console) -> None:

@@ -18,6 +18,7 @@ from sweep.planning.rows import num_rows
 from sweep.planning.start import check_data
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
+from trainables.data.reading import EVALUATED
 from trainables.data.source import DataSource
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
 from trainables.ledger.plan import Node, Plan, Share
@@ -27,7 +28,6 @@ from trainables.tasks.language_modeling import STAND_IN
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Source, Split, Task
 
-EVALUATED = (Split.DEV, Split.TEST)
 _SENTENCES_PER_ARTICLE = 20
 """Of Wikipedia, for the cost only."""
 

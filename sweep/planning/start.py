@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from search_spaces.config import SweepConfig
 from search_spaces.encoder_check import check_encoder
 from search_spaces.fields import mixture_members
-from trainables.data.hub import DEMO, HUB
+from trainables.data.hub import DEMO, HUB, RELEASES
 from trainables.data.repositories import check_repositories
 from trainables.ledger.cells import BASELINE, MULTI_TASK
 from trainables.ledger.paths import expanded
@@ -28,11 +28,13 @@ def check_start(config: SweepConfig, plan: Plan, store: Store) -> None:
 def check_data(config: SweepConfig, tasks: Iterable[str] = ()) -> None:
     """Raise MissingDataError for a folder of data that holds nothing of the tasks, or else of the tasks of the grid.
 
-    Official releases that lie elsewhere are data, too.
+    Official releases of these tasks that lie elsewhere are data, too.
     """
-    if config.data.source in (HUB, DEMO) or config.data.raw.folders:
+    if config.data.source in (HUB, DEMO):
         return
     wanted = repositories(tasks or _tasks(config), config.data.repositories)
+    if any(RELEASES[option].repository in wanted for option in config.data.raw.folders):
+        return
     check_repositories(expanded(config.data.source), wanted)
 
 

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class StudyError(RuntimeError):
-    """A study that cannot go on: its journal cannot be read or is of another sweep, or a package is missing."""
+    """A study that cannot go on: its journal cannot be opened or is of another sweep, or a package is missing."""

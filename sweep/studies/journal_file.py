@@ -66,6 +66,21 @@ class JournalFile(JournalFileBackend):
             self._symlink.release()
 
 
+def broken_line(path: Path) -> str:
+    """Which line of a journal is not what was written; empty where all are."""
+    is_sealed = False
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            log = json.loads(line)
+            found = log.pop(_DIGEST, None)
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            return f"line {number} is not JSON"
+        if (is_sealed or found is not None) and found != _digest(log):
+            return f"line {number} is not what was written"
+        is_sealed = is_sealed or found is not None
+    return ""
+
+
 def _line(log: dict[str, Any]) -> str:
     return json.dumps(log, separators=(",", ":"))
 

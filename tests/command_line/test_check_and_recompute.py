@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.command_line.main import main
+from sweep.studies.journal_file import JournalFile
 from tests.made import graphs
 from tests.made.executors import quadratic_record
 from trainables.ledger.store import Store
@@ -86,3 +87,21 @@ def test_what_cannot_be_computed_again_is_refused_and_nothing_changed(tmp_path, 
     words = ["run", "--config", str(store.root / "config.yaml"), "--store", str(store.root), "--recompute", run_id]
     assert main(words) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["studies.journal", "pruned.json", "config.yaml"])
+def test_all_that_a_store_keeps_is_read(tmp_path, capsys, name):
+    shutil.copytree(GOLDEN.with_name("store-1-search"), tmp_path / "store")
+    store = Store(tmp_path / "store")
+    if name == "config.yaml":
+        store.save_config("name: a\n")
+    if name == "studies.journal":
+        JournalFile(store.journal).append_logs([{"op_code": 1, "study_id": 3}])
+    assert main(["check", str(store.root)]) == 0
+    assert "unchecked  plan.json: an earlier version wrote it without digests" in capsys.readouterr().out
+    path = next(store.root.rglob(name))
+    content = bytearray(path.read_bytes())
+    content[-9 if name != "config.yaml" else 6] ^= 1
+    path.write_bytes(content)
+    assert main(["check", str(store.root)]) == 1
+    assert f"{name}: " in capsys.readouterr().out

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import try_to_load_from_cache
 from safetensors.torch import load_file, save_file
 
 from tests.made.engine import finish, network, tiny_encoder, training
@@ -21,9 +23,9 @@ from trainables.ledger.errors import DamagedRunError
 from trainables.ledger.record import Symptom
 from trainables.ledger.spec import EncoderRef, Phase
 from trainables.ledger.store import Store
-from trainables.model.encoder import load_encoder
+from trainables.model.encoder import check_encoder, load_encoder
 from trainables.model.finite import NotFiniteError
-from trainables.model.names import BUNDLED_FOLDER, encoder_fingerprint
+from trainables.model.names import BUNDLED_FOLDER, EncoderUnavailableError, encoder_fingerprint
 from trainables.phases.run import run_to_end
 from trainables.training import checkpoint
 
@@ -250,3 +252,43 @@ def test_a_loss_that_is_infinite_from_the_start_is_the_encoders_fault(tmp_path):
         encoder.encoder.layer[0].output.dense.weight.fill_(1e38)
     with pytest.raises(NotFiniteError, match="a tiny encoder gives a loss that is not finite on the first batch"):
         finish(training(network(encoder), ["pairs"], tmp_path / "checkpoint", checkpoint_seconds=1e9))
+
+
+def test_a_tokenizer_that_was_changed_is_refused_by_the_children_too(tmp_path, store, not_finite):
+    """Runs with a parent read the folder for its tokenizer alone."""
+    [parent_id] = store.run_ids()
+    weights = load_file(not_finite / "model.safetensors")
+    save_file({name: tensor.nan_to_num() for name, tensor in weights.items()}, not_finite / "model.safetensors",
+              metadata={"format": "pt"})  # fmt: skip
+    planned = EncoderRef(name="encoder", revision=encoder_fingerprint(str(not_finite)))
+    wanted = dataclasses.replace(spec(Phase.RETRIEVAL, "tatoeba", parent=parent_id), encoder=planned)
+    told = json.loads((not_finite / "tokenizer.json").read_text())
+    told["model"]["vocab"][10:20] = told["model"]["vocab"][19:9:-1]
+    (not_finite / "tokenizer.json").write_text(json.dumps(told))
+    with pytest.raises(ValueError, match="is not what this run was planned with"):
+        run_to_end(wanted, "name", store, dataclasses.replace(OPTIONS, encoder=str(not_finite)))
+
+
+def test_a_damaged_file_in_the_hubs_cache_is_named(tmp_path, monkeypatch):
+    """Blobs are named by SHA-256 where they are large, by Git's SHA-1 where they are small."""
+    cache = tmp_path / "hub"
+    snapshot = cache / "models--owner--name" / "snapshots" / ("0" * 40)
+    blobs = cache / "models--owner--name" / "blobs"
+    for folder in (snapshot, blobs):
+        folder.mkdir(parents=True)
+    small = hashlib.sha1(b"blob 2\0{}").hexdigest()
+    large = hashlib.sha256(b"weights").hexdigest()
+    for name, blob, content in (("config.json", small, b"{}"), ("model.safetensors", large, b"weights")):
+        (blobs / blob).write_bytes(content)
+        (snapshot / name).symlink_to(blobs / blob)
+    monkeypatch.setattr(
+        "trainables.model.encoder.try_to_load_from_cache",
+        lambda *given, **named: try_to_load_from_cache(*given, **named, cache_dir=cache),
+    )
+    check_encoder("owner/name", "0" * 40)
+    for blob in (small, large):
+        content = (blobs / blob).read_bytes()
+        (blobs / blob).write_bytes(b"x" + content[1:])
+        with pytest.raises(EncoderUnavailableError, match=r"is not what was downloaded\. Remove it"):
+            check_encoder("owner/name", "0" * 40)
+        (blobs / blob).write_bytes(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_a_run_that_is_recomputed_is_not_finished_and_its_record_is_kept_aside(s
     store.recompute(RUN)
     assert not store.is_finished(RUN)
     assert store.damage(RUN) == ""
-    [aside] = folder.parent.glob("record.json.damaged-*")
+    [aside] = folder.parent.glob("record.json.replaced-*")
     assert aside.read_text() == record
     assert graph_of(one_run_plan(), store).state(RUN) is State.READY
 
@@ -188,3 +189,58 @@ def test_a_run_that_was_computed_again_says_whether_it_left_the_same(store, weig
     finish(store, weights=weights)
     [note] = store.record(RUN).notes
     assert said in note
+
+
+def test_a_record_that_cannot_even_be_read_is_a_broken_one(store):
+    path = finish(store, weights="0123").parent / "record.json"
+    path.unlink()
+    path.mkdir()
+    assert not store.is_finished(RUN)
+    assert run_states(one_run_plan(), store)[RUN].state is State.FAILED
+    finish(store, weights="0123")
+    assert store.is_finished(RUN)
+
+
+@pytest.mark.parametrize("name", ["record.json", "failure.json", "pruned.json"])
+def test_what_is_nested_beyond_reason_is_broken(store, name):
+    folder = finish(store, weights="0123").parent
+    (folder / name).write_text("[" * 100_000)
+    assert store.is_finished(RUN) is (name != "record.json")
+    assert store.pruned(RUN) is None
+    assert ("cannot be read" in store.failure(RUN)) is (name == "failure.json")
+
+
+def test_a_record_of_the_first_format_is_compared_by_its_scores(store):
+    path = finish(store, weights="0123").parent / "record.json"
+    fields = {**json.loads(path.read_text()), "format": 1}
+    for later in ("digest", "files", "findings"):
+        del fields[later]
+    path.write_text(json.dumps(fields))
+    store.recompute(RUN)
+    finish(store, weights="0123")
+    [note] = store.record(RUN).notes
+    assert note.startswith("computed again: same scores; ")
+
+
+def test_looking_whether_a_store_is_driven_keeps_no_driver_out(store):
+    """As `watch xstilts status` does beside a `run` that starts."""
+    stop = threading.Event()
+    looking = threading.Thread(target=lambda: [store.is_driven for _ in iter(stop.is_set, True)])
+    looking.start()
+    try:
+        for _ in range(200):
+            with store.driver_lock():
+                pass
+    finally:
+        stop.set()
+        looking.join()
+
+
+def test_a_full_disk_names_the_file(store, monkeypatch):
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/plan\.json'|plans") as caught:
+        store.save_plan(one_run_plan())
+    assert caught.value.filename

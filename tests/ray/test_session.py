@@ -139,7 +139,7 @@ def test_watchdog_interrupts_when_every_node_is_dead(before: signal.Handlers) ->
     watchdog = Watchdog(dead_seconds=1.0, exit_process=exits.append)
     with handled_by(before), Interruption(), pytest.raises(KeyboardInterrupt), watchdog:
         time.sleep(60)
-    assert watchdog.barked
+    assert watchdog.why
     time.sleep(1.5)
     assert exits == [], "the main thread has left in time"
 
@@ -152,7 +152,7 @@ def test_watchdog_ends_the_process_when_the_main_thread_is_stuck_inside_ray() ->
         with pytest.raises(KeyboardInterrupt):
             time.sleep(60)
         wait_for(lambda: exits == [1])
-    assert watchdog.barked
+    assert watchdog.why
 
 
 @contextlib.contextmanager

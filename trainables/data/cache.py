@@ -204,7 +204,7 @@ def _write(entry: Path, tokens: Tokens) -> None:
             "skipped": encoded.skipped,
             "repaired": encoded.repaired,
         }
-        (partial / COMPLETE).write_text(sealed(told))
+        (partial / COMPLETE).write_text(sealed(told), encoding="utf-8")
 
 
 def _age(path: Path) -> float:

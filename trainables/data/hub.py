@@ -105,7 +105,7 @@ def demo_folder() -> Path:
                 temporary.mkdir()
                 write_demo(temporary)
                 told = {path.relative_to(temporary).as_posix(): digest(path) for path in temporary.rglob("*.parquet")}
-                (temporary / COMPLETE).write_text(sealed({"format": 1, "files": told}))
+                (temporary / COMPLETE).write_text(sealed({"format": 1, "files": told}), encoding="utf-8")
     return folder
 
 

@@ -94,6 +94,8 @@ def _short(value: object) -> str:
 MOST = 10**12
 """More rows, steps or sub-words than any data set has."""
 POSITIVE = Bounds(low=0, above=True, limit=1e9)
+SILENCE = Bounds(low=1, limit=1e9)
+"""Seconds without a word; below a second everybody is silent."""
 NOT_NEGATIVE = Bounds(low=0, limit=1e9)
 SHARE = Bounds(low=0, high=1)
 COUNT = Bounds(low=1, whole=True, limit=MOST)

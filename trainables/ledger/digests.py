@@ -27,6 +27,12 @@ def digest(path: Path) -> str:
     return _digest(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 
+def git_digest(path: Path) -> str:
+    """SHA-1 that Git names the content of a file by, 40 hexadecimal digits."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
 def check(folder: Path, expected: Mapping[str, str]) -> None:
     """Compare files below a folder with their digests; raises DamagedFileError that names the first that differs."""
     for name, wanted in expected.items():
@@ -39,16 +45,21 @@ def check(folder: Path, expected: Mapping[str, str]) -> None:
             raise DamagedFileError(f"{path} is not what was written (SHA-256 {found[:12]}…, written {wanted[:12]}…)")
 
 
-def put_aside(path: Path) -> Path:
+def put_aside(path: Path, why: str = "damaged") -> Path:
     """Rename what cannot be used, so that it can be made again, and say so in its name; returns the new path.
 
     Of what was put aside from the same place earlier nothing is kept. Raises OSError where it cannot be renamed.
     """
-    for earlier in path.parent.glob(f"{path.name}.damaged-*"):
+    for earlier in asides(path):
         files.remove(earlier)
-    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    aside = path.with_name(f"{path.name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     path.rename(aside)
     return aside
+
+
+def asides(path: Path) -> list[Path]:
+    """What was put aside from a place."""
+    return [each for why in ("damaged", "replaced") for each in path.parent.glob(f"{path.name}.{why}-*")]
 
 
 @functools.lru_cache(maxsize=4096)

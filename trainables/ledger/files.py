@@ -22,14 +22,19 @@ def replacing(path: Path, *, sole: bool = False, durable: bool = True) -> Iterat
 
     Parent folders are made. `sole` is for a caller that holds the lock of `path`: it removes what killed writers left.
     Without `durable` nothing is flushed: for files of which a power cut may take the last version.
-    Raises OSError where it cannot be; what was at `path` is then as it was.
+    Raises OSError, with a file name, where it cannot be; what was at `path` is then as it was.
     """
-    with beside(path, sole=sole) as temporary:
-        yield temporary
-        if durable:
-            move(temporary, path)
-        else:
-            temporary.replace(path)
+    try:
+        with beside(path, sole=sole) as temporary:
+            yield temporary
+            if durable:
+                move(temporary, path)
+            else:
+                temporary.replace(path)
+    except OSError as error:
+        if error.filename is None:  # such as a full disk, which names no file by itself
+            error.filename = str(path)
+        raise
 
 
 @contextmanager

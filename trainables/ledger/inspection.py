@@ -9,9 +9,11 @@ from pathlib import Path
 
 from trainables.ledger.errors import DamagedRunError, LedgerError
 from trainables.ledger.record import BrokenRecordError
+from trainables.ledger.runs import RECOMPUTED
+from trainables.ledger.signature import is_as_signed
 from trainables.ledger.store import Store
 
-RECOMPUTED = "the next `run` computes it again"
+WITHOUT_DIGESTS = "an earlier version wrote it without digests"
 
 
 class Condition(StrEnum):
@@ -47,6 +49,7 @@ def inspect(store: Store) -> Iterator[Inspected]:
     """Read every run and file of a store, one after another; damage of a run that is found or gone is noted."""
     for run_id in store.begun_ids():
         yield _run(store, run_id)
+    yield from _notes(store)
     yield from _files(store)
 
 
@@ -63,8 +66,16 @@ def _run(store: Store, run_id: str) -> Inspected:
         return Inspected(what=f"run {run_id} ({record.name})", condition=Condition.DAMAGED, text=str(error))
     what, size = f"run {run_id} ({record.name})", store.num_bytes(record)
     if not record.files:
-        return Inspected(what=what, condition=Condition.UNCHECKED, text="an earlier version wrote it without digests")
+        return Inspected(what=what, condition=Condition.UNCHECKED, text=WITHOUT_DIGESTS)
     return Inspected(what=what, condition=Condition.SOUND, num_bytes=size)
+
+
+def _notes(store: Store) -> Iterator[Inspected]:
+    """Notes of runs that are not what was written; the others are not worth a line."""
+    for run_id in store.begun_ids():
+        for name in store.broken_notes(run_id):
+            text = "it counts as none; the next attempt writes it again"
+            yield Inspected(what=f"run {run_id}, {name}", condition=Condition.DAMAGED, text=text)
 
 
 def _files(store: Store) -> Iterator[Inspected]:
@@ -85,4 +96,18 @@ def _files(store: Store) -> Iterator[Inspected]:
         except LedgerError as error:
             yield Inspected(what=path.name, condition=Condition.DAMAGED, text=str(error))
         else:
-            yield Inspected(what=path.name, condition=Condition.SOUND, num_bytes=path.stat().st_size)
+            is_sealed = '"digest"' in path.read_text(encoding="utf-8")[-100:]
+            condition = Condition.SOUND if is_sealed else Condition.UNCHECKED
+            text = "" if is_sealed else WITHOUT_DIGESTS
+            yield Inspected(what=path.name, condition=condition, text=text, num_bytes=path.stat().st_size)
+    for path in (store.root / "config.yaml", store.root / "best.yaml"):
+        if path.exists() and not _is_as_signed(path):
+            text = "it was changed by hand, or is damaged; nothing but --config reads it"
+            yield Inspected(what=path.name, condition=Condition.DAMAGED, text=text)
+
+
+def _is_as_signed(path: Path) -> bool:
+    try:
+        return is_as_signed(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -5,11 +5,10 @@ JSON with a digest of itself; earlier versions wrote none.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.ledger.seal import sealed, unsealed
+from trainables.ledger.seal import parsed, sealed, unsealed
 
 FORMAT = 1
 ATTEMPTS = "attempts"
@@ -23,7 +22,7 @@ def to_json(fields: Mapping[str, Any]) -> str:
 
 def from_json(text: str) -> dict[str, Any]:
     """What a note says; raises ValueError for one that is not what was written."""
-    fields = json.loads(text)
+    fields = parsed(text)
     if isinstance(fields, list):
         return {ATTEMPTS: fields}
     if isinstance(fields, dict) and not {"format", "digest"} & fields.keys():

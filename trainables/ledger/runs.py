@@ -12,11 +12,15 @@ from pathlib import Path
 import filelock
 
 from trainables.ledger import files, notes
-from trainables.ledger.digests import DamagedFileError, check, digests, put_aside
+from trainables.ledger.digests import DamagedFileError, asides, check, digests, put_aside
 from trainables.ledger.errors import DamagedRunError, MissingRunError, StoreError
 from trainables.ledger.record import BrokenRecordError, Pruned, Record
 
 log = logging.getLogger(__name__)
+
+
+RECOMPUTED = "the next `run` computes it again"
+"""What becomes of a run whose record cannot be read."""
 
 
 class Runs:
@@ -28,6 +32,7 @@ class Runs:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
+        self._told: set[str] = set()
 
     def __str__(self) -> str:
         return str(self.root)
@@ -93,21 +98,24 @@ class Runs:
             record = Record.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise MissingRunError(f"run {run_id} is not finished: {path} does not exist") from None
-        except (UnicodeDecodeError, BrokenRecordError) as error:
-            raise BrokenRecordError(f"{path}: {error}") from error
+        except (OSError, UnicodeDecodeError, BrokenRecordError) as error:
+            raise BrokenRecordError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
         if record.run_id != run_id:
             raise BrokenRecordError(f"{path}: holds the record of run {record.run_id}")
         return record
 
     def is_finished(self, run_id: str) -> bool:
-        """Whether the run has a readable record. A broken record counts as none and is reported in the log."""
+        """Whether the run has a readable record. A broken record counts as none and is reported in the log, once."""
         try:
             self.record(run_id)
         except MissingRunError:
             return False
         except BrokenRecordError as error:
-            log.warning("run %s has a broken record and will be computed again: %s", run_id, error)
+            if run_id not in self._told:
+                self._told.add(run_id)
+                log.warning("run %s has a broken record and will be computed again: %s", run_id, error)
             return False
+        self._told.discard(run_id)
         return True
 
     def finish(self, record: Record) -> None:
@@ -127,11 +135,15 @@ class Runs:
 
     def _beside_earlier(self, record: Record) -> Iterator[str]:
         """What is to be said of a run whose earlier record was put aside."""
-        for aside in sorted(self._folder(record.run_id).glob("record.json.damaged-*"))[-1:]:
+        for aside in asides(self._folder(record.run_id) / "record.json"):
             try:
                 earlier = Record.from_json(aside.read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 yield "computed again; the earlier record cannot be read, so the two cannot be compared"
+                continue
+            if not earlier.files:
+                scores = "same" if earlier.scores == record.scores else "other"
+                yield f"computed again: {scores} scores; an earlier version wrote no digests to compare files with"
                 continue
             same = earlier.files == record.files and earlier.scores == record.scores
             yield (
@@ -174,7 +186,8 @@ class Runs:
         """
         record = self.record(run_id)
         self._check(record, record.files)
-        (self._folder(run_id) / "damage.json").unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read-only
+            (self._folder(run_id) / "damage.json").unlink(missing_ok=True)
 
     def damage(self, run_id: str) -> str:
         """What was found damaged of a finished run, with the remedy, or an empty string."""
@@ -185,7 +198,7 @@ class Runs:
         """Have a run computed again: its record is put aside, and its notes go. Its children stay as they are."""
         folder = self._folder(run_id)
         if (folder / "record.json").exists():
-            put_aside(folder / "record.json")
+            put_aside(folder / "record.json", "replaced")
         for note in ("failure.json", "damage.json"):
             (folder / note).unlink(missing_ok=True)
 
@@ -224,8 +237,9 @@ class Runs:
     def diverged(self, run_id: str) -> bool:
         """Whether the last failed attempt failed because training led nowhere."""
         try:
-            return bool(notes.from_json((self._folder(run_id) / "failure.json").read_text()).get("diverged"))
-        except (FileNotFoundError, ValueError, AttributeError):
+            text = (self._folder(run_id) / "failure.json").read_text(encoding="utf-8")
+            return bool(notes.from_json(text).get("diverged"))
+        except (OSError, ValueError, AttributeError):
             return False
 
     def failed_ids(self) -> list[str]:
@@ -244,9 +258,22 @@ class Runs:
             return Pruned.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (BrokenRecordError, UnicodeDecodeError) as error:
+        except (OSError, BrokenRecordError, UnicodeDecodeError) as error:
             log.warning("%s is broken and counts as none: %s", path, error)
             return None
+
+    def broken_notes(self, run_id: str) -> list[str]:
+        """Names of the notes of a run that are not what was written."""
+        read = {"failure.json": notes.from_json, "damage.json": notes.from_json, "pruned.json": Pruned.from_json}
+        found = []
+        for name, parse in read.items():
+            try:
+                parse((self._folder(run_id) / name).read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError):
+                found.append(name)
+        return found
 
     def _reason(self, run_id: str, note: str, unreadable: str) -> str:
         """The reason in a note of a run; empty where there is no such note."""
@@ -254,7 +281,7 @@ class Runs:
             return str(notes.from_json((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
         except FileNotFoundError:
             return ""
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return unreadable
 
     def _folder(self, run_id: str) -> Path:

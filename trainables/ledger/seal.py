@@ -34,7 +34,7 @@ def unsealed(text: str, formats: range, *, sealed_since: int) -> dict[str, Any]:
     Formats before `sealed_since` have none. Raises SealError for bytes that are not as they were written, ValueError
     for another format and for anything that is no such object.
     """
-    fields = json.loads(text)
+    fields = parsed(text)
     if not isinstance(fields, dict):
         raise ValueError(f"holds a {type(fields).__name__}, not an object")
     found = fields.get("format")
@@ -48,6 +48,14 @@ def unsealed(text: str, formats: range, *, sealed_since: int) -> dict[str, Any]:
         raise SealError("damaged: it is not what was written (its digest differs)")
     del fields["digest"]
     return fields
+
+
+def parsed(text: str) -> Any:
+    """JSON; raises ValueError for text that is none, however deep it is nested."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def _listed(formats: range) -> str:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from trainables.ledger.cells import Cell
 from trainables.ledger.plan import Plan
+from trainables.ledger.runs import RECOMPUTED
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
 
-BROKEN = "its record cannot be read; the next `run` computes it again"
+BROKEN = f"its record cannot be read; {RECOMPUTED}"
 _TROUBLED = (State.FAILED, State.BLOCKED)
 
 

@@ -51,6 +51,11 @@ log = logging.getLogger(__name__)
 
 _Read = TypeVar("_Read")
 
+GLANCE_SECONDS = 1.0
+"""Longer than `is_driven` holds the driver's lock to see whether it is free."""
+NOTE_SECONDS = 30.0
+"""Longer than anybody takes to note what is opened."""
+
 
 class Store(Runs):
     """A store in a folder: local disk or a disk that all nodes share.
@@ -73,10 +78,10 @@ class Store(Runs):
 
     @contextmanager
     def driver_lock(self) -> Iterator[None]:
-        """Hold the store for one driver; raises StoreError at once when another driver holds it."""
+        """Hold the store for one driver; raises StoreError when another driver holds it."""
         lock = filelock.FileLock(self.root / "driver.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=GLANCE_SECONDS)
         except filelock.Timeout:
             holder = self.driver() or "unknown"
             raise StoreError(
@@ -185,11 +190,18 @@ class Store(Runs):
         Raises LedgerError where the earlier ones cannot be read: they are never overwritten. Two at once wait for each
         other.
         """
-        with filelock.FileLock(self.root / "openings.lock"):
-            noted = self.openings()
-            new = [each for each in opened if not any(each.says_the_same(earlier) for earlier in noted)]
-            if new:
-                files.write(self.root / "openings.json", openings.to_json([*noted, *new]))
+        if not self._not_noted(opened):
+            return
+        try:
+            with filelock.FileLock(self.root / "openings.lock", timeout=NOTE_SECONDS):
+                new = self._not_noted(opened)
+                files.write(self.root / "openings.json", openings.to_json([*self.openings(), *new]))
+        except filelock.Timeout:
+            raise LedgerError(f"another process holds {self.root / 'openings.lock'}") from None
+
+    def _not_noted(self, opened: Sequence[Opening]) -> list[Opening]:
+        noted = self.openings()
+        return [each for each in opened if not any(each.says_the_same(earlier) for earlier in noted)]
 
     def openings(self) -> tuple[Opening, ...]:
         """Which test scores were looked at so far, in order. Raises LedgerError."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from trainables.ledger.cells import Row
-from trainables.ledger.seal import sealed, unsealed
+from trainables.ledger.seal import parsed, sealed, unsealed
 from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 
@@ -93,7 +92,7 @@ def to_json(studies: Sequence[StudyResult]) -> str:
 def from_json(text: str) -> tuple[StudyResult, ...]:
     """Studies of this format or an earlier one; raises ValueError, KeyError or TypeError for anything else."""
     is_bare = text.lstrip().startswith("[")
-    written = json.loads(text) if is_bare else unsealed(text, range(2, FORMAT + 1), sealed_since=3)["studies"]
+    written = parsed(text) if is_bare else unsealed(text, range(2, FORMAT + 1), sealed_since=3)["studies"]
     return tuple(_study(item) for item in written)
 
 

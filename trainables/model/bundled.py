@@ -99,4 +99,6 @@ def _build(folder: Path) -> None:
         write_tokenizer(source, partial)
         told = {each.name: digest(each) for each in sorted(partial.iterdir())}
         made_from = f"{source_path.name} of {BUNDLED_PACKAGE} {BUNDLED_VERSION}"
-        (partial / MARKER_FILE).write_text(sealed({"format": 1, "made_from": made_from, "files": told}, indent=1))
+        (partial / MARKER_FILE).write_text(
+            sealed({"format": 1, "made_from": made_from, "files": told}, indent=1), encoding="utf-8"
+        )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -24,9 +24,11 @@ from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
 from trainables.ledger import files
+from trainables.ledger.digests import digest, git_digest
 from trainables.model.bundled import CONFIG_FILE, WEIGHTS_FILE, bundled_folder
 from trainables.model.names import (
     DEFAULT_REVISION,
+    TOKENIZER_FILES,
     EncoderKind,
     EncoderName,
     EncoderUnavailableError,
@@ -61,8 +63,8 @@ def load_encoder(
 def check_encoder(name: str, revision: str | None) -> None:
     """Compare the files of a pretrained encoder with what identifies them, once in a process and file.
 
-    The bundled encoder is made again where its cache is damaged; a folder whose files are not those of the revision
-    raises ValueError. Of the hub the client itself compares what it downloads.
+    The bundled encoder is made again where its cache is damaged. A folder whose files are not those of the revision
+    raises ValueError, a file in the hub's cache that is not what its name there says EncoderUnavailableError.
     """
     encoder = parse_encoder(name)
     check_revision(encoder, revision)
@@ -73,6 +75,32 @@ def check_encoder(name: str, revision: str | None) -> None:
                 f"encoder folder {encoder.name!r} is not what this run was planned with: its files have the "
                 f"fingerprint {found}, planned {revision}. Put them back, or start `run` again, which plans anew"
             )
+    if encoder.kind is EncoderKind.HUB:
+        _check_cached(encoder, revision or DEFAULT_REVISION)
+
+
+def _check_cached(encoder: EncoderName, revision: str) -> None:
+    """Compare what the hub's cache holds of an encoder with the digests that its client names files by.
+
+    Those are SHA-256 for large files and Git's SHA-1 for small ones. What is not there yet will be downloaded.
+    """
+    for name in (CONFIG_FILE, WEIGHTS_FILE, _INDEX_FILE, *TOKENIZER_FILES, "tokenizer_config.json"):
+        found = try_to_load_from_cache(encoder.name, name, revision=revision)
+        if not isinstance(found, str):
+            continue
+        blob = Path(found).resolve()
+        said = blob.name
+        if len(said) == 64 and digest(blob) != said:
+            raise EncoderUnavailableError(_damaged(encoder, blob))
+        if len(said) == 40 and git_digest(blob) != said:
+            raise EncoderUnavailableError(_damaged(encoder, blob))
+
+
+def _damaged(encoder: EncoderName, blob: Path) -> str:
+    return (
+        f"encoder {encoder.name!r}: {blob} in the cache of the Hugging Face hub is not what was downloaded. Remove it, "
+        "and the next start downloads it again"
+    )
 
 
 def load_encoder_folder(path: Path, *, attn_implementation: str = "sdpa", mapped: bool = False) -> PreTrainedModel:

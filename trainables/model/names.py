@@ -11,6 +11,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
+from trainables.ledger.digests import digest
 from trainables.ledger.nearest import nearest, unknown
 from trainables.ledger.paths import expanded, why_no_folder
 
@@ -121,7 +122,7 @@ def encoder_fingerprint(name: str, revision: str | None = None) -> str:
 def check_revision(encoder: EncoderName, revision: str | None) -> None:
     """Raise ValueError when a bundled encoder is asked for under a fingerprint that is not its own.
 
-    A folder's fingerprint is not taken again here: that would read every byte of it at the start of every run.
+    The fingerprint of a folder is compared where its files are (`encoder.check_encoder`).
     """
     if encoder.kind is EncoderKind.BUNDLED and revision is not None:
         expected = encoder_fingerprint(encoder.name)
@@ -172,8 +173,7 @@ def _check_folder(path: Path) -> None:
 
 def _folder_digest(path: Path) -> str:
     patterns = ("config.json", "*.safetensors", "*.safetensors.index.json", "*token*.json", "*.model")
-    digest = hashlib.sha256()
+    whole = hashlib.sha256()
     for file in sorted({file for pattern in patterns for file in path.glob(pattern)}):
-        with file.open("rb") as stream:
-            digest.update(f"{file.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()[:16]
+        whole.update(f"{file.name}\0{digest(file)}\n".encode())
+    return whole.hexdigest()[:16]

@@ -83,7 +83,9 @@ class Context:
 
     @cached_property
     def tokenizer(self):  # type: ignore[no-untyped-def]
-        """Fast tokenizer of the encoder."""
+        """Fast tokenizer of the pretrained encoder, whose files are compared with what is written of them."""
+        with self.stage("check"):
+            check_encoder(self.options.encoder, self.spec.encoder.revision)
         return load_tokenizer(self.options.encoder, self.spec.encoder.revision)
 
     @cached_property

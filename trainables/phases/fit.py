@@ -19,13 +19,12 @@ from trainables.phases.options import Compile
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.trivial import Comparison
+from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Split, Task
 from trainables.training.loop import Outcome, Training, TrainingSet
 from trainables.training.masking import Masking
 from trainables.training.mixing import MLM
 from trainables.training.optimiser import decay_factor
-
-ENGLISH = "en"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
