@@ -32,7 +32,7 @@ def replacing(path: Path, *, sole: bool = False, durable: bool = True) -> Iterat
             else:
                 temporary.replace(path)
     except OSError as error:
-        if error.filename is None:  # such as a full disk, which names no file by itself
+        if error.errno and error.filename is None:  # such as a full disk, which names no file by itself
             error.filename = str(path)
         raise
 
