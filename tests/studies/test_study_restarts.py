@@ -230,14 +230,17 @@ def test_a_file_that_is_no_journal_is_put_aside(open_study, tmp_path, content):
 
 
 def test_no_flipped_bit_of_a_journal_is_believed(open_study, tmp_path):
-    """Every bit of the numbers and every seventh of the rest: the journal is put aside, or says what it said."""
+    """Every bit of the numbers and every seventh of the rest: the journal is put aside, or says what it said.
+
+    Without its last line break the last line counts as cut short by a killed driver, and its trial is told again.
+    """
     study = open_study()
     for _ in range(3):
         study.tell(ask(study).run_id, 50.0)
     path, expected = tmp_path / "studies.journal", study.trials
     content = path.read_bytes()
-    digits = {place * 8 + bit for place, byte in enumerate(content) if chr(byte).isdigit() for bit in (0, 1, 2)}
-    for place in sorted(digits | set(range(0, len(content) * 8, 7)))[::5]:
+    digits = {place * 8 + bit for place, byte in enumerate(content[:-1]) if chr(byte).isdigit() for bit in (0, 1, 2)}
+    for place in sorted(digits | set(range(0, len(content[:-1]) * 8, 7)))[::5]:
         flipped = bytearray(content)
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
