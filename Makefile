@@ -7,13 +7,14 @@ RESULTS ?= results/demo
 GPU_PYTHON ?= python3
 GPU := --device cuda --encoder large --precision bf16 --steps 66 --tokens benchmarks/tokens
 
-.PHONY: help demo test test-fast lint bench bench-tokens bench-gpu clean
+.PHONY: help demo test test-fast lint bench chaos bench-tokens bench-gpu clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   the whole grid on the built-in corpus; ends with the table and the report"
 	@echo "make test   the tests; make test-fast without those that start Ray"
 	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make chaos  kills, damaged files, full disks, hung workers: what a sweep makes of them (15 minutes)"
 	@echo "make bench  the benchmarks that a CPU can run; make bench-tokens, make bench-gpu for a GPU"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -42,6 +43,9 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.mining
 	$(BIN)/python -m benchmarks.racing
+
+chaos: $(STAMP)
+	$(BIN)/python -m benchmarks.chaos
 
 # GPU: torch, transformers, accelerate (for Trainer), pyarrow and safetensors are enough, and the tokens that
 # `make bench-tokens` makes on a machine with the data

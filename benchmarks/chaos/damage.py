@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PAGE = 4096
-FLIP = "one bit"
+FLIP, GONE = "one bit", "gone"
 
 
 def damage(path: Path, fault: str, chance: random.Random, *, keep_times: bool = False) -> str:
@@ -79,6 +79,6 @@ FAULTS: dict[str, Callable[[Path, random.Random], str]] = {
     "cut": _cut,
     "torn": _tear,
     "emptied": _empty,
-    "gone": _remove,
+    GONE: _remove,
 }
 OTHERS = tuple(fault for fault in FAULTS if fault != FLIP)

@@ -26,7 +26,6 @@ DEATHS = (
     ("driver", signal.SIGTERM),
     ("worker", signal.SIGKILL),
     ("driver", signal.SIGUSR1),
-    ("driver", signal.SIGKILL),
 )
 HANG_SECONDS = 20
 

@@ -112,9 +112,10 @@ def _tensorboard(sweep: Sweep, folder: Path, size: int) -> Tried:
         finally:
             driver.clean()
         sys.stdout.write(driver.said)
-        return json.dumps(left(store))
+        return json.dumps(left(store), sort_keys=True)
 
-    return _judged("TensorBoard under Ray", results, size, work, json.dumps(sweep.reference), store, sweep)
+    expected = json.dumps(sweep.reference, sort_keys=True)
+    return _judged("TensorBoard under Ray", results, size, work, expected, store, sweep)
 
 
 def _judged(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.chaos import commands
-from benchmarks.chaos.damage import FLIP, OTHERS, damage
+from benchmarks.chaos.damage import FLIP, GONE, OTHERS, damage
 from benchmarks.chaos.forks import Case, each, in_child
 from benchmarks.chaos.judge import Reading, judge_damage
 from benchmarks.chaos.lab import Lab, Sweep, own
@@ -26,7 +26,9 @@ def flips(lab: Lab, grid: Sweep, search: Sweep, hours: Sweep, chance: random.Ran
     for name in expected:
         surface = found[name]
         faults = [FLIP] * max(1, round(surface.flips * scale))
-        faults += chance.sample(OTHERS, round(surface.others * scale))
+        # a note that is gone is one that was never written: it decides nothing, and nobody can miss it
+        others = [fault for fault in OTHERS if not (surface.is_note and fault == GONE)]
+        faults += chance.sample(others, min(round(surface.others * scale), len(others)))
         cases += [
             Case(name=name, work=_damaging(lab, surface, fault, expected[name], chance.random())) for fault in faults
         ]
