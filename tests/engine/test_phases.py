@@ -13,6 +13,7 @@ from tests.made.phases import OPTIONS, spec
 from trainables.ledger.errors import MissingRunError
 from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
+from trainables.phases.context import Context
 from trainables.phases.run import run, run_to_end
 from trainables.report import Advanced
 from trainables.tasks.registry import task
@@ -150,3 +151,13 @@ def test_rows_are_counted_in_the_record(parent):
         ("nyu-mll/glue", "train", 24),
         ("nyu-mll/glue", "validation", 6),
     }
+
+
+def test_a_second_belongs_to_one_stage(store, monkeypatch):
+    """Of ten seconds of loading three are spent comparing digests."""
+    clock = iter([0.0, 4.0, 7.0, 10.0])
+    context = Context(spec=spec(Phase.RETRIEVAL, "tatoeba"), name="name", store=store, options=OPTIONS)
+    monkeypatch.setattr("trainables.phases.context.time.monotonic", lambda: next(clock))
+    with context.stage("load"), context.stage("check"):
+        pass
+    assert context.seconds == {"check": 3.0, "load": 7.0}

@@ -203,12 +203,13 @@ class Context:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the wall time of a block to `seconds[name]`."""
-        started = time.monotonic()
+        """Add the wall time of a block to `seconds[name]`, without that of stages inside of it."""
+        started, inside = time.monotonic(), sum(self.seconds.values())
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+            spent = time.monotonic() - started - (sum(self.seconds.values()) - inside)
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
     def promise(self, task: Task, split: Split, language: str, metrics: Sequence[str]) -> None:
         """Note that the run owes these scores."""
