@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.chaos.lab import room
-from benchmarks.chaos.outcomes import BAD, Tried, tables, verdict
+from benchmarks.chaos.outcomes import BAD, Outcome, Tried, tables, verdict
 from benchmarks.chaos.sections import SECTIONS, try_all
 from benchmarks.measure import machine, write
 
@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
                 console.print(Text(f"{each.outcome}: {each.kind}, {each.fault}, {each.text}"), soft_wrap=True)
     seconds = time.monotonic() - began
     console.print(*tables(tried))
-    console.print(Text(f"{len(tried)} tried in {seconds:.0f} s with seed {given.seed}: {verdict(tried)}"))
+    hits = sum(each.outcome is not Outcome.MISSED for each in tried)
+    console.print(Text(f"{hits} tried in {seconds:.0f} s with seed {given.seed}: {verdict(tried)}"))
     console.print(Text(", ".join(f"{name} {value}" for name, value in machine().items())), soft_wrap=True)
     write(given.json, {"seed": given.seed, "seconds": seconds, "tried": [asdict(each) for each in tried]})
     return 1 if any(each.outcome in BAD for each in tried) else 0

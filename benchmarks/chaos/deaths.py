@@ -14,7 +14,7 @@ from benchmarks.chaos.forks import Case, each
 from benchmarks.chaos.judge import TRACEBACK
 from benchmarks.chaos.lab import Lab, Sweep
 from benchmarks.chaos.left import left, wrong
-from benchmarks.chaos.outcomes import Outcome, Tried
+from benchmarks.chaos.outcomes import BAD, Outcome, Tried
 from benchmarks.chaos.ray_sweep import RaySweep
 
 DEATHS = (
@@ -55,7 +55,7 @@ def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, i
         sweep.clean()
         good = code == 0 and left(sweep.store) == grid.reference
         for each_tried in open_ones:
-            lost = each_tried.outcome is Outcome.CONTINUED and not good
+            lost = each_tried.outcome not in BAD and not good
             tried.append(_as(each_tried, Outcome.LOST, sweep.said[-3000:]) if lost else each_tried)
         open_ones.clear()
         shutil.rmtree(sweep.store)
@@ -74,7 +74,7 @@ def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, i
         finally:
             sweep.clean()
         found = wrong(left(sweep.store), grid.reference)
-        outcome = Outcome.CONTINUED
+        outcome = Outcome.CONTINUED if hit else Outcome.MISSED
         if found:
             outcome = Outcome.SILENT
         elif code is None:
@@ -82,7 +82,7 @@ def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, i
         elif TRACEBACK in sweep.said:
             outcome = Outcome.TRACEBACK
         name = signal.Signals(number_of_signal).name
-        text = f"after {seconds:.1f} s, exit code {code}{'' if hit else ', it had ended'}: {sweep.said[-1500:]}"
+        text = f"after {seconds:.1f} s, exit code {code}: {sweep.said[-1500:]}"
         open_ones.append(
             Tried(section="kills", fault=name, kind=f"sweep under Ray, {part}", outcome=outcome, text=text)
         )
@@ -102,8 +102,8 @@ def _hang(grid: Sweep, folder: Path) -> Tried:
     told = [note for note in notes if f"{HANG_SECONDS} s" in note]
     outcome = Outcome.LOST
     if left(sweep.store) == grid.reference and code == 0:
-        outcome = Outcome.CONTINUED if told else Outcome.SILENT
-    text = f"exit code {code}{'' if hit else ', it had ended'}; {told}; {sweep.said[-2000:]}"
+        outcome = Outcome.MISSED if not hit else Outcome.CONTINUED if told else Outcome.SILENT
+    text = f"exit code {code}; {told}; {sweep.said[-2000:]}"
     return Tried(section="hangs", fault="SIGSTOP", kind="worker under Ray", outcome=outcome, text=text)
 
 

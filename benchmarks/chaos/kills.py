@@ -23,7 +23,7 @@ from benchmarks.chaos.forks import Case, each, in_child
 from benchmarks.chaos.judge import Reading, judge_stop
 from benchmarks.chaos.lab import Lab, Sweep, clone
 from benchmarks.chaos.left import left, wrong
-from benchmarks.chaos.outcomes import Tried
+from benchmarks.chaos.outcomes import Outcome, Tried
 from sweep.command_line.arguments import XSTILTS, parse
 from sweep.command_line.compute import run_options
 from sweep.command_line.configuration import configure
@@ -50,7 +50,7 @@ class Subject:
     """
 
     name: str
-    prepare: Callable[[Path], None]
+    prepare: Callable[[Path], object]
     work: Callable[[Path], str]
     reference: dict[str, str]
     points: int
@@ -102,7 +102,7 @@ def subjects(lab: Lab, grid: Sweep, search: Sweep) -> Iterator[Subject]:
         )
     yield Subject(
         name="`run` of a finished sweep",
-        prepare=lambda folder: (clone(grid.store, folder / "store"), None)[1],
+        prepare=lambda folder: clone(grid.store, folder / "store"),
         work=lambda folder: commands.run(grid.words, folder / "store"),
         reference=grid.reference,
         points=20,
@@ -189,8 +189,9 @@ def _judged(
     found = wrong(left(folder / "store"), subject.reference)
     again = in_child(lambda: subject.work(folder))
     outcome = judge_stop(expected, found, Reading(result=again.value, words=again.words))
-    died = "" if first.code == -signal.SIGKILL else f" (it had ended before, {first.code})"
-    text = f"{place}{died}; {found or ''} {again.words[-2000:] if again.value != expected else ''}"
+    if outcome is Outcome.CONTINUED and first.code != -signal.SIGKILL:
+        outcome = Outcome.MISSED
+    text = f"{place}; {found or ''} {again.words[-2000:] if again.value != expected else ''}"
     return Tried(section="kills", fault=fault, kind=subject.name, outcome=outcome, text=text.strip())
 
 

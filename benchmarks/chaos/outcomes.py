@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     """Put aside and made again by itself, with the same result."""
     CONTINUED = "continued"
     """It stopped, and the same command again ended with the same result."""
+    MISSED = "missed"
+    """It had ended before it was hit, so nothing was tried."""
     LOST = "LOST"
     """Something that was computed is gone or another."""
     SILENT = "SILENT"
@@ -57,7 +59,8 @@ def tables(tried: Sequence[Tried]) -> Iterable[Table]:
     for section in dict.fromkeys(each.section for each in tried):
         own = [each for each in tried if each.section == section]
         outcomes = [outcome for outcome in Outcome if any(each.outcome is outcome for each in own)]
-        yield _table(f"{section}: {len(own)} tried", "what", [(each.kind, each.outcome) for each in own], outcomes)
+        hits = sum(each.outcome is not Outcome.MISSED for each in own)
+        yield _table(f"{section}: {hits} tried", "what", [(each.kind, each.outcome) for each in own], outcomes)
         if len({each.fault for each in own}) > 1:
             yield _table("by fault", "fault", [(each.fault, each.outcome) for each in own], outcomes)
 
@@ -70,11 +73,15 @@ def _table(title: str, what: str, found: Sequence[tuple[str, Outcome]], outcomes
     counts = Counter(found)
     for label in sorted({label for label, _ in found}):
         numbers = [counts[label, outcome] for outcome in outcomes]
-        table.add_row(label, str(sum(numbers)), *(str(number or "") for number in numbers))
+        table.add_row(label, _hits(counts, [label]), *(str(number or "") for number in numbers))
     table.add_section()
     totals = [sum(counts[label, outcome] for label in {label for label, _ in found}) for outcome in outcomes]
-    table.add_row("all", str(len(found)), *map(str, totals))
+    table.add_row("all", _hits(counts, {label for label, _ in found}), *map(str, totals))
     return table
+
+
+def _hits(counts: Counter[tuple[str, Outcome]], labels: Iterable[str]) -> str:
+    return str(sum(counts[label, outcome] for label in labels for outcome in Outcome if outcome is not Outcome.MISSED))
 
 
 def verdict(tried: Sequence[Tried]) -> str:

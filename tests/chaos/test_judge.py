@@ -147,11 +147,14 @@ def test_the_table_counts_what_was_tried():
         Tried(section="flips", fault="one bit", kind="record", outcome=outcome)
         for outcome in (Outcome.NOTICED, Outcome.NOTICED, Outcome.SILENT)
     ]
-    tried.append(Tried(section="flips", fault="cut", kind="plan", outcome=Outcome.NOTICED))
+    tried += [
+        Tried(section="flips", fault="cut", kind="plan", outcome=each) for each in (Outcome.NOTICED, Outcome.MISSED)
+    ]
     by_kind, by_fault = tables(tried)
-    assert [column.header for column in by_kind.columns] == ["what", "tried", "noticed", "SILENT"]
+    assert by_kind.title == "flips: 4 tried"
+    assert [column.header for column in by_kind.columns] == ["what", "tried", "noticed", "missed", "SILENT"]
     assert [list(column.cells) for column in by_kind.columns] == [
-        ["plan", "record", "all"], ["1", "3", "4"], ["1", "2", "3"], ["", "1", "1"],
+        ["plan", "record", "all"], ["1", "3", "4"], ["1", "2", "3"], ["1", "", "1"], ["", "1", "1"],
     ]  # fmt: skip
     assert list(by_fault.columns[0].cells) == ["cut", "one bit", "all"]
     assert list(by_fault.columns[1].cells) == ["1", "3", "4"]
