@@ -66,7 +66,7 @@ def _damaging(
         place = damage(path, fault, chance, keep_times=surface.keeps_times)
         read = again = _reading(surface, world)
         if read.result != expected[0]:
-            if "putthemback" in "".join(read.words.split()):
+            if any(back in "".join(read.words.split()).lower() for back in ("putthemback", "putitback")):
                 shutil.copy2(kept, path)
             again = _remedied(surface, world, read)
         outcome = judge_damage(expected[0], read, surface.names(path), again, expected[1])

@@ -75,4 +75,4 @@ def _named(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except _FAULTS as error:
-        raise DataError(f"{path} cannot be read as parquet: {error}") from error
+        raise DataError(f"{path} cannot be read as parquet: {error}. Put it back, or download it again") from error
