@@ -179,7 +179,7 @@ def _parse(path: Path) -> Document:
     except (OSError, ValueError) as error:
         raise ConfigError([f"cannot read {path}: {getattr(error, 'strerror', None) or error}"]) from error
     if not is_as_signed(text):
-        log.warning("%s is not what a sweep wrote there: it was changed or is damaged; see its last line", path)
+        log.warning("%s is not what a sweep wrote there: it was changed or is damaged; see its first line", path)
     if document.values is None:
         return dataclasses.replace(document, values={})
     if not isinstance(document.values, dict):

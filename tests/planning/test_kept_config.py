@@ -28,7 +28,7 @@ def test_a_changed_value_is_said(path, caplog, other):
     assert f"{path} is not what a sweep wrote there" in caplog.text
 
 
-def test_whoever_changes_it_removes_the_last_line(path, caplog):
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]).replace("- 42", "- 43"))
+def test_whoever_changes_it_removes_the_first_and_the_last_line(path, caplog):
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:-1]).replace("- 42", "- 43"))
     assert load_yaml(path, paper()).grid.seeds == (43,)
     assert not caplog.records
