@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from trainables.ledger.places import clean_text, possible_folder, possible_path, short_name, writable_folder
+from trainables.ledger.paths import clean_text, possible_folder, possible_path, short_name, writable_folder
 
 Text = Annotated[str, AfterValidator(clean_text)]
 PathText = Annotated[str, AfterValidator(possible_path)]

@@ -23,7 +23,7 @@ from trainables.ledger.errors import DamagedRunError
 from trainables.ledger.record import Symptom
 from trainables.ledger.spec import EncoderRef, Phase
 from trainables.ledger.store import Store
-from trainables.model.encoder import check_encoder, load_encoder
+from trainables.model.encoder import compare_encoder, load_encoder
 from trainables.model.finite import NotFiniteError
 from trainables.model.names import BUNDLED_FOLDER, EncoderUnavailableError, encoder_fingerprint
 from trainables.phases.run import run_to_end
@@ -285,10 +285,10 @@ def test_a_damaged_file_in_the_hubs_cache_is_named(tmp_path, monkeypatch):
         "trainables.model.encoder.try_to_load_from_cache",
         lambda *given, **named: try_to_load_from_cache(*given, **named, cache_dir=cache),
     )
-    check_encoder("owner/name", "0" * 40)
+    compare_encoder("owner/name", "0" * 40)
     for blob in (small, large):
         content = (blobs / blob).read_bytes()
         (blobs / blob).write_bytes(b"x" + content[1:])
         with pytest.raises(EncoderUnavailableError, match=r"is not what was downloaded\. Remove it"):
-            check_encoder("owner/name", "0" * 40)
+            compare_encoder("owner/name", "0" * 40)
         (blobs / blob).write_bytes(content)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import filelock
@@ -13,6 +12,7 @@ from trainables.data.cache_folder import own_folder, warn_once
 from trainables.data.source import DataError
 from trainables.ledger import files
 from trainables.ledger.digests import digest
+from trainables.ledger.seal import sealed, unsealed
 
 DIGITS = 16
 READ_AGAIN = 2**30
@@ -71,13 +71,11 @@ class FileDigests:
         if not self._file:
             return {}
         try:
-            told = json.loads(self._file.read_text())
-            if told["digest"] != _digest_of(told["files"]):
-                raise ValueError("it is not what was written")
+            told = unsealed(self._file.read_text(encoding="utf-8"), range(1, 2), sealed_since=1)
             return {name: (size, changed, found) for name, (size, changed, found) in told["files"].items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
             warn_once(f"cannot read {self._file}, files will be read again: {error}")
             return {}
 
@@ -87,11 +85,7 @@ class FileDigests:
         try:
             with filelock.FileLock(self._file.with_suffix(".lock")):
                 self._known = self._read() | self._known
-                files.write(self._file, json.dumps({"digest": _digest_of(self._known), "files": self._known}))
+                files.write(self._file, sealed({"format": 1, "files": self._known}))
             self._changed = False
         except OSError as error:
             warn_once(f"cannot keep digests of files, which are then read again every time: {self._file}: {error}")
-
-
-def _digest_of(known: Mapping[str, Sequence[object]]) -> str:
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

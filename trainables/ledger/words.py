@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trainables.ledger.bounds import Bounds
-from trainables.ledger.places import clean_text, possible_path
+from trainables.ledger.paths import clean_text, possible_path
 from trainables.ledger.plain import plain_lines
 
 Read = TypeVar("Read")

@@ -60,7 +60,7 @@ def load_encoder(
     return _load_checkpoint(encoder, revision, attn_implementation)
 
 
-def check_encoder(name: str, revision: str | None) -> None:
+def compare_encoder(name: str, revision: str | None) -> None:
     """Compare the files of a pretrained encoder with what identifies them, once in a process and file.
 
     The bundled encoder is made again where its cache is damaged. A folder whose files are not those of the revision

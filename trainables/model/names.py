@@ -122,7 +122,7 @@ def encoder_fingerprint(name: str, revision: str | None = None) -> str:
 def check_revision(encoder: EncoderName, revision: str | None) -> None:
     """Raise ValueError when a bundled encoder is asked for under a fingerprint that is not its own.
 
-    The fingerprint of a folder is compared where its files are (`encoder.check_encoder`).
+    The fingerprint of a folder is compared where its files are (`encoder.compare_encoder`).
     """
     if encoder.kind is EncoderKind.BUNDLED and revision is not None:
         expected = encoder_fingerprint(encoder.name)

@@ -24,7 +24,7 @@ from trainables.data.reading import check_unchanged, held_languages
 from trainables.ledger.record import DataUse, Finding, Record, Score
 from trainables.ledger.spec import MlmSettings, Precision, RunSpec
 from trainables.ledger.store import Store
-from trainables.model.encoder import check_encoder, load_encoder, load_encoder_folder
+from trainables.model.encoder import compare_encoder, load_encoder, load_encoder_folder
 from trainables.model.finite import check_finite
 from trainables.model.precision import attention, use
 from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
@@ -85,7 +85,7 @@ class Context:
     def tokenizer(self):  # type: ignore[no-untyped-def]
         """Fast tokenizer of the pretrained encoder, whose files are compared with what is written of them."""
         with self.stage("check"):
-            check_encoder(self.options.encoder, self.spec.encoder.revision)
+            compare_encoder(self.options.encoder, self.spec.encoder.revision)
         return load_tokenizer(self.options.encoder, self.spec.encoder.revision)
 
     @cached_property
@@ -123,7 +123,7 @@ class Context:
                 folder = self.store.fetch(self.spec.parent, ENCODER)
             return load_encoder_folder(folder, attn_implementation=kind, mapped=mapped)
         with self.stage("check"):
-            check_encoder(self.options.encoder, self.spec.encoder.revision)
+            compare_encoder(self.options.encoder, self.spec.encoder.revision)
         encoder = load_encoder(
             self.options.encoder, self.spec.encoder.revision, attn_implementation=kind, mapped=mapped
         )
