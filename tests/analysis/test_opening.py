@@ -16,7 +16,7 @@ from analysis.selection.opening import selection_digest
 from analysis.selection.sweep import gather
 from analysis.submission.command import main as submit
 from analysis.tables.rendering import printed
-from tests.made.records import fill, language_scores, level, plan_of, record, target_spec
+from tests.made.records import language_scores, level, plan_of, record, target_spec
 from tests.made.submissions import FEW, make_store
 from trainables.ledger.cells import Row
 from trainables.ledger.store import Store
@@ -33,15 +33,9 @@ def table(folder, name="scores"):
     return frame
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    return fill(tmp_path_factory.mktemp("filled")).root
-
-
 @pytest.fixture
-def store(filled, tmp_path):
-    """The whole grid."""
-    return Store(shutil.copytree(filled, tmp_path / "store"))
+def store(whole_grid):
+    return whole_grid
 
 
 def without(store, row, target, *, mlm=False):

@@ -1,7 +1,6 @@
 """One broken record or damaged run stops neither report nor submission: its cells say why they are empty."""
 
 import dataclasses
-import shutil
 
 import pytest
 
@@ -9,22 +8,15 @@ from analysis.report.command import main
 from analysis.report.writer import write_report
 from analysis.scores.load import load, load_usable
 from analysis.submission.command import main as submit
-from tests.made.records import fill, plan_of
+from tests.made.records import plan_of
 from tests.made.submissions import FEW, make_store, tree
 from trainables.ledger.digests import digests
 from trainables.ledger.errors import DamagedRunError
-from trainables.ledger.store import Store
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    return fill(tmp_path_factory.mktemp("filled")).root
 
 
 @pytest.fixture
-def store(filled, tmp_path):
-    """The whole grid."""
-    return Store(shutil.copytree(filled, tmp_path / "store"))
+def store(whole_grid):
+    return whole_grid
 
 
 def run_of(store, name):
