@@ -35,6 +35,13 @@ def test_tags_are_compared_by_word():
     assert said("panx", gold, [["O"] * 3, ["O"] * 4]).constant == "O"
 
 
+@pytest.mark.parametrize(("others", "constant"), [(0, "O"), (3, "O"), (4, ""), (38, "")])
+def test_nearly_one_tag_is_one_tag(others, constant):
+    """Forty of a hundred words are names; four found would be a tenth of them. So NER of 11 F1 passed unremarked."""
+    gold = [["B-PER"] * 40 + ["O"] * 60]
+    assert said("panx", gold, [["B-PER"] * others + ["O"] * (100 - others)]).constant == constant
+
+
 def test_answers_can_only_be_all_the_same():
     references = [("Oslo",), ("Bergen",)]
     assert said("xquad", references, ["", ""]) == Comparison(constant="nothing")
@@ -56,7 +63,7 @@ def test_a_run_is_constant_in_english_or_in_most_languages():
     [found] = findings(task("xnli"), Split.DEV, {"en": other, "de": same, "sw": same})
     assert found == Finding(
         symptom=Symptom.CONSTANT, task="xnli", split="dev", languages=("de", "sw"),
-        text="XNLI dev: every prediction is the same ('neutral') in de, sw",
+        text="XNLI dev: all predictions, or nearly all, are the same ('neutral') in de, sw",
     )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ class Symptom(StrEnum):
     """What is wrong with predictions that have learnt nothing."""
 
     CONSTANT = "constant"
-    """Every prediction is the same."""
+    """All predictions are the same, or nearly all."""
     BELOW_TRIVIAL = "below trivial"
     """The score is below that of the best constant answer, or of chance."""
 

@@ -1,4 +1,4 @@
-"""Signs that a run has learnt nothing: predictions that are all one answer, or worse than the best constant answer."""
+"""Signs that a run has learnt nothing: (nearly) one answer for everything, or worse than the best constant answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def findings(task: Task, split: Split, compared: Mapping[str, Comparison]) -> It
             task=task.name,
             split=str(split),
             languages=constant,
-            text=f"{task.title} {split}: every prediction is the same ({answers}) in {_some(constant)}",
+            text=f"{task.title} {split}: all predictions, or nearly all, are the same ({answers}) in {_some(constant)}",
         )
     measured = {code: found for code, found in compared.items() if found.measure}
     if not measured:

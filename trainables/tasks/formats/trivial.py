@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+NEARLY = 0.1
+"""Predictions count as one answer where others are given less than this much as often as they are right."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Predictions of one language beside an answer that needs no model.
 
     Attributes:
-        constant: the one answer that all predictions are, where there are several answers to give; or empty.
+        constant: the one answer that all predictions are, or nearly all, where there are several to give; or empty.
         measure: what is compared, for people; empty where nothing can be.
         figure: of the predictions, percent.
         trivial: of the best answer that needs no model, percent.
@@ -26,10 +29,12 @@ class Comparison:
 
 def with_majority(references: Sequence[Hashable], predictions: Sequence[Hashable], measure: str) -> Comparison:
     """Single answers beside the most frequent reference: accuracy against its share."""
-    counts = Counter(references)
+    counts, given_counts = Counter(references), Counter(predictions)
+    [(answer, times)] = given_counts.most_common(1)
+    others, right_others = len(predictions) - times, len(references) - max(counts.values())
     right = sum(given == gold for gold, given in zip(references, predictions, strict=True))
     return Comparison(
-        constant=only_one(predictions) if len(counts) > 1 else "",
+        constant=str(answer) if len(predictions) > 1 and others < NEARLY * right_others else "",
         measure=measure,
         figure=100.0 * right / len(references),
         trivial=100.0 * max(counts.values()) / len(references),
