@@ -10,8 +10,8 @@ from trainables.ledger.record import Finding, Record
 from trainables.tasks.registry import is_open
 
 _HEAD = (
-    "Their predictions are all or nearly all the same, or score below what a constant answer or chance would. The scores"
-    " stand as they are, with the mark ! in Table 2, and a selection may fall on one of them."
+    "Their predictions are all or nearly all the same, or score below what a constant answer or chance would. The"
+    " scores stand as they are, with the mark ! in Table 2, and a selection may fall on one of them."
 )
 
 

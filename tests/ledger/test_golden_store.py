@@ -21,6 +21,7 @@ from search_spaces.presets import paper
 from sweep.cluster.place import Place
 from sweep.cluster.run import run_plan
 from sweep.cluster.summary import Summary
+from sweep.command_line.main import main as xstilts
 from sweep.command_line.setup import rule_of
 from sweep.grid import main
 from sweep.planning.planner import build_plan
@@ -35,7 +36,7 @@ from trainables.ledger.store import Store
 from trainables.phases.options import Options
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-PLAIN, SEARCHED = "store-1", "store-1-search"
+PLAIN, SEARCHED, SECOND = "store-1", "store-1-search", "store-2"
 PRUNED = "12fb7f93bc52"
 
 
@@ -104,10 +105,11 @@ def resume(store: Store, plan: Plan) -> Summary:
 def test_the_stores_are_small():
     sizes = {
         name: sum(path.stat().st_size for path in (GOLDEN / name).rglob("*") if path.is_file())
-        for name in (PLAIN, SEARCHED)
+        for name in (PLAIN, SEARCHED, SECOND)
     }
     assert sizes[PLAIN] < 200_000
     assert sizes[SEARCHED] < 600_000
+    assert sizes[SECOND] < 600_000
 
 
 def test_the_rows_of_a_plan_without_rows(copied):
@@ -175,7 +177,7 @@ def test_what_searches_and_race_left(copied):
     assert PRUNED not in store.run_ids()
 
 
-@pytest.mark.parametrize("name", [PLAIN, SEARCHED])
+@pytest.mark.parametrize("name", [PLAIN, SEARCHED, SECOND])
 def test_the_complete_table_has_the_scores_that_the_earlier_version_reported(copied, name, tmp_path):
     """That version wrote all test scores; now they are in a file of its own, on request."""
     store = copied(name)
@@ -185,14 +187,14 @@ def test_the_complete_table_has_the_scores_that_the_earlier_version_reported(cop
     assert report_main([str(store.root), "--out", str(tmp_path / "own"), "--open-test"]) == 0
     assert (tmp_path / "own" / "scores-open.csv").read_bytes() == old_scores(name)
     text = (tmp_path / "own" / "report.md").read_text()
-    assert ("## Searches\n" in text, "## Race\n" in text) == (name == SEARCHED, name == SEARCHED)
+    assert ("## Searches\n" in text, "## Race\n" in text) == (name != PLAIN, name != PLAIN)
     after = {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
     assert after.pop(store.root / "openings.json")
     after.pop(store.root / "openings.lock")
     assert after == before
 
 
-@pytest.mark.parametrize("name", [PLAIN, SEARCHED])
+@pytest.mark.parametrize("name", [PLAIN, SEARCHED, SECOND])
 def test_of_an_old_store_the_test_scores_of_what_was_selected_are_shown(copied, name, tmp_path):
     """Both targets have a dev set. The rows it selected are worked out from the old table; ties go to the first."""
     store = copied(name)
@@ -248,7 +250,7 @@ def test_searches_and_race_resume_with_the_same_winners(copied, no_ray):
     assert list(store.plan().nodes) == list(stored.nodes)
 
 
-@pytest.mark.parametrize("name", [PLAIN, SEARCHED])
+@pytest.mark.parametrize("name", [PLAIN, SEARCHED, SECOND])
 def test_the_command_line_goes_on_from_the_stored_configuration(copied, name, no_ray, capsys):
     store = copied(name)
     config = config_of(store)
@@ -281,3 +283,15 @@ def test_what_is_lost_is_asked_for_again_and_nothing_else(copied, monkeypatch):
     assert asked == [lost]
     assert summary.not_started == (lost,)
     assert cell_states(stored, store)[Cell("anli", False, "xnli", 42)].state is State.PENDING
+
+
+def test_a_store_of_the_formats_before_digests_is_read_and_said_to_be_unchecked(copied, capsys):
+    store = copied(SECOND)
+    formats = [
+        json.loads((store.root / name).read_text())["format"] for name in ("plan.json", "search.json", "race.json")
+    ]
+    assert formats == [2, 2, 2]
+    assert store.race(store.plan().sweep).rule == Rule(alpha=0.05, guarantee=Guarantee.PAIR, seed_sd=1.0)
+    assert {row.seed for row in store.studies()} == {42, 43}
+    assert xstilts(["check", str(store.root)]) == 0
+    assert "damaged" not in capsys.readouterr().out
