@@ -18,15 +18,18 @@ from benchmarks.chaos.outcomes import BAD, Outcome, Tried
 from benchmarks.chaos.ray_sweep import RaySweep
 
 DEATHS = (
-    ("worker", signal.SIGKILL),
-    ("driver", signal.SIGKILL),
-    ("raylet", signal.SIGKILL),
-    ("driver", signal.SIGINT),
-    ("GCS", signal.SIGKILL),
-    ("driver", signal.SIGTERM),
-    ("worker", signal.SIGKILL),
     ("driver", signal.SIGUSR1),
+    ("driver", signal.SIGTERM),
+    ("driver", signal.SIGINT),
+    ("worker", signal.SIGKILL),
+    ("raylet", signal.SIGKILL),
+    ("GCS", signal.SIGKILL),
+    ("driver", signal.SIGKILL),
+    ("worker", signal.SIGKILL),
 )
+"""The signals first: most of the sweep is still to do, so that they find runs at work."""
+STOPPED = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 138}
+"""Signal -> exit code of a sweep that it has stopped; one that was over already has another."""
 HANG_SECONDS = 20
 
 
@@ -44,7 +47,7 @@ def hangs(lab: Lab, grid: Sweep, chance: random.Random) -> Iterator[Tried]:
         yield tried
 
 
-def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, int, float]]) -> list[Tried]:
+def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, signal.Signals, float]]) -> list[Tried]:
     tried: list[Tried] = []
     open_ones: list[Tried] = []
     sweep = RaySweep(words=grid.words, store=folder / "store-0")
@@ -74,7 +77,8 @@ def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, i
         finally:
             sweep.clean()
         found = wrong(left(sweep.store), grid.reference)
-        outcome = Outcome.CONTINUED if hit else Outcome.MISSED
+        stopped = hit and code == STOPPED.get(number_of_signal, code)
+        outcome = Outcome.CONTINUED if stopped else Outcome.MISSED
         if found:
             outcome = Outcome.SILENT
         elif code is None:
