@@ -118,7 +118,7 @@ def _opened(store: Store, sweep: Sweep, open_test: bool) -> tuple[Mapping[str, S
     """The selections with the test scores that may be shown, which the store now says; what there is to say of it."""
     wanted = opening.opened_by_selection(sweep, "report")
     try:
-        opening.note(store, [*wanted, opening.opened_by_request(sweep)] if open_test else wanted)
+        opening.note(store, sweep, [*wanted, opening.opened_by_request(sweep)] if open_test else wanted)
     except ClosedError as error:
         if open_test:
             raise

@@ -7,24 +7,23 @@ seen. A task with one set only has nothing to open: the same rows select and rep
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from analysis.selection.averages import Gap, TaskScore
+from analysis.selection.averages import Gap
+from analysis.selection.receipts import receipts_of, runs_of, selection_digest
 from analysis.selection.results import Results
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep
 from trainables.ledger.cells import Row
 from trainables.ledger.errors import LedgerError, StoreError
 from trainables.ledger.openings import EVERYTHING, Opening
-from trainables.ledger.spec import ID_DIGITS, Phase
+from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
-from trainables.tasks.registry import is_open, task
+from trainables.tasks.registry import is_open
 from trainables.tasks.task import Split
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class ClosedError(StoreError):
 def opened_by_selection(sweep: Sweep, by: str) -> list[Opening]:
     """What a report opens: a note for every target whose selection stands."""
     return [
-        opening(sweep, target, selection.variant, _runs(sweep, target, shown_rows(sweep.results, selection)), by)
+        opening(sweep, target, selection.variant, runs_of(sweep, target, shown_rows(sweep.results, selection)), by)
         for target, selection in sweep.selections.items()
         if selection.variant is not None and not selection.on_evaluation_data
     ]
@@ -57,26 +56,17 @@ def opening(sweep: Sweep, target: str, selected: Row, runs: Sequence[str], by: s
     return _opening(sweep, target, selected, runs, selection_digest(sweep.results, [target]), by)
 
 
-def note(store: Store, opened: Sequence[Opening]) -> None:
-    """Note in the store what will be shown; raises ClosedError where that cannot be."""
+def note(store: Store, sweep: Sweep, opened: Sequence[Opening]) -> None:
+    """Write the receipts of the selections that stand, then what will be shown; raises ClosedError where that cannot be
+    done.
+    """
     try:
+        store.note_receipts(receipts_of(sweep))
         store.note_openings(opened)
     except OSError as error:
         raise ClosedError(f"{CLOSED} {store}: {error.strerror or error}") from error
     except LedgerError as error:
         raise ClosedError(f"{CLOSED}: {error}") from error
-
-
-def selection_digest(results: Results, targets: Sequence[str]) -> str:
-    """Of the scores that choices are made from: 12 hexadecimal digits. Rows without a score do not count."""
-    scores = [
-        [target, *row, seed, score.value]
-        for target in sorted(targets)
-        for row in sorted(results.variants)
-        for seed, score in sorted(results.seeds_of(row, target, task(target).selection_split).items())
-        if isinstance(score, TaskScore)
-    ]
-    return hashlib.sha256(json.dumps(scores).encode()).hexdigest()[:ID_DIGITS]
 
 
 def closed(selections: Mapping[str, Selection], why: str) -> dict[str, Selection]:
@@ -123,9 +113,3 @@ def _opening(sweep: Sweep, target: str, selected: Row | None, runs: Sequence[str
         by=by,
         opened_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _runs(sweep: Sweep, target: str, rows: Sequence[Row]) -> list[str]:
-    return [
-        run.record.run_id for run in sweep.runs if any(cell.row in rows and cell.target == target for cell in run.cells)
-    ]

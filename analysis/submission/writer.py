@@ -111,7 +111,7 @@ def write_submission(
     folder = folder.expanduser().resolve()
     _check_replaceable(folder)
     found, missing = _models(sweep, seed)
-    opening.note(store, [each for model in found if (each := _opening(sweep, model))])
+    opening.note(store, sweep, [each for model in found if (each := _opening(sweep, model))])
     with files.beside(folder) as made:
         made.mkdir()
         models = []

@@ -12,7 +12,7 @@ from analysis.report import writer
 from analysis.report.command import main
 from analysis.report.writer import write_report
 from analysis.scores.load import load
-from analysis.selection.opening import selection_digest
+from analysis.selection.receipts import selection_digest
 from analysis.selection.sweep import gather
 from analysis.submission.command import main as submit
 from analysis.tables.rendering import printed

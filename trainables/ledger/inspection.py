@@ -84,6 +84,7 @@ def _files(store: Store) -> Iterator[Inspected]:
         store.root / "search.json": store.studies,
         store.root / "race.json": store.race,
         store.root / "search_budget.json": store.allocation,
+        store.root / "receipts.json": store.receipts,
         store.root / "openings.json": store.openings,
     }
     for sweep in store.sweeps():

@@ -12,6 +12,7 @@ STORE/
   studies.journal            Optuna's journal
   best.yaml                  settings that `search` has found
   report/, submission/, ray/ what is made from it, and Ray Tune's own files
+  receipts.json              which selections stood, from which dev scores; written before a test score is opened
   openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
   runs/<run id>/<name>       published artefacts: encoder/, predictions/
@@ -36,13 +37,14 @@ from typing import TypeVar
 
 import filelock
 
-from trainables.ledger import alive, files, openings, studies
+from trainables.ledger import alive, files, openings, receipts, studies
 from trainables.ledger.alive import Driver, LiveRun
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.errors import LedgerError, StoreError
 from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
+from trainables.ledger.receipts import Receipt
 from trainables.ledger.runs import Runs, is_held
 from trainables.ledger.signature import signed
 from trainables.ledger.studies import StudyResult
@@ -50,6 +52,7 @@ from trainables.ledger.studies import StudyResult
 log = logging.getLogger(__name__)
 
 _Read = TypeVar("_Read")
+_Noted = TypeVar("_Noted", Opening, Receipt)
 
 GLANCE_SECONDS = 1.0
 """Longer than `is_driven` holds the driver's lock to see whether it is free."""
@@ -190,18 +193,42 @@ class Store(Runs):
         Raises LedgerError where the earlier ones cannot be read: they are never overwritten. Two at once wait for each
         other.
         """
-        if not self._not_noted(opened):
-            return
-        try:
-            with filelock.FileLock(self.root / "openings.lock", timeout=NOTE_SECONDS):
-                new = self._not_noted(opened)
-                files.write(self.root / "openings.json", openings.to_json([*self.openings(), *new]))
-        except filelock.Timeout:
-            raise LedgerError(f"another process holds {self.root / 'openings.lock'}") from None
+        self._add("openings.json", opened, self.openings, openings.to_json)
 
-    def _not_noted(self, opened: Sequence[Opening]) -> list[Opening]:
-        noted = self.openings()
-        return [each for each in opened if not any(each.says_the_same(earlier) for earlier in noted)]
+    def note_receipts(self, made: Sequence[Receipt]) -> None:
+        """Write down selections that stand; one that says the same as an earlier one is not written again.
+
+        Raises LedgerError where the earlier ones cannot be read: they are never overwritten. Two at once wait for each
+        other.
+        """
+        self._add("receipts.json", made, self.receipts, receipts.to_json)
+
+    def _add(
+        self,
+        name: str,
+        new: Sequence[_Noted],
+        read: Callable[[], tuple[_Noted, ...]],
+        to_json: Callable[[Sequence[_Noted]], str],
+    ) -> None:
+        """Add to a list what it does not say yet."""
+
+        def unsaid() -> list[_Noted]:
+            noted = read()
+            return [each for each in new if not any(each.says_the_same(earlier) for earlier in noted)]
+
+        if not unsaid():
+            return
+        lock = (self.root / name).with_suffix(".lock")
+        try:
+            with filelock.FileLock(lock, timeout=NOTE_SECONDS):
+                files.write(self.root / name, to_json(list(read()) + unsaid()))
+        except filelock.Timeout:
+            raise LedgerError(f"another process holds {lock}") from None
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Which selections stood so far, in order. Raises LedgerError."""
+        what, remedy = "the receipts of selections", "move it away; keep it, it says what was selected when"
+        return self._read(self.root / "receipts.json", receipts.from_json, what, remedy) or ()
 
     def openings(self) -> tuple[Opening, ...]:
         """Which test scores were looked at so far, in order. Raises LedgerError."""
