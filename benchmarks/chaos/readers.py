@@ -62,11 +62,12 @@ def by_report_of_sweep(world: World) -> str:
 
 
 def by_openings(world: World) -> str:
-    """The tables of a report, and which test scores were opened after it."""
-    found = commands.report(world.store)
+    """The tables of a report, which selections stood and which test scores were opened after it."""
+    found, store = commands.report(world.store), Store(world.store)
     with contextlib.suppress(LedgerError):
-        opened = Store(world.store).openings()
-        return f"{found} {[(each.target, each.selected, each.runs, each.selection) for each in opened]}"
+        stood = [(each.target, each.selected, each.runs, each.table) for each in store.receipts()]
+        opened = [(each.target, each.selected, each.runs, each.selection) for each in store.openings()]
+        return f"{found} {stood} {opened}"
     return f"{found} no list"
 
 

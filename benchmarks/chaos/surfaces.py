@@ -111,7 +111,8 @@ def _of_the_ledger(lab: Lab, grid: Sweep, search: Sweep, hours: Sweep) -> Iterat
     half = _half_done(lab, hours)
     journal = "store/studies.journal"
     yield of(name="studies.journal", reader="run of half a search", base=half, files=journal, read=readers.by_run)
-    yield of(name="openings.json", reader="report", base=grid, files="store/openings.json", read=readers.by_openings)
+    for name in ("receipts.json", "openings.json"):
+        yield of(name=name, reader="report", base=grid, files=f"store/{name}", read=readers.by_openings)
     config = "store/config.yaml"
     yield of(name="config.yaml", reader="plan", base=hours, files=config, read=readers.by_config, flips=14)
 
