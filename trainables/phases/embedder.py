@@ -30,7 +30,7 @@ class Embedded:
     encoder_name: str
 
     def at(self, layer: int) -> Tensor:
-        """float32[N, H] by one hidden state, on the device of the run; one of several is a copy in memory, not in a file.
+        """float32[N, H] by one hidden state, on the device of the run; one of several is copied into memory.
 
         Raises NotFiniteError for embeddings that are no numbers.
         """

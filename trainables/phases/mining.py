@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from torch import Tensor
 
 from trainables.evaluation.neighbours import Nearest, mutual_search
+from trainables.ledger.spec import HiddenStates
 from trainables.metrics.retrieval import (
     Candidates,
     Ints,
@@ -63,6 +64,10 @@ class Mining:
             context.notes.append(
                 f"{measured.name}: capped at {limit} gold pairs and {OTHERS_PER_PAIR} other sentences a pair and side; "
                 "among fewer sentences more is found"
+            )
+        if context.spec.retrieval.layers is HiddenStates.ALL:
+            context.notes.append(
+                f"{measured.name}: every hidden state is scored on dev alone, each with a threshold tuned on these rows"
             )
 
     def __call__(
