@@ -42,6 +42,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.mining
+	$(BIN)/python -m benchmarks.hidden_states --rows 40 --threads 1
 	$(BIN)/python -m benchmarks.racing
 
 chaos: $(STAMP)

@@ -40,7 +40,7 @@ from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
 from search_spaces.text_fields import Folder, OwnFolder, PathText, ShortName, Text
 from trainables.ledger.nearest import unknown
-from trainables.ledger.spec import MlmLength
+from trainables.ledger.spec import HiddenStates, MlmLength
 from trainables.model.names import DEFAULT_REVISION, EncoderKind, parse_encoder
 from trainables.phases.options import Compile
 from trainables.tasks import registry
@@ -202,9 +202,13 @@ class MlmFields(_Mlm):
 
 
 class RetrievalFields(Section):
-    """How sentences are embedded. `layer` unset: 14 of 24, 8 of 12, the same relative depth elsewhere."""
+    """How sentences are embedded. `layer` unset: 14 of 24, 8 of 12, the same relative depth elsewhere.
+
+    `layers`: whether runs score that hidden state alone or, beside it, all of them (`trainables/ledger/layers.py`).
+    """
 
     layer: Layer | None = None
+    layers: Annotated[HiddenStates, named("layers", lambda: HiddenStates)] = HiddenStates.ONE
     max_length: InputLength = published.RETRIEVAL_MAX_LENGTH
 
 

@@ -93,7 +93,7 @@ def retrieval(config: SweepConfig) -> Retrieval:
         layer = published.retrieval_layer(num_layers)
     if layer > num_layers:
         raise ValueError(f"retrieval.layer: given {layer}; allowed: 0 to {num_layers}, the layers of the encoder")
-    return Retrieval(layer=layer, max_length=config.retrieval.max_length)
+    return Retrieval(layer=layer, max_length=config.retrieval.max_length, layers=config.retrieval.layers)
 
 
 def _target_optimisation(config: SweepConfig, name: str) -> Optimisation:

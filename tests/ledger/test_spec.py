@@ -10,6 +10,7 @@ from tests.made.specs import INTERMEDIATE, RETRIEVAL, SPECS, TARGET
 from trainables.ledger.spec import (
     DataRef,
     EncoderRef,
+    HiddenStates,
     MlmLength,
     MlmSettings,
     Optimisation,
@@ -73,6 +74,20 @@ def test_canonical_json_has_no_spaces_and_sorted_keys():
 )
 def test_whatever_changes_the_result_changes_the_id(change):
     assert dataclasses.replace(TARGET, **change).run_id != TARGET.run_id
+
+
+def test_a_run_that_scores_its_own_hidden_state_alone_is_the_run_it_always_was():
+    one, every = (
+        dataclasses.replace(RETRIEVAL, retrieval=dataclasses.replace(RETRIEVAL.retrieval, layers=layers))
+        for layers in HiddenStates
+    )
+    assert one.run_id == GOLDEN["retrieval"]
+    assert one.to_dict() == OLD["retrieval"]
+    assert every.to_dict()["retrieval"] == OLD["retrieval"]["retrieval"] | {"layers": "all"}
+    assert every.run_id != one.run_id
+    again = RunSpec.from_dict(json.loads(every.canonical_json()))
+    assert again == every
+    assert again.retrieval.layers is HiddenStates.ALL
 
 
 def test_an_unknown_field_is_named_with_the_nearest_known_one():

@@ -13,7 +13,7 @@ from search_spaces.config import SweepConfig
 from search_spaces.config_file import ConfigError, apply_sets, dump_yaml, load_yaml, to_dict
 from search_spaces.presets import PRESETS, demo, paper, preset, quick
 from search_spaces.resolve import intermediate_optimisation, retrieval, target_optimisation
-from trainables.ledger.spec import Precision
+from trainables.ledger.spec import HiddenStates, Precision
 
 TABLES = Path(__file__).parents[2] / "analysis" / "published"
 PAPER_NAMES = {
@@ -98,6 +98,13 @@ def test_a_layer_that_the_encoder_lacks_is_refused():
         retrieval(config)
     assert retrieval(apply_sets(paper(), ["retrieval.layer=13"])).layer == 13
     assert retrieval(paper()).layer == 14
+
+
+def test_runs_score_one_hidden_state_unless_all_are_asked_for():
+    assert retrieval(paper()).layers is HiddenStates.ONE
+    assert retrieval(apply_sets(paper(), ["retrieval.layers=all"])).layers is HiddenStates.ALL
+    with pytest.raises(ConfigError, match=r"retrieval\.layers: unknown layers 'al'; did you mean 'all'\?.* one, all"):
+        apply_sets(paper(), ["retrieval.layers=al"])
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -7,7 +7,7 @@ import pytest
 
 from search_spaces.config_file import apply_sets
 from search_spaces.encoders import encoder_size
-from search_spaces.presets import paper
+from search_spaces.presets import demo, paper
 from sweep.planning import cost
 from sweep.planning.planner import build_phase_plan, build_plan
 from tests.made.data import SMALL, FakeData, node, plan
@@ -305,3 +305,12 @@ def test_cost_grows_with_the_work():
     start = cost.CORE.start_seconds
     # 1,000 rows are ceil(1000 / 24) = 42 steps an epoch, 2,000 rows are 84
     assert seconds(rows=2000) - start == pytest.approx(2 * (seconds(rows=1000) - start))
+
+
+def test_all_hidden_states_are_other_retrieval_runs_and_nothing_else_changes():
+    plain, every = build_plan(demo()), build_plan(apply_sets(demo(), ["retrieval.layers=all"]))
+    names = [{node.name for run_id, node in plan.nodes.items() if run_id not in other.nodes}
+             for plan, other in ((plain, every), (every, plain))]  # fmt: skip
+    assert names[0] == names[1]
+    assert names[0]
+    assert all(name.split(" #")[0].endswith(("tatoeba", "bucc")) for name in names[0])

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from search_spaces.config_file import apply_sets
 from search_spaces.presets import demo
 from sweep.planning.planner import build_plan
+from tests.made.mining import slow_candidates, slow_f1, slow_threshold
 from trainables.evaluation.neighbours import mutual_nearest, nearest
 from trainables.evaluation.predict import to_the_end
 from trainables.ledger.spec import DataRef, EncoderRef, Phase, Retrieval, RunSpec
 from trainables.ledger.store import Store
+from trainables.phases.embedder import Embedded
 from trainables.phases.mining import Mining
 from trainables.phases.options import Options
 from trainables.phases.run import run_to_end
@@ -26,47 +28,6 @@ from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
-
-
-def slow_candidates(foreign, english, embeddings, k=4):
-    """Candidate ids and scores, best first. `foreign` and `english` are (id, text); `embeddings` text -> vector."""
-    xs, ys = (list(dict.fromkeys(text for _, text in side)) for side in (foreign, english))
-    cosine = np.array([[embeddings[x] @ embeddings[y] for y in ys] for x in xs])
-    near_x = [sorted(range(len(ys)), key=lambda y, x=x: -cosine[x, y])[:k] for x in range(len(xs))]
-    near_y = [sorted(range(len(xs)), key=lambda x, y=y: -cosine[x, y])[:k] for y in range(len(ys))]
-
-    def margin(x, y):
-        mean_x = np.mean([cosine[x, other] for other in near_x[x]])
-        mean_y = np.mean([cosine[other, y] for other in near_y[y]])
-        return cosine[x, y] / ((mean_x + mean_y) / 2)
-
-    pool = [max((margin(x, y), x, y) for y in near_x[x]) for x in range(len(xs))]
-    pool += [max((margin(x, y), x, y) for x in near_y[y]) for y in range(len(ys))]
-    taken_x, taken_y, found = set(), set(), []
-    for score, x, y in sorted(pool, reverse=True):
-        if score > 0 and x not in taken_x and y not in taken_y:
-            taken_x.add(x)
-            taken_y.add(y)
-            found.append((score, xs[x], ys[y]))
-    once = [{text: name for name, text in side if [t for _, t in side].count(text) == 1} for side in (foreign, english)]
-    return [(score, once[0][x], once[1][y]) for score, x, y in found if x in once[0] and y in once[1]]
-
-
-def slow_threshold(candidates, gold):
-    """Try every prefix; the threshold lies half-way behind the best, the shortest of equals."""
-    best_f1, threshold = 0.0, float("inf")
-    for size in range(1, len(candidates) + 1):
-        right = len({(x, y) for _, x, y in candidates[:size]} & gold)
-        f1 = 2 * right / (size + len(gold))
-        if f1 > best_f1:
-            ends = candidates[size - 1 : size + 1]
-            best_f1, threshold = f1, sum(score for score, _, _ in ends) / len(ends)
-    return threshold
-
-
-def slow_f1(candidates, gold, threshold):
-    found = {(x, y) for score, x, y in candidates if score >= threshold}
-    return 200 * len(found & gold) / (len(found) + len(gold))
 
 
 def examples_of(foreign, english, gold):
@@ -95,9 +56,10 @@ class LookedUp(Mining):
         self.numbers = {text: number for number, text in enumerate(embeddings)}
         vectors = torch.from_numpy(np.stack(list(embeddings.values()))) if embeddings else None
 
-        def embed(encoded):
+        def embed(encoded, split):
             yield
-            return vectors[torch.from_numpy(encoded.sequences.used)]
+            found_NH = vectors[torch.from_numpy(encoded.sequences.used)]
+            return Embedded(layers=(1,), found_KNH=found_NH[None], device=torch.device("cpu"), encoder_name="looked up")
 
         super().__init__(FakeContext(), task("bucc"), embed)
 
@@ -134,7 +96,7 @@ def test_mining_equals_the_steps_of_the_protocol_from_sentences_to_scores(seed, 
     threshold = slow_threshold(slow_candidates(*dev[:2], dev[3]), dev[2])
     for split, (foreign, english, gold, embeddings) in ((Split.DEV, dev), (Split.TEST, test)):
         examples = examples_of(foreign, english, gold)
-        predictions = to_the_end(mining(split, "de", mining.encode(examples)))
+        [predictions] = to_the_end(mining(split, "de", mining.encode(examples))).values()
         expected = slow_candidates(foreign, english, embeddings)
         found = mining._mined[-1].to_pylist()
         assert [(row["foreign"], row["english"]) for row in found] == [(x, y) for _, x, y in expected]
@@ -151,10 +113,10 @@ def test_dev_is_scored_with_its_own_threshold_and_test_with_that_of_dev():
     near = np.float32([0.3, 0.6, np.sqrt(1 - 0.45)])
     mining = LookedUp({"a": right, "b": wrong, "A": right, "B": near, "c": wrong, "C": wrong})
     dev = examples_of([("de-1", "a"), ("de-2", "b")], [("en-1", "A"), ("en-2", "B")], {("de-1", "en-1")})
-    assert to_the_end(mining(Split.DEV, "de", mining.encode(dev))) == [["en-1"], [], [], []]
+    assert to_the_end(mining(Split.DEV, "de", mining.encode(dev))) == {1: [["en-1"], [], [], []]}
     assert mining._thresholds == {"de": pytest.approx((1 / 0.575 + 1.6) / 2)}
     test = examples_of([("de-1", "a"), ("de-2", "c")], [("en-1", "A"), ("en-2", "C")], {("de-1", "en-1")})
-    assert to_the_end(mining(Split.TEST, "de", mining.encode(test))) == [["en-1"], ["en-2"], [], []]
+    assert to_the_end(mining(Split.TEST, "de", mining.encode(test))) == {1: [["en-1"], ["en-2"], [], []]}
 
 
 def test_a_language_without_dev_is_left_out_and_noted():

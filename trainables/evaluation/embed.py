@@ -1,24 +1,33 @@
 """Sentence embeddings for retrieval (protocol.md 5.4): mean over all positions, `<s>` and `</s>` included.
 
-Shapes: N sentences, B sequences of a batch, L positions, H hidden size.
+Shapes: N sentences, B sequences of a batch, L positions, H hidden size, K hidden states.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from trainables.evaluation.hidden_states import pooled, pooled_layers
 from trainables.evaluation.predict import to_the_end, token_budget_batches
-from trainables.model.batches import collate
+from trainables.evaluation.room import room
+from trainables.model.batches import Batch, collate
 from trainables.tasks.formats.base import Encoded
+
+
+def layers_of(encoder: nn.Module) -> nn.ModuleList:
+    """The layers of an encoder, the first one first."""
+    stack = encoder.encoder.layer  # type: ignore[union-attr]
+    assert isinstance(stack, nn.ModuleList)
+    return stack
 
 
 def cut_to_layer(encoder: nn.Module, layer: int) -> None:
     """Drop the layers above hidden state `layer` (0 is the embedding output), whose values do not depend on them."""
-    stack = encoder.encoder.layer  # type: ignore[union-attr]
-    assert isinstance(stack, nn.ModuleList)
+    stack = layers_of(encoder)
     if layer > len(stack):
         raise ValueError(f"retrieval layer {layer} does not exist: the encoder has {len(stack)} layers")
     encoder.encoder.layer = stack[:layer]  # type: ignore[union-attr]
@@ -29,25 +38,57 @@ def embed(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int)
     return to_the_end(embedding(encoder, encoded, pad_id=pad_id, max_tokens=max_tokens))
 
 
-@torch.inference_mode()
 def embedding(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int) -> Generator[None, None, Tensor]:
     """L2-normalised embeddings, float32[N, H] on the CPU, of an encoder cut to the wanted layer.
 
     N counts sequences; those of one row follow one another. Yields between batches.
     """
+
+    def of_last(batch: Batch) -> Tensor:
+        given = encoder(input_ids=batch.ids_BL, attention_mask=batch.mask_BL)
+        return pooled(given.last_hidden_state, batch.mask_BL)[None]
+
+    [found_NH] = yield from _embedding(encoder, encoded, of_last, torch.empty, pad_id, max_tokens)
+    return found_NH
+
+
+def embedding_layers(
+    encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int, folder: Path
+) -> Generator[None, None, Tensor]:
+    """L2-normalised embeddings by every hidden state, float32[K, N, H], of a whole encoder, in one pass.
+
+    Entry k is bit for bit what `embedding` gives for the encoder cut to hidden state k. All of it takes 4 K N H bytes:
+    of XLM-R Large (25 states, 1,024 wide) 205 MB for the 2,000 sentences of a Tatoeba pair, 4.1 GB for a corpus of
+    40,000. More than `room.RESIDENT_BYTES` lies in a file without a name in `folder`, in the memory of which the
+    operating system keeps what it has space for; raises OSError where the disk has no room. Yields between batches.
+    """
+
+    def of_every(batch: Batch) -> Tensor:
+        return pooled_layers(encoder, layers_of(encoder), batch)
+
+    return (yield from _embedding(encoder, encoded, of_every, lambda *shape: room(shape, folder), pad_id, max_tokens))
+
+
+@torch.inference_mode()
+def _embedding(
+    encoder: nn.Module,
+    encoded: Encoded,
+    states: Callable[[Batch], Tensor],
+    made: Callable[..., Tensor],
+    pad_id: int,
+    max_tokens: int,
+) -> Generator[None, None, Tensor]:
+    """float32[K, N, H], made by `made` of four numbers, from what `states` gives for a batch, [K, B, H]."""
     encoder.eval()
     device = next(encoder.parameters()).device
     found: Tensor | None = None
     for rows in token_budget_batches(encoded, max_tokens):
-        batch = collate(encoded, rows, pad_id).to(device)
-        hidden_BLH = encoder(input_ids=batch.ids_BL, attention_mask=batch.mask_BL).last_hidden_state.float()
-        mask_BL1 = batch.mask_BL[..., None].to(hidden_BLH.dtype)
-        mean_BH = (hidden_BLH * mask_BL1).sum(1) / mask_BL1.sum(1)
-        unit_BH = nn.functional.normalize(mean_BH, dim=-1).cpu()
+        unit_KBH = states(collate(encoded, rows, pad_id).to(device)).cpu()
+        num_states, _, width = unit_KBH.shape
         if found is None:
-            found = torch.empty(encoded.num_rows, encoded.group, unit_BH.shape[1])
-        found[torch.from_numpy(rows)] = unit_BH.view(len(rows), encoded.group, -1)
+            found = made(num_states, encoded.num_rows, encoded.group, width)
+        found[:, torch.from_numpy(rows)] = unit_KBH.view(num_states, len(rows), encoded.group, width)
         yield
     if found is None:
         raise ValueError("no sentences to embed")
-    return found.flatten(0, 1)
+    return found.flatten(1, 2)

@@ -51,6 +51,15 @@ class MlmLength(StrEnum):
     """Reading B: epochs times the capped sum over the tasks and MLM."""
 
 
+class HiddenStates(StrEnum):
+    """Which hidden states a retrieval run scores."""
+
+    ONE = "one"
+    """`Retrieval.layer` alone."""
+    ALL = "all"
+    """Besides, on the split that selects, every one from the embedding output to the last layer (ledger/layers.py)."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EncoderRef:
     """A pretrained encoder: the name a user gives and the revision or fingerprint that fixes its weights."""
@@ -134,10 +143,14 @@ class Optimisation:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Retrieval:
-    """How sentences are embedded (protocol.md 5.4). `layer` indexes hidden states; 0 is the embedding output."""
+    """How sentences are embedded (protocol.md 5.4). `layer` indexes hidden states; 0 is the embedding output.
+
+    The score of a run is that of `layer`, whatever `layers` says.
+    """
 
     layer: int
     max_length: int = 512
+    layers: HiddenStates = HiddenStates.ONE
 
     def __post_init__(self) -> None:
         COUNT_OR_NONE.check("layer", self.layer)

@@ -21,18 +21,20 @@ class Architecture:
         vocabulary: files from which its tokenizer is made where there is no `tokenizer.json`; empty for none.
         shifts_positions: whether its positions begin after the padding id, which takes that many off its longest input.
         can_be_cut: whether it has a list of layers, so that sentences can be embedded by one in the middle.
+        last_norm: module that normalises what the last layer gives; empty where the layers do so themselves.
     """
 
     vocabulary: tuple[str, ...] = ()
     shifts_positions: bool = False
     can_be_cut: bool = True
+    last_norm: str = ""
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({
     "xlm-roberta": Architecture(vocabulary=_SENTENCE_PIECE, shifts_positions=True),
-    "xlm-roberta-xl": Architecture(shifts_positions=True),
+    "xlm-roberta-xl": Architecture(shifts_positions=True, last_norm="encoder.LayerNorm"),
     "roberta": Architecture(vocabulary=_BYTE_PAIRS, shifts_positions=True),
-    "roberta-prelayernorm": Architecture(vocabulary=_BYTE_PAIRS, shifts_positions=True),
+    "roberta-prelayernorm": Architecture(vocabulary=_BYTE_PAIRS, shifts_positions=True, last_norm="LayerNorm"),
     "camembert": Architecture(vocabulary=_SENTENCE_PIECE, shifts_positions=True),
     "data2vec-text": Architecture(vocabulary=_BYTE_PAIRS, shifts_positions=True),
     "bert": Architecture(vocabulary=_WORD_PIECE),
