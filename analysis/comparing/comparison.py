@@ -6,19 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from analysis.comparing.difference import between_runs, check_same_rows, difference
+from analysis.comparing.difference import between, difference, judged
 from analysis.comparing.provenance import Provenance, SettingChange, provenance, setting_changes
 from analysis.comparing.side import Side
-from analysis.comparing.words import Said, words
 from analysis.scores.headings import row_order, target_order
 from analysis.selection.averages import Gap, TaskScore, mean
 from analysis.selection.selection import Selection
-from analysis.statistics.estimate import MARGIN, Estimate
+from analysis.statistics.estimate import MARGIN, Estimate, NoVerdict, Verdict
 from analysis.statistics.rows import Rows, RowsError
 from trainables.ledger.cells import Cell, Row
 
 Place = tuple[Row, str]
 """Row and target."""
+SAME = "the very same runs in both"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,7 @@ class Change:
         a: task score in A, mean over the seeds, percent.
         b: the same in B.
         seeds: the common ones.
-        estimate: of B less A; None without.
-        said: the word on it.
-        why_none: why there is no interval; empty when there is one.
+        verdict: on B less A, by Holm over the table; NoVerdict says why there is none.
         same: both stores hold the very same runs, with the same scores.
     """
 
@@ -40,10 +38,8 @@ class Change:
     seeds: tuple[int, ...]
     a: float
     b: float
-    estimate: Estimate | None = None
-    said: Said | None = None
-    why_none: str = ""
-    same: bool = False
+    verdict: Verdict | NoVerdict
+    same: bool
 
     @property
     def points(self) -> float:
@@ -80,7 +76,7 @@ class Comparison:
     @property
     def family(self) -> int:
         """How many comparisons Holm's adjustment is over."""
-        return sum(change.said is not None for change in self.changes)
+        return sum(isinstance(change.verdict, Verdict) for change in self.changes)
 
 
 def compare(a: Side, b: Side, margin: float = MARGIN) -> Comparison:
@@ -109,50 +105,43 @@ def _changes(a: Side, b: Side, common: Sequence[Cell], margin: float) -> Iterato
     for cell in common:
         seeds[cell.row, cell.target].append(cell.seed)
     found = {place: _scores(a, b, place, own) for place, own in seeds.items()}
-    estimates: dict[Place, Estimate] = {}
-    reasons: dict[Place, str] = {}
+    compared: dict[Place, Estimate | NoVerdict] = {}
     for target in dict.fromkeys(target for _, target in found):
-        column = [place for place, change in found.items() if place[1] == target and not change.same]
-        _estimate(a, b, {place: found[place].seeds for place in column}, estimates, reasons)
-    said = words(estimates, margin)
-    for place, change in found.items():
-        yield replace(
-            change, estimate=estimates.get(place), said=said.get(place), why_none=reasons.get(place, change.why_none)
-        )
+        column = [change for change in found.values() if change.target == target]
+        compared |= _column(a, b, [change for change in column if not change.same])
+        compared |= {(change.row, target): NoVerdict(reason=SAME) for change in column if change.same}
+    places = list(found)
+    for place, verdict in zip(places, judged([compared[place] for place in places], margin), strict=True):
+        yield replace(found[place], verdict=verdict)
 
 
 def _scores(a: Side, b: Side, place: Place, seeds: Sequence[int]) -> Change:
     row, target = place
     cells = [Cell(*row, target, seed) for seed in seeds]
     own, other = ([_value(side, cell) for cell in cells] for side in (a, b))
-    runs = ([side.runs[cell].record.run_id for cell in cells] for side in (a, b))
-    same = own == other and next(runs) == next(runs)
+    first, second = ([side.runs[cell].record.run_id for cell in cells] for side in (a, b))
     return Change(
-        row=row, target=target, seeds=tuple(seeds), a=mean(own), b=mean(other), same=same,
-        why_none="the same runs" if same else "",
+        row=row, target=target, seeds=tuple(seeds), a=mean(own), b=mean(other), verdict=NoVerdict(reason=SAME),
+        same=(own, first) == (other, second),
     )  # fmt: skip
 
 
-def _estimate(
-    a: Side,
-    b: Side,
-    column: Mapping[Place, Sequence[int]],
-    estimates: dict[Place, Estimate],
-    reasons: dict[Place, str],
-) -> None:
-    """Put the estimates of a column into `estimates`, and what stood against the others into `reasons`."""
+def _column(a: Side, b: Side, changes: Sequence[Change]) -> dict[Place, Estimate | NoVerdict]:
+    """The estimates on one target; the variance between seeds is pooled over all its rows, on both sides."""
+    found: dict[Place, Estimate | NoVerdict] = {}
     rows: dict[Place, tuple[list[Rows], list[Rows]]] = {}
-    for (row, target), seeds in column.items():
-        cells = [Cell(*row, target, seed) for seed in seeds]
+    for change in changes:
+        place = change.row, change.target
+        cells = [Cell(*change.row, change.target, seed) for seed in change.seeds]
         try:
             own, other = ([side.rows(cell) for cell in cells] for side in (a, b))
-            check_same_rows(own, other)
-            rows[row, target] = own, other
+            known = next(iter(rows.values()), (own, other))
+            between([*known, own, other])  # raises where they were measured on other rows
+            rows[place] = own, other
         except RowsError as error:
-            reasons[row, target] = str(error)
-    between, freedom = between_runs(list(rows.values()))
-    for place, (own, other) in rows.items():
-        estimates[place] = difference(own, other, between=between, freedom=freedom)
+            found[place] = NoVerdict(reason=str(error))
+    runs = between([side for both in rows.values() for side in both]) if rows else None
+    return found | {place: difference(other, own, between=runs) for place, (own, other) in rows.items()}
 
 
 def _averages(a: Side, b: Side) -> dict[Row, tuple[float, float]]:

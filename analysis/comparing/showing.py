@@ -12,9 +12,9 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from analysis.comparing.comparison import Change, Comparison
+from analysis.comparing.comparison import SAME, Change, Comparison
 from analysis.scores.headings import heading, row_title
-from analysis.statistics.estimate import LEVEL, Word
+from analysis.statistics.estimate import LEVEL, NoVerdict, Verdict, Word
 from analysis.tables.rendering import Terminal
 from analysis.tables.table2 import Block, Column, Entry, Line, Table
 from trainables.ledger.cells import Cell, Row
@@ -22,7 +22,7 @@ from trainables.ledger.plain import plain
 
 FORMAT = 1
 """Of the JSON."""
-NO_INTERVAL, SAME = "?", "="
+NO_INTERVAL, SAME_RUNS = "?", "="
 LONGEST = 300
 """Characters of a reason."""
 MOST = 20
@@ -71,9 +71,13 @@ def table(found: Comparison) -> Table:
 
 def sections(found: Comparison) -> list[tuple[str, list[str]]]:
     """Titles and lines of all that differs; what does not is left out."""
-    beyond = [each for each in found.changes if each.said and each.said.word in (Word.BETTER, Word.WORSE)]
+    beyond = [
+        (each, each.verdict)
+        for each in found.changes
+        if isinstance(each.verdict, Verdict) and each.verdict.word in (Word.BETTER, Word.WORSE)
+    ]
     parts = [
-        ("Beyond chance", [_change(each) for each in beyond]),
+        ("Beyond chance", [_change(*each) for each in beyond]),
         ("Selected otherwise", [
             f"{heading(target)}: A {_choice(a)}; B {_choice(b)}" for target, (a, b) in found.selections.items()
         ]),
@@ -86,7 +90,8 @@ def sections(found: Comparison) -> list[tuple[str, list[str]]]:
             for each in found.provenance
         ]),
         ("Without an interval", _grouped({
-            (each.row, each.target): each.why_none for each in found.changes if each.why_none and not each.same
+            (each.row, each.target): each.verdict.reason
+            for each in found.changes if isinstance(each.verdict, NoVerdict) and not each.same
         })),
         ("In A alone", _cells(found.only_a)),
         ("In B alone", _cells(found.only_b)),
@@ -122,8 +127,9 @@ def _entry(change: Change | None) -> Entry:
     if change is None:
         return Entry(text="–")
     if change.same:
-        return Entry(text=SAME)
-    return Entry(values=(change.points,), signed=True, marks=change.said.word.sign if change.said else NO_INTERVAL)
+        return Entry(text=SAME_RUNS)
+    marks = change.verdict.word.sign if isinstance(change.verdict, Verdict) else NO_INTERVAL
+    return Entry(values=(change.points,), signed=True, marks=marks)
 
 
 def _average(averages: Mapping[Row, tuple[float, float]], row: Row) -> Entry:
@@ -138,7 +144,8 @@ def _notes(found: Comparison) -> Iterator[str]:
         "Only the rows that select are compared; test scores stay closed. Points of the task score (QA: mean of F1 and"
         " EM), over the seeds that both have. Avg has no interval."
     )
-    words = [each.said.word for each in found.changes if each.said]
+    verdicts = [each.verdict for each in found.changes if isinstance(each.verdict, Verdict)]
+    words = [verdict.word for verdict in verdicts]
     if words:
         counts = ", ".join(f"{words.count(word)} {word}" for word in Word if word in words)
         yield (
@@ -146,21 +153,20 @@ def _notes(found: Comparison) -> Iterator[str]:
             f" Holm over {found.family} comparisons); {Word.EQUIVALENT.sign} equivalent within {found.margin:g} points."
             f" Here: {counts}."
         )
-    if any(each.estimate and not each.estimate.over_seeds for each in found.changes):
+    if any(not verdict.estimate.over_seeds for verdict in verdicts):
         yield "One seed a side where so: the interval is then over rows alone, and another seed may land elsewhere."
     if any(each.same for each in found.changes):
-        yield f"{SAME} the very same runs in both."
-    if any(each.why_none and not each.same for each in found.changes):
+        yield f"{SAME_RUNS} {SAME}."
+    if any(isinstance(each.verdict, NoVerdict) and not each.same for each in found.changes):
         yield f"{NO_INTERVAL} no interval, for reasons below."
 
 
-def _change(each: Change) -> str:
-    assert each.estimate
-    assert each.said
+def _change(each: Change, verdict: Verdict) -> str:
+    estimate = verdict.estimate
     return (
-        f"{row_title(each.row)} -> {heading(each.target)}: {each.said.word}, {each.points:+.2f} (95 %:"
-        f" {each.estimate.low:+.2f} to {each.estimate.high:+.2f}), A {each.a:.2f}, B {each.b:.2f}, p"
-        f" {each.said.p:.2g}, {len(each.seeds)} seed{'s' * (len(each.seeds) > 1)}"
+        f"{row_title(each.row)} -> {heading(each.target)}: {verdict.word}, {each.points:+.2f} (95 %:"
+        f" {estimate.low:+.2f} to {estimate.high:+.2f}), A {each.a:.2f}, B {each.b:.2f}, p {verdict.p:.2g},"
+        f" {len(each.seeds)} seed{'s' * (len(each.seeds) > 1)}"
     )
 
 
@@ -199,11 +205,7 @@ def _change_fields(each: Change) -> dict[str, Any]:
         "b": each.b,
         "difference": each.points,
         "same": each.same,
-        "estimate": asdict(each.estimate) if each.estimate else None,
-        "word": each.said.word.value if each.said else None,
-        "p": each.said.p if each.said else None,
-        "p_equivalent": each.said.p_equivalent if each.said else None,
-        "why_none": each.why_none,
+        "verdict": asdict(each.verdict),
     }
 
 

@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from analysis.comparing.comparison import compare
 from analysis.comparing.side import open_side
-from analysis.statistics.estimate import Word
+from analysis.statistics.estimate import NoVerdict, Verdict, Word
 from analysis.statistics.rows import RowReader
 from sweep.command_line.main import main
 from tests.made.races import finish, made_record
@@ -59,11 +59,11 @@ def test_a_change_beyond_chance_has_its_word_and_one_within_it_has_not(tmp_path)
     found = compared(a, b)
     assert found.family == 2
     better, same = change(found), change(found, BASELINE)
-    assert better.said.word is Word.BETTER
-    assert better.estimate.low > 0
-    assert same.said.word is Word.OPEN
-    assert same.estimate.low < same.points < same.estimate.high
-    assert change(compared(b, a)).said.word is Word.WORSE
+    assert better.verdict.word is Word.BETTER
+    assert better.verdict.estimate.low > 0
+    assert same.verdict.word is Word.OPEN
+    assert same.verdict.estimate.low < same.points < same.verdict.estimate.high
+    assert change(compared(b, a)).verdict.word is Word.WORSE
 
 
 def test_the_difference_is_that_of_the_recorded_scores_and_its_interval_that_of_a_paired_test(tmp_path):
@@ -73,27 +73,29 @@ def test_the_difference_is_that_of_the_recorded_scores_and_its_interval_that_of_
     by_item = [each.reshape(15, 200).mean(axis=0) * 100 for each in scores]  # 15 translations are one item
     expected = ttest_rel(by_item[1], by_item[0])
     assert found.points == pytest.approx(by_item[1].mean() - by_item[0].mean())
-    assert found.estimate.value == pytest.approx(found.points)
+    assert found.verdict.estimate.value == pytest.approx(found.points)
     interval = expected.confidence_interval(0.95)
-    assert found.estimate.high - found.estimate.low == pytest.approx(interval.high - interval.low, rel=0.1)
-    assert found.estimate.items == 200
-    assert not found.estimate.over_seeds
+    assert found.verdict.estimate.high - found.verdict.estimate.low == pytest.approx(
+        interval.high - interval.low, rel=0.1
+    )
+    assert found.verdict.estimate.items == 200
+    assert not found.verdict.estimate.over_seeds
 
 
 def test_p_values_are_adjusted_by_holm_over_the_table(tmp_path):
     targets = ("xnli", "pawsx", "tatoeba")
     a, b = made(tmp_path / "a", 0.6, targets=targets), made(tmp_path / "b", 0.65, targets=targets, rate=5e-6)
     found = compared(a, b)
-    told = [each for each in found.changes if each.said]
-    expected = multipletests([each.estimate.p for each in told], method="holm")[1]
-    assert [each.said.p for each in told] == pytest.approx(list(expected))
+    told = [each for each in found.changes if isinstance(each.verdict, Verdict)]
+    expected = multipletests([each.verdict.estimate.p for each in told], method="holm")[1]
+    assert [each.verdict.p for each in told] == pytest.approx(list(expected))
     assert found.family == len(told) == 5  # Tatoeba's baseline is the same run in both: nothing is trained
 
 
 def test_equivalence_is_said_within_a_margin_alone(tmp_path):
     a, b = made(tmp_path / "a", 0.6, rows=400), made(tmp_path / "b", 0.6, rate=5e-6, rows=400)
-    assert change(compared(a, b, margin=20.0)).said.word is Word.EQUIVALENT
-    assert change(compared(a, b, margin=0.01)).said.word is Word.OPEN
+    assert change(compared(a, b, margin=20.0)).verdict.word is Word.EQUIVALENT
+    assert change(compared(a, b, margin=0.01)).verdict.word is Word.OPEN
 
 
 def test_seeds_are_matched_and_what_one_store_alone_has_is_listed(tmp_path):
@@ -110,7 +112,7 @@ def test_seeds_are_matched_and_what_one_store_alone_has_is_listed(tmp_path):
 
 def test_with_seeds_the_interval_is_over_rows_and_seeds(tmp_path):
     a, b = made(tmp_path / "a", seeds=(1, 2, 3)), made(tmp_path / "b", seeds=(1, 2, 3), rate=5e-6)
-    estimate = change(compared(a, b)).estimate
+    estimate = change(compared(a, b)).verdict.estimate
     assert estimate.over_seeds
     assert estimate.seeds == 3
     assert estimate.seed_variance >= 0
@@ -137,14 +139,14 @@ def test_the_very_same_runs_are_no_comparison(tmp_path):
 def test_other_rows_and_missing_predictions_leave_the_difference_without_an_interval(tmp_path):
     a, b = made(tmp_path / "a", rows=60), made(tmp_path / "b", rows=50, rate=5e-6)
     found = change(compared(a, b))
-    assert found.estimate is None
-    assert "other rows" in found.why_none
+    assert isinstance(found.verdict, NoVerdict)
+    assert "other rows" in found.verdict.reason
     bare = fill(tmp_path / "bare")
     found = compared(bare, fill(tmp_path / "other", seeds=(42, 43)))
     assert all(each.same for each in found.changes)
     changed = change(compared(a, bare))
     assert changed.points == pytest.approx(59.0 - changed.a)  # chosen score of SQuAD on XNLI
-    assert "cannot be read" in changed.why_none
+    assert "cannot be read" in changed.verdict.reason
 
 
 def test_test_scores_are_never_looked_at(tmp_path, monkeypatch):
@@ -185,8 +187,8 @@ def test_json_holds_everything_and_no_nan(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["format"], found["margin"], found["family"]) == (1, 2, 2)
     [squad] = [each for each in found["changes"] if each["row"] == "squad"]
-    assert squad["word"] == "better"
-    assert squad["estimate"]["seed_variance"] is None
+    assert squad["verdict"]["word"] == "better"
+    assert squad["verdict"]["estimate"]["seed_variance"] is None
     assert squad["difference"] == pytest.approx(squad["b"] - squad["a"])
     assert {each["target"] for each in found["only_b"]} == {"panx"}
 
