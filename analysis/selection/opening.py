@@ -104,7 +104,7 @@ def open_scores(frame: DataFrame, results: Results, selections: Mapping[str, Sel
             *(frame[name] for name in ("split", "phase", "target", "intermediate", "mlm")), strict=True
         )
     ]
-    return frame[shown]
+    return frame.loc[shown]
 
 
 def shown_rows(results: Results, selection: Selection) -> list[Row]:
