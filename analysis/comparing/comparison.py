@@ -31,6 +31,7 @@ class Change:
         seeds: the common ones.
         verdict: on B less A, by Holm over the table; NoVerdict says why there is none.
         same: both stores hold the very same runs, with the same scores.
+        repeated: both hold the same runs by their settings, computed twice, with other scores.
     """
 
     row: Row
@@ -40,6 +41,7 @@ class Change:
     b: float
     verdict: Verdict | NoVerdict
     same: bool
+    repeated: bool
 
     @property
     def points(self) -> float:
@@ -122,7 +124,7 @@ def _scores(a: Side, b: Side, place: Place, seeds: Sequence[int]) -> Change:
     first, second = ([side.runs[cell].record.run_id for cell in cells] for side in (a, b))
     return Change(
         row=row, target=target, seeds=tuple(seeds), a=mean(own), b=mean(other), verdict=NoVerdict(reason=SAME),
-        same=(own, first) == (other, second),
+        same=(own, first) == (other, second), repeated=first == second and own != other,
     )  # fmt: skip
 
 

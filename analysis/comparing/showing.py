@@ -85,6 +85,10 @@ def sections(found: Comparison) -> list[tuple[str, list[str]]]:
             f"{each.setting} of {', '.join(each.scopes)}: A {each.a}, B {each.b} ({each.runs} run"
             f"{'s' * (each.runs > 1)})" for each in found.settings
         ]),
+        ("Same settings, other scores", [
+            f"{row_title(each.row)} -> {heading(each.target)}: A {each.a:.2f}, B {each.b:.2f}"
+            for each in found.changes if each.repeated
+        ]),
         ("Made with", [
             f"{each.what}: A {', '.join(each.a) or 'none'}; B {', '.join(each.b) or 'none'}"
             for each in found.provenance
@@ -205,6 +209,7 @@ def _change_fields(each: Change) -> dict[str, Any]:
         "b": each.b,
         "difference": each.points,
         "same": each.same,
+        "repeated": each.repeated,
         "verdict": asdict(each.verdict),
     }
 

@@ -136,6 +136,18 @@ def test_the_very_same_runs_are_no_comparison(tmp_path):
     assert not found.settings
 
 
+def test_runs_that_were_computed_again_with_other_scores_are_named(tmp_path, capsys):
+    """Made predictions depend on the quality alone, which is no setting."""
+    a, b = made(tmp_path / "a", 0.6), made(tmp_path / "b", 0.9)
+    found = compared(a, b)
+    assert [(each.row, each.same, each.repeated) for each in found.changes] == [
+        (BASELINE, True, False), (SQUAD, False, True),
+    ]  # fmt: skip
+    assert change(found).verdict.word is Word.BETTER
+    assert run(a.root, b.root) == 0
+    assert "Same settings, other scores:" in capsys.readouterr().out
+
+
 def test_other_rows_and_missing_predictions_leave_the_difference_without_an_interval(tmp_path):
     a, b = made(tmp_path / "a", rows=60), made(tmp_path / "b", rows=50, rate=5e-6)
     found = change(compared(a, b))
@@ -149,7 +161,7 @@ def test_other_rows_and_missing_predictions_leave_the_difference_without_an_inte
     assert "cannot be read" in changed.verdict.reason
 
 
-def test_test_scores_are_never_looked_at(tmp_path, monkeypatch):
+def test_test_scores_are_never_looked_at(tmp_path):
     """What the test sets hold changes nothing, and no opening is noted."""
     a, b = (
         made(tmp_path / "a", 0.5, targets=("xnli", "udpos")),
@@ -162,7 +174,7 @@ def test_test_scores_are_never_looked_at(tmp_path, monkeypatch):
             scores = tuple(dataclasses.replace(s, value=99.0) if s.split == Split.TEST else s for s in own.scores)
             (store.root / "runs" / run_id / "record.json").unlink()
             store.finish(dataclasses.replace(own, scores=scores))
-    assert compared(a, b).changes == before.changes
+    assert repr(compared(a, b).changes) == repr(before.changes)  # NaN is not equal to itself
     assert compared(a, b).selections == before.selections
     assert not (a.root / "openings.json").exists()
 

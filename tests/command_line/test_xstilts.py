@@ -20,6 +20,31 @@ OWN = {
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
     "report": {"--out", "--sweep", "--where", "--open-test", "--width"},
     "submission": {"--out", "--sweep", "--where", "--seed", "--data"},
+    "compare": {
+        "--sweep-a",
+        "--sweep-b",
+        "--where",
+        "--where-a",
+        "--where-b",
+        "--margin",
+        "--json",
+        "--width",
+    },
+    "examples": {
+        "--target",
+        "--language",
+        "--intermediate",
+        "--mlm",
+        "--seed",
+        "--rows",
+        "--open-test",
+        "--data",
+        "--sweep",
+        "--where",
+        "--out",
+        "--json",
+        "--width",
+    },
 }
 IN_HELP = re.compile(r"^  (?:-h, )?(--[a-z-]+)", re.MULTILINE)
 
