@@ -14,6 +14,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from analysis.report import sections
+from analysis.report.outputs import write_parquet
 from analysis.report.searches import searches_of
 from analysis.scores.headings import AnalysisError
 from analysis.scores.load import open_store, score_table
@@ -148,7 +149,7 @@ def _long_table(name: str, frame: DataFrame) -> dict[str, Callable[[Path], objec
     shown = frame.assign(**{column: frame[column].map(in_csv) for column in texts})
     return {
         f"{name}.csv": lambda path: shown.to_csv(path, index=False),
-        f"{name}.parquet": lambda path: frame.to_parquet(path, index=False),
+        f"{name}.parquet": lambda path: write_parquet(frame, path),
     }
 
 

@@ -14,12 +14,37 @@ from sweep.command_line.arguments import GRID, SEARCH, XSTILTS, UsageError, pars
 from sweep.command_line.main import grid, main, search
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "plan", "status", "tasks", "search", "report", "submission")
+COMMANDS = ("run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples")
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--debug"},
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
     "report": {"--out", "--sweep", "--where", "--open-test", "--width"},
     "submission": {"--out", "--sweep", "--where", "--seed", "--data"},
+    "compare": {
+        "--sweep-a",
+        "--sweep-b",
+        "--where",
+        "--where-a",
+        "--where-b",
+        "--margin",
+        "--json",
+        "--width",
+    },
+    "examples": {
+        "--target",
+        "--language",
+        "--intermediate",
+        "--mlm",
+        "--seed",
+        "--rows",
+        "--open-test",
+        "--data",
+        "--sweep",
+        "--where",
+        "--out",
+        "--json",
+        "--width",
+    },
 }
 IN_HELP = re.compile(r"^  (?:-h, )?(--[a-z-]+)", re.MULTILINE)
 
