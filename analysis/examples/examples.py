@@ -94,7 +94,7 @@ def examples(store: Store, sweep: Sweep, what: Asked, data: str | None = None) -
     if what.is_test:
         runs = [run.record.run_id for run in (what.baseline, what.run)]
         selected = sweep.selections[what.target].variant
-        opening.note(store, [opening.opening(sweep, what.target, selected, runs, "examples")])
+        opening.note(store, sweep, [opening.opening(sweep, what.target, selected, runs, "examples")])
     of = task(what.target)
     before, after = (read(store, run, of, what.split, what.language) for run in (what.baseline, what.run))
     if isinstance(of.format, MiningFormat):
