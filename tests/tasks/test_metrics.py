@@ -138,6 +138,10 @@ class TestChunksOfManySentences:
     def test_no_sentence(self):
         assert self.counts([], []) == []
 
+    def test_more_tags_than_any_data_set_has(self):
+        with pytest.raises(ValueError, match="1,001 different tags, allowed: 1,000"):
+            self.counts([[str(number) for number in range(1001)]], [["0"] * 1001])
+
     @given(
         st.lists(
             st.lists(

@@ -22,6 +22,9 @@ Chunk = tuple[str, int, int]
 Sentences = Sequence[Sequence[str]]
 Ints = NDArray[np.integer[Any]]
 
+MOST_TAGS = 1000
+"""What `chunk_counts` looks up takes memory by the square of the tags."""
+
 _Half = tuple[str, str]
 """Position mark and type of a tag."""
 
@@ -54,12 +57,17 @@ def chunk_counts(tags: Sequence[str], references: Ints, predictions: Ints, bound
         references: int[W] into `tags`, the words of all sentences.
         predictions: int[W] into `tags`.
         bounds: int[N + 1], place of the first word of each sentence; the last is W.
+
+    Raises ValueError for more than MOST_TAGS tags.
     """
+    if len(tags) > MOST_TAGS:
+        raise ValueError(f"{len(tags):,} different tags, allowed: {MOST_TAGS:,}")
     gold, found = (_chunk_ends(tags, words, bounds) for words in (references, predictions))
     right = gold.ends & found.ends & (gold.kinds == found.kinds) & (gold.firsts == found.firsts)
-    sums = np.zeros((len(references) + 1, 3), dtype=np.int64)
-    np.cumsum(np.stack([right, gold.ends, found.ends], axis=1), axis=0, out=sums[1:])
-    counts: NDArray[np.int64] = sums[bounds[1:]] - sums[bounds[:-1]]
+    counts = np.empty((len(bounds) - 1, 3), dtype=np.int64)
+    for column, marked in enumerate((right, gold.ends, found.ends)):
+        before = np.concatenate([[0], np.cumsum(marked)])
+        counts[:, column] = before[bounds[1:]] - before[bounds[:-1]]
     return counts
 
 
@@ -144,6 +152,8 @@ def _looked_up(
 ) -> NDArray[np.bool_]:
     """bool[W]: the rule for W pairs of places in `halves`."""
     width = len(halves)
-    pairs, places = np.unique(before.astype(np.int64) * width + after, return_inverse=True)
-    found = [rule(halves[pair // width], halves[pair % width]) for pair in pairs.tolist()]
-    return np.array(found, dtype=bool)[places]
+    pairs = before * width + after
+    found = np.zeros(width * width, dtype=bool)
+    for pair in np.flatnonzero(np.bincount(pairs, minlength=len(found))).tolist():
+        found[pair] = rule(halves[pair // width], halves[pair % width])
+    return found[pairs]
