@@ -14,11 +14,8 @@ import json
 import random
 import shutil
 import sys
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.statistics.rows import RowReader
-from benchmarks.measure import in_a_process, machine, options_of, summary, write
+from benchmarks.measure import in_a_process, in_ram, machine, options_of, summary, write
 from trainables.ledger.record import Record, Score
 from trainables.ledger.spec import DataRef, EncoderRef, Optimisation, Phase, RunSpec
 from trainables.ledger.store import Store
@@ -43,14 +40,6 @@ from trainables.tasks.task import Split, Task
 ROWS = {("panx", Split.DEV): 250_000, ("mlqa", Split.TEST): 40_000, ("xnli", Split.TEST): 75_150}
 CONTENDERS = ("row by row", "at once", "at once, next", "kept", "kept, next")
 SEEDS = (1, 2)
-RAM = Path("/dev/shm")
-
-
-@contextmanager
-def in_ram() -> Iterator[Path]:
-    """A temporary folder, on a disk in RAM where there is one."""
-    with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
-        yield Path(folder)
 
 
 def spec_of(of: Task, seed: int) -> RunSpec:
