@@ -56,62 +56,55 @@ class ColumnBuilder:
     """Gathers scores, behind those that are there already."""
 
     def __init__(self, before: ScoreColumns | None = None) -> None:
-        self._before = before
-        self._names = {
-            column: {name: place for place, name in enumerate(before.names[column] if before else ())}
-            for column in TEXTS
-        }
-        self._codes = {column: array("i") for column in TEXTS}
-        self._values, self._rows = array("d"), array("q")
+        self._before = _NONE if before is None else before
+        self._kinds: dict[tuple[str, ...], int] = {}
+        self._kind, self._values, self._rows = array("i"), array("d"), array("q")
 
     def __len__(self) -> int:
         """Scores so far, those before included."""
-        return len(self._values) + (len(self._before) if self._before else 0)
+        return len(self._before) + len(self._values)
 
     def add(self, scores: Iterable[Score]) -> None:
         """Add scores in their order.
 
         Raises TypeError or OverflowError, and adds none, where a part of one is no text or number as it should be.
         """
-        num_before, num_names = len(self._values), [len(places) for places in self._names.values()]
+        num_scores, num_kinds = len(self._values), len(self._kinds)
+        kinds, kind, values, rows = self._kinds, self._kind.append, self._values.append, self._rows.append
         try:
-            self._add(scores)
-            for places, known in zip(self._names.values(), num_names, strict=True):
-                if not all(isinstance(name, str) for name in list(places)[known:]):
-                    raise TypeError("a name of a score is no text")
+            for score in scores:
+                kind(kinds.setdefault((score.task, score.split, score.language, score.metric), len(kinds)))
+                values(score.value)
+                rows(score.rows)
+            if not all(isinstance(text, str) for texts in list(kinds)[num_kinds:] for text in texts):
+                raise TypeError("a name of a score is no text")
         except (TypeError, OverflowError):
-            arrays: tuple[array[Any], ...] = (*self._codes.values(), self._values, self._rows)
-            for column in arrays:
-                del column[num_before:]
-            for places, known in zip(self._names.values(), num_names, strict=True):
-                for name in list(places)[known:]:
-                    del places[name]
+            for column in (self._kind, self._values, self._rows):
+                del column[num_scores:]
+            for texts in list(kinds)[num_kinds:]:
+                del kinds[texts]
             raise
-
-    def _add(self, scores: Iterable[Score]) -> None:
-        (tasks, splits, languages, metrics), codes = self._names.values(), self._codes
-        for score in scores:
-            codes["task"].append(tasks.setdefault(score.task, len(tasks)))
-            codes["split"].append(splits.setdefault(score.split, len(splits)))
-            codes["language"].append(languages.setdefault(score.language, len(languages)))
-            codes["metric"].append(metrics.setdefault(score.metric, len(metrics)))
-            self._values.append(score.value)
-            self._rows.append(score.rows)
 
     def made(self) -> ScoreColumns:
         """All scores so far."""
-        own = ScoreColumns(
-            names={column: tuple(places) for column, places in self._names.items()},
-            codes={column: np.array(codes, dtype=np.int32) for column, codes in self._codes.items()},
-            values=np.array(self._values, dtype=np.float64),
-            rows=np.array(self._rows, dtype=np.int64),
-        )
-        before = self._before
-        if before is None:
-            return own
+        kind, before = np.array(self._kind, dtype=np.int32), self._before
+        names, codes = {}, {}
+        for number, column in enumerate(TEXTS):
+            places = {name: place for place, name in enumerate(before.names[column])}
+            of_kind = [places.setdefault(texts[number], len(places)) for texts in self._kinds]
+            names[column] = tuple(places)
+            codes[column] = np.concatenate([before.codes[column], np.array(of_kind, dtype=np.int32)[kind]])
         return ScoreColumns(
-            names=own.names,
-            codes={column: np.concatenate([before.codes[column], own.codes[column]]) for column in TEXTS},
-            values=np.concatenate([before.values, own.values]),
-            rows=np.concatenate([before.rows, own.rows]),
+            names=names,
+            codes=codes,
+            values=np.concatenate([before.values, np.array(self._values, dtype=np.float64)]),
+            rows=np.concatenate([before.rows, np.array(self._rows, dtype=np.int64)]),
         )
+
+
+_NONE = ScoreColumns(
+    names=dict.fromkeys(TEXTS, ()),
+    codes={column: np.zeros(0, np.int32) for column in TEXTS},
+    values=np.zeros(0),
+    rows=np.zeros(0, np.int64),
+)

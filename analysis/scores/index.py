@@ -76,10 +76,13 @@ class Index:
         builder = ColumnBuilder(self._columns)
         entries = dict(self._entries)
         for run_id in wanted:
-            if run_id not in entries:
-                found[run_id] = read(self._store, run_id)
-                if entry := self._entry(found[run_id], builder):
-                    entries[run_id] = entry
+            if run_id in entries:
+                continue
+            record = read(self._store, run_id)
+            if entry := self._entry(record, builder):
+                entries[run_id] = entry  # the record itself goes: ten thousand take gigabytes
+            else:
+                found[run_id] = record
         if len(entries) > len(self._entries):
             self._entries, self._columns, self._is_stale = entries, builder.made(), True
         if self._is_stale:
@@ -115,7 +118,7 @@ class Index:
 
     def _record(self, run_id: str) -> KeptRecord:
         entry = self._entries[run_id]
-        return KeptRecord(
+        return KeptRecord.of(
             head=entry.head,
             name=entry.name,
             spec=entry.spec,

@@ -24,25 +24,27 @@ class Scores(Protocol):
 class KeptRecord(Record):
     """Run id, name, spec and whether there are findings are at hand; every other field reads the file, once.
 
-    Reading raises what `read` raises. `head` and `index` are those it was made from.
+    Reading raises what `read` raises. `index` holds the scores; None for a copy with other fields
+    (`dataclasses.replace`), which reads nothing.
     """
 
-    def __init__(
-        self, *, head: Head, name: str, spec: str, has_findings: bool, index: Scores, read: Callable[[], Record]
-    ) -> None:
-        known = {
-            "head": head, "index": index, "run_id": head.run_id, "name": name,
-            "_spec": spec, "_has_findings": has_findings, "_read": read,
-        }  # fmt: skip
-        self.__dict__.update(known)
+    index: Scores | None = None
 
-    head: Head
-    index: Scores
+    @classmethod
+    def of(
+        cls, *, head: Head, name: str, spec: str, has_findings: bool, index: Scores, read: Callable[[], Record]
+    ) -> KeptRecord:
+        """A record that an index knows; `spec` is JSON."""
+        made = cls.__new__(cls)
+        made.__dict__.update(
+            run_id=head.run_id, name=name, head=head, index=index, _spec=spec, _has_findings=has_findings, _read=read
+        )
+        return made
 
     @functools.cached_property
-    def _whole(self) -> Record:
-        found: Record = self.__dict__["_read"]()
-        return found
+    def head(self) -> Head:
+        """What the long table needs of it."""
+        return Head.of(self)
 
     @functools.cached_property
     def spec(self) -> RunSpec:
@@ -54,16 +56,22 @@ class KeptRecord(Record):
         """Signs that the run has collapsed."""
         return self._whole.findings if self.__dict__["_has_findings"] else ()
 
+    @functools.cached_property
+    def _whole(self) -> Record:
+        found: Record = self.__dict__["_read"]()
+        return found
+
     def __eq__(self, other: object) -> bool:
-        return self._whole == (other._whole if isinstance(other, KeptRecord) else other)
+        if not isinstance(other, Record):
+            return NotImplemented
+        return all(getattr(self, each.name) == getattr(other, each.name) for each in dataclasses.fields(Record))
 
-    def __hash__(self) -> int:
-        return hash(self.run_id)
+    __hash__ = None  # type: ignore[assignment]
 
 
-def _read_when_asked(field: str) -> Any:
-    found = functools.cached_property(lambda record: getattr(record._whole, field))
-    found.__set_name__(KeptRecord, field)
+def _read_when_asked(name: str) -> Any:
+    found = functools.cached_property(lambda record: getattr(record._whole, name))
+    found.__set_name__(KeptRecord, name)
     return found
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from analysis.scores.columns import ScoreColumns
+from analysis.scores.columns import ColumnBuilder, ScoreColumns
 from analysis.scores.head import Head
 from analysis.scores.headings import AnalysisError
 from analysis.scores.index import Index, Read, read
@@ -154,6 +154,7 @@ def score_table(runs: Sequence[Run]) -> DataFrame:
 
     `target` is the task that was measured (for an intermediate run, its own), `value` is percent, unrounded, over
     `rows` examples. `restricted` lists the languages the run was restricted to, separated by commas; empty means none.
+    Raises AnalysisError for a score whose parts are no texts and numbers.
     """
     heads = [head_of(run.record) for run in runs]
     variants = [run.variant for run in runs]
@@ -191,11 +192,18 @@ def score_table(runs: Sequence[Run]) -> DataFrame:
 def _scores(runs: Sequence[Run]) -> tuple[ScoreColumns, list[int]]:
     """Scores of runs, one run after another, and how many each has."""
     records = [run.record for run in runs]
-    kept = [record for record in records if isinstance(record, KeptRecord)]
-    if kept and len(kept) == len(records) and len({id(record.index) for record in kept}) == 1:
-        return kept[0].index.columns([record.run_id for record in kept])
-    columns = ScoreColumns.of(score for record in records for score in record.scores)
-    return columns, [len(record.scores) for record in records]
+    sources = [record.index if isinstance(record, KeptRecord) else None for record in records]
+    if sources and sources[0] and all(source is sources[0] for source in sources):
+        return sources[0].columns([record.run_id for record in records])
+    builder = ColumnBuilder()
+    for record in records:
+        try:
+            builder.add(record.scores)
+        except (TypeError, OverflowError) as error:
+            raise AnalysisError(
+                f"run {record.run_id} cannot be used: a score in its record is none ({error})"
+            ) from error
+    return builder.made(), [len(record.scores) for record in records]
 
 
 def _texts(names: Sequence[str], codes: NDArray[np.int32]) -> pa.Array:
