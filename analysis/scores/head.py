@@ -45,7 +45,7 @@ class Head:
             seed=spec.seed,
             parent=spec.parent,
             capped=spec.data.capped,
-            restricted=",".join(spec.data.languages),
+            restricted=",".join(map(str, spec.data.languages)),
             encoder=spec.encoder.name,
             source=spec.data.source,
         )

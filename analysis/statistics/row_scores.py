@@ -1,4 +1,4 @@
-"""Scores by row from a table of predictions (`phases.predictions.SCHEMA`); no model is needed.
+"""Scores by row from a table of predictions; no model is needed.
 
     accuracy (XNLI, PAWS-X, Tatoeba)    0 or 1
     span QA                             mean of F1 and exact match
@@ -28,6 +28,16 @@ from trainables.tasks.formats.span import Rule, SpanFormat
 from trainables.tasks.formats.tagging import TaggingFormat
 
 Ints = NDArray[np.int64]
+
+COLUMNS = pa.schema(
+    {
+        "language": pa.string(),
+        "id": pa.string(),
+        "prediction": pa.list_(pa.string()),
+        "reference": pa.list_(pa.string()),
+    }
+)
+"""Of a table that is scored."""
 
 
 class RowScorer:
@@ -100,7 +110,7 @@ def _language(table: pa.Table) -> list[str]:
 
 def _coded(*columns: pa.Array) -> tuple[list[str], list[Ints]]:
     """The texts of columns, each once, and the columns as places in that list."""
-    joined = pa.concat_arrays([column.cast(pa.string()) for column in columns]).dictionary_encode()
+    joined = pa.concat_arrays(list(columns)).dictionary_encode()
     codes = joined.indices.to_numpy().astype(np.int64)
     ends = np.cumsum([len(column) for column in columns])[:-1]
     return joined.dictionary.to_pylist(), np.split(codes, ends)

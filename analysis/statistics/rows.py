@@ -21,7 +21,7 @@ from analysis.selection.averages import Gap, expected_languages, mean, mean_over
 from analysis.statistics.racing import Floats, points
 from analysis.statistics.row_cache import Frame, Measured, RowCache
 from analysis.statistics.row_items import items
-from analysis.statistics.row_scores import RowScorer, coded, task_score, texts
+from analysis.statistics.row_scores import COLUMNS, RowScorer, coded, task_score, texts
 from trainables.ledger.errors import StoreError
 from trainables.ledger.record import Record
 from trainables.ledger.store import Store
@@ -90,7 +90,7 @@ class RowReader:
             frame, scores = self._kept.get(measured) or self._computed(measured, of)
         except RowsError:
             raise
-        except (OSError, StoreError, ValueError, KeyError) as error:
+        except (OSError, StoreError, ValueError, KeyError, pa.ArrowException) as error:
             what = f"the predictions of run {run_id} on {_where(of, split)}"
             raise RowsError(f"{what} cannot be read: {error}") from error
         return Rows(keys=frame.keys, items=frame.items, scores=scores, sparse=isinstance(of.format, MiningFormat))
@@ -174,10 +174,10 @@ def _recorded(record: Record, of: Task, split: Split) -> float:
 
 def _predictions(store: Store, measured: Measured) -> pa.Table:
     """Rows of a split, those of a language together, in the order of the file."""
-    table = pq.read_table(
-        store.fetch(measured.record.run_id, f"predictions/{measured.target}.parquet"),
-        columns=["language", "id", "prediction", "reference"],
-        filters=[("split", "==", measured.split.value)],
-    )
+    path = store.fetch(measured.record.run_id, f"predictions/{measured.target}.parquet")
+    filters = [("split", "==", measured.split.value)]
+    table = pq.read_table(path, columns=COLUMNS.names, filters=filters)
+    if table.schema.types != COLUMNS.types:
+        raise ValueError(f"its columns are {', '.join(map(str, table.schema.types))}")
     _, codes = coded(table["language"])
     return table if (np.diff(codes) >= 0).all() else table.take(np.argsort(codes, kind="stable"))

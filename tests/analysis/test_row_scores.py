@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -116,3 +117,27 @@ def test_predictions_that_do_not_give_the_recorded_score_are_refused(store):
     path.unlink()
     with pytest.raises(RowsError, match=r"left no predictions/udpos\.parquet"):
         read_rows(store, spec.run_id, "udpos")
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("reference", pa.array([[1.5]] * 9)),
+        ("prediction", pa.array([None] * 9)),
+        ("prediction", pa.array([{"a": 1}] * 9)),
+        ("language", pa.array([["en"]] * 9)),
+        ("id", pa.array([3.5] * 9)),
+        ("id", None),
+    ],
+)
+def test_predictions_of_other_kinds_are_refused(store, column, values):
+    """A file that somebody else has written; its record has no digests."""
+    spec = target_spec("tydiqa")
+    finish(store, spec, 0.7, rows=1)
+    path = store.fetch(spec.run_id, "predictions/tydiqa.parquet")
+    table = pq.read_table(path)
+    place = table.column_names.index(column)
+    changed = table.remove_column(place)
+    pq.write_table(changed if values is None else changed.add_column(place, column, values), path)
+    with pytest.raises(RowsError, match=f"predictions of run {spec.run_id} on tydiqa"):
+        read_rows(store, spec.run_id, "tydiqa")
