@@ -9,10 +9,14 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+RAM = Path("/dev/shm")
 
 
 def peak_bytes() -> int:
@@ -22,6 +26,13 @@ def peak_bytes() -> int:
         return int(torch.cuda.max_memory_allocated())
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
+
+
+@contextmanager
+def in_ram() -> Iterator[Path]:
+    """A temporary folder, on a disk in RAM where there is one."""
+    with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def in_a_process(module: str, **arguments: Any) -> dict[str, Any]:

@@ -6,23 +6,30 @@ of the run that made its encoder.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 from pandas import DataFrame
 
+from analysis.scores.columns import ColumnBuilder, ScoreColumns
+from analysis.scores.head import Head
 from analysis.scores.headings import AnalysisError
+from analysis.scores.index import Index, Read, read
+from analysis.scores.kept import KeptRecord
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.errors import MissingRunError
 from trainables.ledger.plain import plain
-from trainables.ledger.plan import own_row
 from trainables.ledger.record import BrokenRecordError, Record
 from trainables.ledger.runs import RECOMPUTED
-from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
+
+WORTH_AN_INDEX = 256
+"""Records from which on an index is kept; fewer are read in a moment, and a store that is only read stays as it is."""
 
 
 def open_store(path: Path) -> Store:
@@ -37,7 +44,11 @@ def open_store(path: Path) -> Store:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished run and the run whose encoder it starts from, if any."""
+    """A finished run and the run whose encoder it starts from, if any.
+
+    Of a store with many runs, a record reads its file when more is asked of it than the index knows; what then cannot
+    be read is an AnalysisError.
+    """
 
     record: Record
     parent: Record | None = None
@@ -45,25 +56,28 @@ class Run:
     @property
     def intermediate(self) -> Record | None:
         """The intermediate run that made its encoder, itself included; None for the pretrained encoder."""
-        return self.record if self.record.spec.phase is Phase.INTERMEDIATE else self.parent
+        return self.record if head_of(self.record).is_intermediate else self.parent
 
     @property
     def variant(self) -> Row:
         """What the encoder was trained on before this run, or in this run when it is an intermediate one."""
-        return own_row(self.intermediate.spec) if self.intermediate else Row(BASELINE, False)
+        return head_of(self.intermediate).row if self.intermediate else Row(BASELINE, False)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """Cells this run scores; none for an intermediate run."""
-        spec = self.record.spec
-        if spec.phase is Phase.INTERMEDIATE:
-            return ()
-        return tuple(Cell(*self.variant, target, spec.seed) for target in spec.tasks)
+        head = head_of(self.record)
+        return () if head.is_intermediate else head.cells(self.variant)
 
     @property
     def capped(self) -> bool:
         """Whether this run or its parent saw fewer rows than the data has."""
-        return self.record.spec.data.capped or (self.parent is not None and self.parent.spec.data.capped)
+        return head_of(self.record).capped or (self.parent is not None and head_of(self.parent).capped)
+
+
+def head_of(record: Record) -> Head:
+    """The head of a record; of one from an index, without reading it."""
+    return record.head if isinstance(record, KeptRecord) else Head.of(record)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,25 +96,21 @@ class Loaded:
 
 def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
     """Finished runs of a store, all or those of `run_ids` that are finished, and those that cannot be used."""
-    finished = store.run_ids()
-    wanted = finished if run_ids is None else sorted(set(run_ids) & set(finished))
-    records: dict[str, Record | BrokenRecordError | MissingRunError] = {}
-
-    def record(run_id: str) -> Record | BrokenRecordError | MissingRunError:
-        if run_id not in records:
-            records[run_id] = _read(store, run_id)
-        return records[run_id]
-
+    states = store.record_states()
+    wanted = list(states) if run_ids is None else sorted(set(run_ids) & states.keys())
+    records = _records(store, wanted, Index(store, states) if len(states) >= WORTH_AN_INDEX else None)
+    noted = store.damaged_ids()
     found, unusable = [], {}
     for run_id in wanted:
-        child = record(run_id)
+        child = records[run_id]
         if not isinstance(child, Record):
             unusable[run_id] = f"its record is broken ({child}); {RECOMPUTED}"
             continue
-        parent = record(child.spec.parent) if child.spec.parent else None
+        start = head_of(child).parent
+        parent = records[start] if start else None
         if parent is not None and not isinstance(parent, Record):
-            unusable[run_id] = _without_parent(child.spec.parent, parent)
-        elif damage := store.damage(run_id):
+            unusable[run_id] = _without_parent(start, parent)
+        elif run_id in noted and (damage := store.damage(run_id)):
             unusable[run_id] = damage
         else:
             found.append(Run(record=child, parent=parent))
@@ -118,13 +128,15 @@ def load(store: Store, run_ids: Collection[str] | None = None) -> list[Run]:
     return list(loaded.runs)
 
 
-def _read(store: Store, run_id: str) -> Record | BrokenRecordError | MissingRunError:
-    try:
-        return store.record(run_id)
-    except (BrokenRecordError, MissingRunError) as error:
-        return error
-    except OSError as error:
-        return BrokenRecordError(f"{error.filename or run_id}: {error.strerror or error}")
+def _records(store: Store, wanted: Sequence[str], index: Index | None) -> dict[str, Read]:
+    """Records of these runs and of those they start from."""
+
+    def records(run_ids: Collection[str]) -> dict[str, Read]:
+        return index.records(run_ids) if index else {run_id: read(store, run_id) for run_id in run_ids}
+
+    found = records(wanted)
+    parents = {head_of(record).parent for record in found.values() if isinstance(record, Record)} - {""}
+    return found | records(sorted(parents - found.keys()))
 
 
 def _without_parent(parent: str, error: BrokenRecordError | MissingRunError) -> str:
@@ -142,26 +154,60 @@ def score_table(runs: Sequence[Run]) -> DataFrame:
 
     `target` is the task that was measured (for an intermediate run, its own), `value` is percent, unrounded, over
     `rows` examples. `restricted` lists the languages the run was restricted to, separated by commas; empty means none.
+    Raises AnalysisError for a score whose parts are no texts and numbers.
     """
-    columns = [
-        "run_id", "phase", "intermediate", "mlm", "target", "seed", "split", "language", "metric", "value", "rows",
-        "capped", "restricted", "encoder", "data_source", "parent",
-    ]  # fmt: skip
-    return DataFrame(list(_score_lines(runs)), columns=columns)
+    heads = [head_of(run.record) for run in runs]
+    variants = [run.variant for run in runs]
+    columns, counts = _scores(runs)
+    of_run = np.repeat(np.arange(len(runs)), counts)
+
+    def texts(of_each: Iterable[str]) -> pa.Array:
+        numbers: dict[str, int] = {}
+        codes = np.array([numbers.setdefault(text, len(numbers)) for text in of_each], dtype=np.int32)
+        return _texts(list(numbers), codes[of_run])
+
+    def each(of_each: Iterable[Any], kind: Any) -> Any:
+        return np.array(list(of_each), dtype=kind)[of_run]
+
+    table = {
+        "run_id": texts(head.run_id for head in heads),
+        "phase": texts(head.phase for head in heads),
+        "intermediate": texts(row.intermediate for row in variants),
+        "mlm": each((row.mlm for row in variants), bool),
+        "target": _texts(columns.names["task"], columns.codes["task"]),
+        "seed": each((head.seed for head in heads), np.int64),
+        **{name: _texts(columns.names[name], columns.codes[name]) for name in ("split", "language", "metric")},
+        "value": columns.values,
+        "rows": columns.rows,
+        "capped": each((run.capped for run in runs), bool),
+        "restricted": texts(head.restricted for head in heads),
+        "encoder": texts(head.encoder for head in heads),
+        "data_source": texts(head.source for head in heads),
+        "parent": texts(head.parent for head in heads),
+    }
+    frame: DataFrame = pa.table(table).to_pandas()
+    return frame
 
 
-def _score_lines(runs: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
-    for run in runs:
-        spec, (intermediate, mlm) = run.record.spec, run.variant
-        for score in run.record.scores:
-            yield (
-                run.record.run_id, spec.phase.value, intermediate, mlm, score.task, spec.seed, _plain(score.split),
-                _plain(score.language), _plain(score.metric), score.value, score.rows, run.capped,
-                _plain(",".join(spec.data.languages)), _plain(spec.encoder.name), _plain(spec.data.source), spec.parent,
-            )  # fmt: skip
+def _scores(runs: Sequence[Run]) -> tuple[ScoreColumns, list[int]]:
+    """Scores of runs, one run after another, and how many each has."""
+    records = [run.record for run in runs]
+    sources = [record.index if isinstance(record, KeptRecord) else None for record in records]
+    if sources and sources[0] and all(source is sources[0] for source in sources):
+        return sources[0].columns([record.run_id for record in records])
+    builder = ColumnBuilder()
+    for record in records:
+        try:
+            builder.add(record.scores)
+        except (TypeError, OverflowError) as error:
+            raise AnalysisError(
+                f"run {record.run_id} cannot be used: a score in its record is none ({error})"
+            ) from error
+    return builder.made(), [len(record.scores) for record in records]
 
 
-@functools.lru_cache(maxsize=1024)
-def _plain(text: str) -> str:
-    """Half a surrogate pair, for one, is no text for a frame."""
-    return plain(text)
+def _texts(names: Sequence[str], codes: NDArray[np.int32]) -> pa.Array:
+    """Plain texts: half a surrogate pair, for one, is no text for a frame."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(map(plain, names)), pa.large_string())).cast(
+        pa.large_string()
+    )

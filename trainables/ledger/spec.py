@@ -203,6 +203,10 @@ class RunSpec:
 
     def canonical_json(self) -> str:
         """The text the id is made from; equal for equal specs on every machine."""
+        return self._canonical_json
+
+    @functools.cached_property
+    def _canonical_json(self) -> str:
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
     def to_dict(self) -> dict[str, Any]:

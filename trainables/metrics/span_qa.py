@@ -92,8 +92,15 @@ def _scores(
 
 
 def _token_f1(reference: str, prediction: str) -> float:
+    """Of normalised texts."""
+    if reference == prediction:
+        return float(bool(reference))
     gold, given = reference.split(), prediction.split()
-    shared = (Counter(gold) & Counter(given)).total()
+    left, shared = Counter(gold), 0
+    for token in given:
+        if left[token] > 0:
+            left[token] -= 1
+            shared += 1
     if not shared:
         return 0.0
     precision, recall = shared / len(given), shared / len(gold)
