@@ -24,7 +24,7 @@ from benchmarks.made_grid import make
 from benchmarks.measure import machine, summary, write
 from trainables.ledger.store import Store
 
-KEPT = "rows"
+KEPT = "cache"
 """Folder of a store with what a report keeps."""
 
 
