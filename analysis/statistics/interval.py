@@ -38,13 +38,9 @@ class Spread:
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom of `square`: 2 / its squared coefficient of variation, by the kurtosis of the items."""
+        """Degrees of freedom of `square` (Satterthwaite, influences normal): few where few items make it up."""
         most = max(self.items + self.added - 1.0, 1.0)
-        if not self.fourth:
-            return most
-        count = self.items + self.added
-        effective = self.square**2 / self.fourth
-        return float(min(2.0 * effective / max(1.0 - effective / count, 1e-9), most))
+        return min(3.0 * self.square**2 / self.fourth, most) if self.fourth else most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +70,22 @@ def difference_spread(of: Layout, influences: Floats) -> Spread:
     Where few items differ, their variance says little and Wald intervals are too narrow. So two items are added that
     differ, one for each side, by as much as items that differ do; one item that moves the score by all it can counts
     among these, so that no difference at all still leaves an interval. For right and wrong in one language this is the
-    adjusted Wald interval of Bonett and Price (2012) for paired proportions, but for its centre.
+    adjusted Wald interval of Bonett and Price (2012) for paired proportions, but for its centre. How many items differ
+    is C / (kurtosis - 1), at most C: k for k differences that are equally large and few.
     """
     squares = influences**2
     square, fourth = float(squares.sum()), float((squares**2).sum())
-    effective = square**2 / fourth if fourth else 0.0
-    typical = (square + of.item_weight**2) / (effective + 1.0)
+    typical = (square + of.item_weight**2) / (_num_differing(square, fourth, of.num_items) + 1.0)
     return Spread(
         square=square + _PSEUDO * typical, fourth=fourth + _PSEUDO * typical**2, rows=len(of.items),
         items=of.num_items, added=_PSEUDO,
     )  # fmt: skip
+
+
+def _num_differing(square: float, fourth: float, num_items: int) -> float:
+    """C / (kurtosis - 1) of C items, at most C; 0 where none differs."""
+    excess = num_items * fourth / square**2 - 1.0 if square else float("inf")
+    return min(num_items / excess, num_items) if excess > 0 else float(num_items)
 
 
 def mean_spread(spreads: Sequence[Spread]) -> Spread:
