@@ -13,7 +13,6 @@ False words: share of null tables (all rows of the table equal) in which some ce
 from __future__ import annotations
 
 import argparse
-import gc
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -175,7 +174,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tables", type=int, default=1000, help="null tables")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    gc.freeze()  # statsmodels collects garbage at each adjustment; what is imported needs no look
     console = Console()
     methods = (OURS, WALD, SEEDS, SINGLE)
     table = Table("scores", "seeds", "items x languages", *methods, title="coverage, % (± Monte Carlo error) / width")
