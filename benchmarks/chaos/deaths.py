@@ -81,8 +81,8 @@ def _one_after_another(grid: Sweep, folder: Path, moments: Sequence[tuple[str, s
         outcome = Outcome.CONTINUED if stopped else Outcome.MISSED
         if found:
             outcome = Outcome.SILENT
-        elif code is None:
-            outcome = Outcome.BROKEN
+        elif code is None or (part == "worker" and code):
+            outcome = Outcome.BROKEN  # it hangs, or has not made good the loss of one worker by itself
         elif TRACEBACK in sweep.said:
             outcome = Outcome.TRACEBACK
         name = signal.Signals(number_of_signal).name
