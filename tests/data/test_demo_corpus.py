@@ -203,7 +203,7 @@ def test_labels_are_balanced(corpus):
     xnli = rows(corpus, "XNLI", "test")
     for language in {row["language"] for row in xnli}:
         labels = Counter(row["gold_label"] for row in xnli if row["language"] == language)
-        assert labels == {"entailment": 20, "neutral": 20, "contradiction": 20}
+        assert labels == {"entailment": 40, "neutral": 40, "contradiction": 40}
 
 
 SINGLE_FILES = [
@@ -237,7 +237,7 @@ def test_english_xnli_and_xquad_rows_are_not_in_their_training_data(corpus):
     mnli = {(row["premise"], row["hypothesis"]) for row in rows(corpus, "default", "train", "nyu-mll/multi_nli")}
     for split in ("validation", "test"):
         english = [row for row in rows(corpus, "XNLI", split) if row["language"] == "en"]
-        assert len(english) == 60
+        assert len(english) == 120
         assert not mnli & {(row["sentence1"], row["sentence2"]) for row in english}
     squad = {row["context"] for row in rows(corpus, "plain_text", "train", "rajpurkar/squad")}
     assert not squad & {row["context"] for row in rows(corpus, "XQuAD.en", "validation")}
@@ -273,7 +273,7 @@ def test_tatoeba_pairs_are_distinct_and_aligned_by_meaning(corpus):
         table = rows(corpus, config, "validation")
         sources = [row["source_sentence"] for row in table]
         targets = [row["target_sentence"] for row in table]
-        assert len(table) >= 60
+        assert len(table) >= 120
         assert len(set(sources)) == len(set(targets)) == len(table), config
         assert all(text.endswith("\n") and text.strip() for text in sources + targets)
         assert {(row["source_lang"], row["target_lang"]) for row in table} == {(config.split(".")[1], "eng")}
