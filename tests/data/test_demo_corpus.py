@@ -261,6 +261,42 @@ def test_every_target_has_six_languages_and_four_scripts(corpus):
         assert len({load_lexicon(language).script for language in spoken}) >= 4, target
 
 
+def test_word_order_alone_is_worth_three_quarters_of_pawsx(corpus):
+    """A year or a comma up front is another order than the first sentence's; no paraphrase keeps that one's."""
+
+    def moved(row):
+        start = row["sentence2"].partition(",")[0]
+        return start != row["sentence2"] and not row["sentence1"].startswith(start)
+
+    for split in ("train", "validation", "test"):
+        table = rows(corpus, "PAWS-X.en", split)
+        by_label = {label: [moved(row) for row in table if row["label"] == label] for label in ("0", "1")}
+        assert all(by_label["1"])
+        assert 0.35 < sum(by_label["0"]) / len(by_label["0"]) < 0.65
+
+
+def test_a_story_has_two_or_three_sentences(corpus):
+    lengths = Counter(row["context"].count(".") for row in rows(corpus, "plain_text", "train", "rajpurkar/squad"))
+    assert set(lengths) == {2, 3}
+
+
+def test_every_target_has_a_hundred_evaluation_rows_a_language(corpus):
+    sizes = {
+        config: len(rows(corpus, config, "test"))
+        for name in ("PAWS-X", "udpos", "PAN-X")
+        for config in configs(corpus, name)
+    }
+    sizes |= {
+        config: len(rows(corpus, config, "validation"))
+        for name in ("XQuAD", "tatoeba")
+        for config in configs(corpus, name)
+    }
+    sizes |= {config: len(rows(corpus, config, "test")) for config in configs(corpus, "MLQA")}
+    sizes |= Counter(f"XNLI.{row['language']}" for row in rows(corpus, "XNLI", "test"))
+    sizes |= Counter(row["id"].split("-")[0] for row in rows(corpus, "tydiqa", "validation"))
+    assert min(sizes.values()) >= 100
+
+
 def test_tydiqa_training_file_mixes_languages(corpus):
     counts = Counter(row["id"].split("-")[0] for row in rows(corpus, "tydiqa", "train"))
     assert counts["english"] == 480
