@@ -11,7 +11,7 @@ GPU := --device cuda --encoder large --precision bf16 --steps 66 --tokens benchm
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo   the whole grid on the built-in corpus; ends with the table and the report"
+	@echo "make demo   a small sweep of all targets on the built-in corpus; ends with the table and the report"
 	@echo "make test   the tests; make test-fast without those that start Ray"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make chaos  kills, damaged files, full disks, hung workers: what a sweep makes of them (15 minutes)"

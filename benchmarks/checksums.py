@@ -26,7 +26,7 @@ from rich.table import Table
 
 from benchmarks.measure import in_a_process, machine, options_of, summary
 from search_spaces.config_file import apply_sets
-from search_spaces.presets import demo
+from search_spaces.presets import grid_demo
 from sweep.command_line.compute import run_options
 from sweep.planning.planner import build_plan
 from trainables.ledger import digests
@@ -47,7 +47,7 @@ def one(encoder: str, rows: int, threads: int, *, compares: bool) -> dict[str, f
         "grid.intermediates=qqp", "grid.mlm=off", "grid.targets=xnli,tatoeba", f"encoder.name={encoder}",
         f"data.train_rows={rows}", f"cluster.threads={threads}",
     ]  # fmt: skip
-    config = apply_sets(demo(), sets)
+    config = apply_sets(grid_demo(), sets)
     plan = build_plan(config)
     options = dataclasses.replace(run_options(config, plan), device="cpu")
     seconds: dict[str, float] = {}

@@ -35,7 +35,8 @@ from trainables.tasks.task import Task
 ENGLISH = "en"
 SETTINGS = [
     "grid.intermediates=none", "data.train_rows=480", "data.eval_rows=40", "target.epochs=3", "target.batch_size=8",
-    "target.learning_rate=1e-4", "target.max_length=160", "target.precision=fp32", "grid.mlm=off",
+    "target.learning_rate=1e-4", "target.max_length=160", "target.precision=fp32", "target.tasks={}", "grid.mlm=off",
+    "grid.seeds=42",
 ]  # fmt: skip
 
 

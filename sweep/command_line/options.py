@@ -41,7 +41,7 @@ OPTIONS = {
     "--hours": _option(
         _SEARCH, "GPU-hours of all tasks together, instead of --trials", metavar="H", type=number(HOURS)
     ),
-    "--preset": _option(_START, "demo, quick or paper", metavar="NAME"),
+    "--preset": _option(_START, "demo, grid-demo, quick or paper", metavar="NAME"),
     "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=path),
     "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
     "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),

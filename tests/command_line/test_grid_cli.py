@@ -201,7 +201,7 @@ def test_tasks_lists_every_task_with_its_rows_and_an_example(monkeypatch, tmp_pa
 
 BAD_INPUT = {
     "pln": ["unknown command 'pln'", "did you mean 'plan'", "known: run, plan, status, tasks"],
-    "run --preset quikc": ["unknown preset 'quikc'", "did you mean 'quick'", "known: demo, quick, paper"],
+    "run --preset quikc": ["unknown preset 'quikc'", "did you mean 'quick'", "known: demo, grid-demo, quick, paper"],
     "run --tragets xnli": ["unknown option '--tragets'", "did you mean '--targets'", "--intermediates"],
     "run --preset demo --targets xnil": ["unknown target task 'xnil'", "did you mean 'xnli'", "known: xnli, pawsx"],
     "run --preset demo --intermediates qpq": ["task 'qpq'", "did you mean 'qqp'", "known: none, anli"],
@@ -258,7 +258,7 @@ def test_help_and_parsing_import_nothing_heavy():
 
 
 def test_presets_and_the_configuration_import_nothing_heavy():
-    program = "from search_spaces.presets import demo, paper, quick\ndemo(); paper(); quick()"
+    program = "from search_spaces.presets import demo, grid_demo, paper, quick\ndemo(); grid_demo(); paper(); quick()"
     assert not modules_after(program) & {*HEAVY, "pandas"}
 
 

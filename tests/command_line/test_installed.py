@@ -41,7 +41,9 @@ def xstilts(tmp_path):
 
 @pytest.mark.parametrize("command", ["plan", "status", "report"])
 def test_modules_in_the_users_folder_are_not_taken_for_the_packages(command, xstilts, tmp_path):
-    words = {"plan": ["--preset", "demo"], "status": ["--store", str(tmp_path)], "report": [str(tmp_path)]}[command]
+    words = {"plan": ["--preset", "grid-demo"], "status": ["--store", str(tmp_path)], "report": [str(tmp_path)]}[
+        command
+    ]
     done = xstilts(command, *words)
     said = {"plan": "153 cells", "status": "no sweep in", "report": "xstilts report: "}[command]
     assert said in done.stdout + done.stderr

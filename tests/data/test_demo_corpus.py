@@ -203,7 +203,7 @@ def test_labels_are_balanced(corpus):
     xnli = rows(corpus, "XNLI", "test")
     for language in {row["language"] for row in xnli}:
         labels = Counter(row["gold_label"] for row in xnli if row["language"] == language)
-        assert labels == {"entailment": 20, "neutral": 20, "contradiction": 20}
+        assert labels == {"entailment": 40, "neutral": 40, "contradiction": 40}
 
 
 SINGLE_FILES = [
@@ -237,7 +237,7 @@ def test_english_xnli_and_xquad_rows_are_not_in_their_training_data(corpus):
     mnli = {(row["premise"], row["hypothesis"]) for row in rows(corpus, "default", "train", "nyu-mll/multi_nli")}
     for split in ("validation", "test"):
         english = [row for row in rows(corpus, "XNLI", split) if row["language"] == "en"]
-        assert len(english) == 60
+        assert len(english) == 120
         assert not mnli & {(row["sentence1"], row["sentence2"]) for row in english}
     squad = {row["context"] for row in rows(corpus, "plain_text", "train", "rajpurkar/squad")}
     assert not squad & {row["context"] for row in rows(corpus, "XQuAD.en", "validation")}
@@ -261,6 +261,42 @@ def test_every_target_has_six_languages_and_four_scripts(corpus):
         assert len({load_lexicon(language).script for language in spoken}) >= 4, target
 
 
+def test_word_order_alone_is_worth_three_quarters_of_pawsx(corpus):
+    """A year or a comma up front is another order than the first sentence's; no paraphrase keeps that one's."""
+
+    def moved(row):
+        start = row["sentence2"].partition(",")[0]
+        return start != row["sentence2"] and not row["sentence1"].startswith(start)
+
+    for split in ("train", "validation", "test"):
+        table = rows(corpus, "PAWS-X.en", split)
+        by_label = {label: [moved(row) for row in table if row["label"] == label] for label in ("0", "1")}
+        assert all(by_label["1"])
+        assert 0.35 < sum(by_label["0"]) / len(by_label["0"]) < 0.65
+
+
+def test_a_story_has_two_or_three_sentences(corpus):
+    lengths = Counter(row["context"].count(".") for row in rows(corpus, "plain_text", "train", "rajpurkar/squad"))
+    assert set(lengths) == {2, 3}
+
+
+def test_every_target_has_a_hundred_evaluation_rows_a_language(corpus):
+    sizes = {
+        config: len(rows(corpus, config, "test"))
+        for name in ("PAWS-X", "udpos", "PAN-X")
+        for config in configs(corpus, name)
+    }
+    sizes |= {
+        config: len(rows(corpus, config, "validation"))
+        for name in ("XQuAD", "tatoeba")
+        for config in configs(corpus, name)
+    }
+    sizes |= {config: len(rows(corpus, config, "test")) for config in configs(corpus, "MLQA")}
+    sizes |= Counter(f"XNLI.{row['language']}" for row in rows(corpus, "XNLI", "test"))
+    sizes |= Counter(row["id"].split("-")[0] for row in rows(corpus, "tydiqa", "validation"))
+    assert min(sizes.values()) >= 100
+
+
 def test_tydiqa_training_file_mixes_languages(corpus):
     counts = Counter(row["id"].split("-")[0] for row in rows(corpus, "tydiqa", "train"))
     assert counts["english"] == 480
@@ -273,7 +309,7 @@ def test_tatoeba_pairs_are_distinct_and_aligned_by_meaning(corpus):
         table = rows(corpus, config, "validation")
         sources = [row["source_sentence"] for row in table]
         targets = [row["target_sentence"] for row in table]
-        assert len(table) >= 60
+        assert len(table) >= 120
         assert len(set(sources)) == len(set(targets)) == len(table), config
         assert all(text.endswith("\n") and text.strip() for text in sources + targets)
         assert {(row["source_lang"], row["target_lang"]) for row in table} == {(config.split(".")[1], "eng")}

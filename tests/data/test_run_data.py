@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from search_spaces.config_file import apply_sets
-from search_spaces.presets import demo
+from search_spaces.presets import grid_demo
 from sweep.planning.planner import build_plan
 from tests.made.texts import write_rows
 from trainables.data.hub import load, open_data
@@ -73,7 +73,7 @@ def mixture(tmp_path_factory):
         "intermediate.evaluations=1", "intermediate.max_length=48", "intermediate.tasks.csqa.batch_size=2",
         "intermediate.tasks.anli.batch_size=3",
     ]  # fmt: skip
-    plan = build_plan(apply_sets(demo(), sets))
+    plan = build_plan(apply_sets(grid_demo(), sets))
     [node] = [node for node in plan.nodes.values() if node.name == "multitask #42"]
     store = Store(tmp_path_factory.mktemp("store"))
     return run_to_end(node.spec, node.name, store, Options(data="demo", encoder="bundled:1"))
@@ -108,7 +108,7 @@ def test_tatoeba_is_the_nearest_mean_of_a_hidden_state(tmp_path):
     """Against the whole encoder's own hidden states, sentence by sentence (protocol.md 5.4)."""
     sets = ["encoder.name=bundled:2", "data.eval_rows=12", "data.languages=de", "grid.targets=tatoeba",
             "grid.intermediates=none", "retrieval.layer=1"]  # fmt: skip
-    [node] = build_plan(apply_sets(demo(), sets)).nodes.values()
+    [node] = build_plan(apply_sets(grid_demo(), sets)).nodes.values()
     store = Store(tmp_path)
     record = run_to_end(node.spec, node.name, store, Options(data="demo", encoder="bundled:2"))
     encoder, tokenizer = load_encoder("bundled:2").eval(), load_tokenizer("bundled")

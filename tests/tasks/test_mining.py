@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.config_file import apply_sets
-from search_spaces.presets import demo
+from search_spaces.presets import grid_demo
 from sweep.planning.planner import build_plan
 from tests.made.mining import slow_candidates, slow_f1, slow_threshold
 from trainables.evaluation.neighbours import mutual_nearest, nearest
@@ -142,7 +142,7 @@ def test_blocks_do_not_change_the_neighbours(seed, num_left, num_right, block, k
 def test_scores_can_be_computed_again_from_what_a_run_leaves(tmp_path):
     sets = ["encoder.name=bundled:1", "data.eval_rows=10", "data.languages=de,fr", "grid.targets=bucc",
             "grid.intermediates=none", "retrieval.max_length=32"]  # fmt: skip
-    [node] = build_plan(apply_sets(demo(), sets)).nodes.values()
+    [node] = build_plan(apply_sets(grid_demo(), sets)).nodes.values()
     store = Store(tmp_path)
     record = run_to_end(node.spec, node.name, store, Options(data="demo", encoder="bundled:1"))
     scores = {(score.split, score.language): score for score in record.scores}

@@ -18,8 +18,8 @@ from trainables.data.demo.lexicon import languages, load_lexicon
 TRAIN = 480
 SMALL_TRAIN = 240
 DEV = 120
-EVAL = 60
-TATOEBA_PAIRS = 80
+EVAL = 120
+TATOEBA_PAIRS = 160
 
 XNLI = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 PAWSX = ("de", "en", "es", "fr", "ja", "ko", "zh")

@@ -34,7 +34,11 @@ def qqp_rows(*counts: int) -> list[list[dict]]:
 
 
 def paws_pairs(seed: str, *counts: int) -> list[list[Pair]]:
-    """Splits of pairs that share nearly all words; label 1 where only the order differs, 0 where the roles do."""
+    """Splits of pairs that share nearly all words; label 1 where only the order differs, 0 where the roles do.
+
+    The first sentence is always the plain one. Half of the pairs with other roles keep its word order too, which no
+    paraphrase does: word order alone is worth three in four, the rest needs a look at who did what.
+    """
     rng = Random(f"paws {seed}")
     seen: set = set()
     splits = []
@@ -81,8 +85,6 @@ def _paws_pair(rng: Random, label: int) -> Pair:
         if event.kind == "gift"
         else event.but(origin=event.destination, destination=event.origin)
     )
-    frames = ["", "alt"]
-    rng.shuffle(frames)
     if label == 1:
-        return (event, frames[0]), (event, frames[1]), 1
-    return (event, frames[0]), (swapped, rng.choice(frames)), 0
+        return (event, ""), (event, "alt"), 1
+    return (event, ""), (swapped, rng.choice(("", "alt"))), 0

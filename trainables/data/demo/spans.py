@@ -1,6 +1,6 @@
 """Span question answering: SQuAD and TyDiQA for training in English, XQuAD, MLQA and TyDiQA in the other languages.
 
-A context tells three or four events with different people, objects, places and times, so that each question has one
+A context tells two or three events with different people, objects, places and times, so that each question has one
 answer.
 """
 
@@ -76,7 +76,7 @@ def without_title(rows: list[dict]) -> list[dict]:
 
 def _draw_story(rng: Random, number: int, per_story: int) -> Story:
     events: list[Event] = []
-    for _ in range(rng.choice((3, 4))):
+    for _ in range(rng.choice((2, 3))):
         draw = draw_activity if events and rng.random() < 0.3 else draw_event
         events.append(draw(rng))
         while _clashes(events):

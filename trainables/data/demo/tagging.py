@@ -89,5 +89,7 @@ def _said(items: list[Statement], lexicon: Lexicon) -> list[Sentence]:
 
 
 def _splits(draw: Callable[[], Statement], counts: tuple[int, ...]) -> list[list[Statement]]:
+    """Statements that differ in English: a question does not say all that its event holds."""
+    lexicon = load_lexicon("en")
     seen: set = set()
-    return [distinct(draw, count, seen) for count in counts]
+    return [distinct(draw, count, seen, lambda item: realise(lexicon, *item).text) for count in counts]
