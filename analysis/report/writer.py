@@ -1,4 +1,4 @@
-"""The report of a sweep: `report.md`, Table 2 as Markdown and LaTeX, and the long table of scores.
+"""The report of a sweep: the page, the short report, Table 2 as Markdown and LaTeX, and the long table of scores.
 
 `xstilts report STORE` writes it from the store alone, of all its runs or of one sweep, by the plan that the
 store keeps. Of the test scores it holds those of what was selected; all of them go into files of their own, on request.
@@ -13,8 +13,15 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from analysis.report import sections
+from analysis.report.as_json import in_json
+from analysis.report.brief import short_report
+from analysis.report.content import Content
+from analysis.report.contents import content_of
+from analysis.report.material import Material
+from analysis.report.overview import table_title
+from analysis.report.page.render import page
 from analysis.report.searches import searches_of
+from analysis.report.worked_out import judged
 from analysis.scores.headings import AnalysisError
 from analysis.scores.load import open_store, score_table
 from analysis.selection import opening
@@ -22,6 +29,7 @@ from analysis.selection.opening import ClosedError
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep, gather
 from analysis.showing.markup import in_csv, in_markdown
+from analysis.statistics.estimate import MARGIN
 from analysis.tables import rendering
 from analysis.tables.table2 import Table, table2
 from trainables.ledger import files
@@ -31,7 +39,7 @@ from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.store import Store
 
-REPORT = "report.md"
+REPORT, PAGE, CONTENT = "report.md", "report.html", "report.json"
 SCORES, ALL_SCORES = "scores", "scores-open"
 """Names of the long tables: of the scores that are open, and of all of them."""
 NAMED_RUNS = 5
@@ -40,10 +48,20 @@ NAMED_RUNS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A report that was written: the path of `report.md`, its Table 2, and what could not be done."""
+    """A report that was written.
+
+    Attributes:
+        path: of `report.md`.
+        page: of `report.html`.
+        table: Table 2.
+        content: all that the page shows.
+        warnings: what could not be done.
+    """
 
     path: Path
+    page: Path
     table: Table
+    content: Content
     warnings: tuple[str, ...] = ()
 
     @property
@@ -59,6 +77,8 @@ def report_on(
     sweep: str | None = None,
     conditions: Sequence[str] = (),
     open_test: bool = False,
+    margin: float = MARGIN,
+    figures: bool = True,
 ) -> Written:
     """Write the report of the store in a folder, by default into its `report`.
 
@@ -67,11 +87,21 @@ def report_on(
     """
     opened = open_store(store)
     plan = chosen_plan(opened, sweep)
-    return write_report(opened, folder or opened.report, plan=plan, conditions=conditions, open_test=open_test)
+    return write_report(
+        opened, folder or opened.report, plan=plan, conditions=conditions, open_test=open_test, margin=margin,
+        figures=figures,
+    )  # fmt: skip
 
 
 def write_report(
-    store: Store, folder: Path, *, plan: Plan | None = None, conditions: Sequence[str] = (), open_test: bool = False
+    store: Store,
+    folder: Path,
+    *,
+    plan: Plan | None = None,
+    conditions: Sequence[str] = (),
+    open_test: bool = False,
+    margin: float = MARGIN,
+    figures: bool = True,
 ) -> Written:
     """Write the report of one sweep into `folder`.
 
@@ -82,6 +112,8 @@ def write_report(
             all runs of the store, which must be one sweep.
         conditions: `SETTING=VALUE`, to choose one of several sweeps (`sweeps.where`).
         open_test: write the scores of all runs on the test sets too, into files of their own.
+        margin: points within which two scores count as equivalent.
+        figures: draw pictures.
 
     Raises:
         AnalysisError: no finished run that can be used, runs of several sweeps.
@@ -91,12 +123,15 @@ def write_report(
     """
     sweep = gather(store, plan, conditions)
     selections, warnings = _opened(store, sweep, open_test)
-    table = table2(sweep.results, selections, title=sections.table_title(sweep.runs))
+    found = judged(store, sweep, selections, margin)
+    table = table2(sweep.results, selections, table_title(sweep.runs), found.verdicts)
     table = replace(table, notes=(*table.notes, *_left_out(sweep), *warnings))
     ids = plan.nodes if plan else [*(run.record.run_id for run in sweep.runs), *sweep.unusable]
-    studies = searches_of(ids, store.studies())
-    failures = noted_failures(store, plan.nodes if plan else None)
-    text = sections.report(sweep, selections, table, failures, studies, _openings(store))
+    content = content_of(Material(
+        sweep=sweep, selections=selections, table=table, failures=noted_failures(store, plan.nodes if plan else None),
+        studies=searches_of(ids, store.studies()), openings=_openings(store), cells=plan.cells if plan else {},
+        verdicts=found.verdicts, languages=found.languages, warnings=warnings,
+    ))  # fmt: skip
     frame = score_table(sweep.runs)
 
     def write_text(content: str) -> Callable[[Path], object]:
@@ -107,11 +142,13 @@ def write_report(
         "table2.tex": write_text(rendering.latex(table)),
         **(_long_table(ALL_SCORES, frame) if open_test else {}),
         **_long_table(SCORES, opening.open_scores(frame, sweep.results, selections)),
-        REPORT: write_text(text),
+        CONTENT: write_text(in_json(content)),
+        PAGE: write_text(page(content)),
+        REPORT: write_text(short_report(content, PAGE)),
     })  # fmt: skip
     for name in () if open_test else _long_table(ALL_SCORES, frame):
         (folder / name).unlink(missing_ok=True)  # of an earlier report, so that all files are of one
-    return Written(path=folder / REPORT, table=table, warnings=warnings)
+    return Written(path=folder / REPORT, page=folder / PAGE, table=table, content=content, warnings=warnings)
 
 
 def _opened(store: Store, sweep: Sweep, open_test: bool) -> tuple[Mapping[str, Selection], tuple[str, ...]]:
