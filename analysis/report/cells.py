@@ -29,7 +29,7 @@ def cells_section(table: MainTable) -> Section:
     heads = (
         Head(title="cell"), Head(title="split"), Head(title="score", numeric=True), Head(title="change", numeric=True),
         Head(title="95 % interval"), Head(title="verdict"), Head(title="p (Holm)", numeric=True),
-        Head(title="detectable", numeric=True), Head(title="seeds needed", numeric=True), Head(title="rows"),
+        Head(title="detectable", numeric=True), Head(title="seeds needed", numeric=True), Head(title="measured on"),
         Head(title="seeds: score, run"),
     )  # fmt: skip
     lines = tuple(Line(id=cell.id, cells=(*_values(cell),)) for cell in table.cells)
@@ -131,8 +131,8 @@ def _values(cell: Cell) -> Iterator[Value]:
         yield _number(cell.verdict.detectable)
         needed = cell.verdict.seeds_needed
         yield Value(said="–" if needed is None else f"{needed}", number=needed)
-        over = "and seeds" if estimate.over_seeds else "alone"
-        yield Value(said=f"{estimate.rows:,} of {estimate.items:,} items, rows {over}")
+        over = f"{estimate.seeds} seeds" if estimate.over_seeds else "one seed, the interval is over rows alone"
+        yield Value(said=f"{estimate.rows:,} rows, {estimate.items:,} items; {over}", number=estimate.rows)
     else:
         yield Value(said="")
         yield Value(said=f"none: {cell.verdict.reason}" if isinstance(cell.verdict, NoVerdict) else "")

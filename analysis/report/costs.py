@@ -56,15 +56,17 @@ def _stages(runs: Sequence[Run]) -> str:
 def _runs(runs: Sequence[Run]) -> Grid:
     """The longest first."""
     records = sorted((run.record for run in runs), key=lambda record: (-_seconds(record), record.run_id))
-    return Grid(heads=_RUNS, lines=tuple(
-        Line(cells=(
-            Value(said=r.name), Value(said=(Code(r.run_id),)),
-            Value(said=(Code(r.spec.parent),) if r.spec.parent else ""), Value(said=f"{r.spec.seed}", number=r.spec.seed), _count(_seconds(r)), _count(r.steps),
-            _count(r.planned_steps), _count(r.best_step), _gib(r.peak_bytes), Value(said=r.finished_at),
-            Value(said=r.device),
-        ))
-        for r in records
-    ))  # fmt: skip
+    return Grid(heads=_RUNS, lines=tuple(Line(cells=_run(record)) for record in records))
+
+
+def _run(record: Record) -> tuple[Value, ...]:
+    spec = record.spec
+    return (
+        Value(said=record.name), Value(said=(Code(record.run_id),)),
+        Value(said=(Code(spec.parent),) if spec.parent else ""), Value(said=f"{spec.seed}", number=spec.seed),
+        _count(_seconds(record)), _count(record.steps), _count(record.planned_steps), _count(record.best_step),
+        _gib(record.peak_bytes), Value(said=record.finished_at), Value(said=record.device),
+    )  # fmt: skip
 
 
 def _seconds(record: Record) -> float:

@@ -55,7 +55,7 @@ def collapsed_section(runs: Sequence[Run]) -> Section:
         for finding in filter(_is_open, record.findings)
     )
     blocks = (Paragraph(said=_COLLAPSED), Items(items=items)) if items else ()
-    return Section(id="collapsed", title="Collapsed runs", blocks=blocks)
+    return Section(id="collapsed", title="Collapsed runs", blocks=blocks, brief=True)
 
 
 def _is_open(finding: Finding) -> bool:

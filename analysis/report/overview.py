@@ -64,7 +64,7 @@ def overview_section(material: Material) -> Section:
         ("Runs", ", ".join(f"{count} {phase}" for phase, count in Counter(s.phase.value for s in specs).items())),
         ("Newest record", newest(runs)),
     ]  # fmt: skip
-    return Section(id="overview", title="What was run", blocks=(Facts(facts=_filled(facts)),), brief=True)
+    return Section(id="overview", title="What was run", blocks=(Facts(facts=_filled(facts)),))
 
 
 def versions_section(runs: Sequence[Run]) -> Section:

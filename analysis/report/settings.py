@@ -28,7 +28,7 @@ _NOT_SHOWN = ("data.fingerprint", "data.source")
 
 
 def settings_section(runs: Sequence[Run]) -> Section:
-    """One line for all runs that share their tasks and settings; what all runs share is said once."""
+    """One line for all runs that share their tasks and settings; what is the same everywhere is said once."""
     groups: dict[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], list[Run]] = defaultdict(list)
     for run in runs:
         spec = run.record.spec
@@ -37,7 +37,8 @@ def settings_section(runs: Sequence[Run]) -> Section:
         return Section(id="settings", title="Settings", blocks=())
     every = [dict(settings) for _, _, settings in groups]
     names = sorted({name for own in every for name in own}, key=_place)
-    shared = {name: every[0][name] for name in names if len(every) > 1 and len({own.get(name) for own in every}) == 1}
+    values = {name: {own[name] for own in every if name in own} for name in names}
+    shared = {name: min(found) for name, found in values.items() if len(every) > 1 and len(found) == 1}
     shown = [name for name in names if name not in shared]
     heads = (
         Head(title="trained on"), Head(title="phase"), Head(title="rows of the table"), Head(title="seeds"),
@@ -55,7 +56,7 @@ def settings_section(runs: Sequence[Run]) -> Section:
     blocks: list[Block] = [Grid(heads=heads, lines=tuple(lines))]
     if shared:
         blocks = [
-            Paragraph(said="The same in all runs:"),
+            Paragraph(said="The same in all runs that have it:"),
             Facts(facts=tuple((_TITLES.get(name, name), value) for name, value in shared.items())),
             *blocks,
         ]

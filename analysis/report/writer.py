@@ -17,6 +17,7 @@ from analysis.report.as_json import in_json
 from analysis.report.brief import short_report
 from analysis.report.content import Content
 from analysis.report.contents import content_of
+from analysis.report.languages import language_tables
 from analysis.report.material import Material
 from analysis.report.overview import table_title
 from analysis.report.page.render import page
@@ -31,6 +32,7 @@ from analysis.selection.sweep import Sweep, gather
 from analysis.showing.markup import in_csv, in_markdown
 from analysis.statistics.estimate import MARGIN
 from analysis.tables import rendering
+from analysis.tables.latex import latex
 from analysis.tables.table2 import Table, table2
 from trainables.ledger import files
 from trainables.ledger.errors import LedgerError
@@ -127,11 +129,12 @@ def write_report(
     table = table2(sweep.results, selections, table_title(sweep.runs), found.verdicts)
     table = replace(table, notes=(*table.notes, *_left_out(sweep), *warnings))
     ids = plan.nodes if plan else [*(run.record.run_id for run in sweep.runs), *sweep.unusable]
-    content = content_of(Material(
+    material = Material(
         sweep=sweep, selections=selections, table=table, failures=noted_failures(store, plan.nodes if plan else None),
         studies=searches_of(ids, store.studies()), openings=_openings(store), cells=plan.cells if plan else {},
         verdicts=found.verdicts, languages=found.languages, warnings=warnings,
-    ))  # fmt: skip
+    )  # fmt: skip
+    content = content_of(material)
     frame = score_table(sweep.runs)
 
     def write_text(content: str) -> Callable[[Path], object]:
@@ -139,7 +142,8 @@ def write_report(
 
     _replace_all(folder, {
         "table2.md": write_text(f"### {in_markdown(table.title)}\n\n{rendering.markdown(table)}"),
-        "table2.tex": write_text(rendering.latex(table)),
+        "table2.tex": write_text(latex(replace(table, title=_caption(table)))),
+        "languages.tex": write_text(_languages_in_latex(material)),
         **(_long_table(ALL_SCORES, frame) if open_test else {}),
         **_long_table(SCORES, opening.open_scores(frame, sweep.results, selections)),
         CONTENT: write_text(in_json(content)),
@@ -177,6 +181,18 @@ def _left_out(sweep: Sweep) -> Sequence[str]:
     ids = sorted(sweep.unusable)
     named = ", ".join(ids[:NAMED_RUNS]) + (f" and {len(ids) - NAMED_RUNS} more" if len(ids) > NAMED_RUNS else "")
     return (f"Without finished runs that cannot be used, for reasons that stand in the report: {named}.",)
+
+
+def _caption(table: Table) -> str:
+    """The title for a paper, which numbers its tables itself."""
+    about = table.title.removeprefix("Table 2").removeprefix(": ")
+    return "Zero-shot transfer after intermediate training" + (f": {about}" if about else "")
+
+
+def _languages_in_latex(material: Material) -> str:
+    """A float for every target and split that is shown."""
+    tables = language_tables(material)
+    return "\n".join(latex(table, f"tab:xstilts-{name}", whole=False) for name, table in tables)
 
 
 def _long_table(name: str, frame: DataFrame) -> dict[str, Callable[[Path], object]]:

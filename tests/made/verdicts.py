@@ -26,7 +26,8 @@ NO_PREDICTIONS = "the predictions of run 0123456789ab on pawsx cannot be read"
 
 def estimate(value: float, seeds: int = 3) -> Estimate:
     return Estimate(
-        value=value, low=value - HALF, high=value + HALF, error=HALF / 1.96, freedom=40.0, p=0.001 if abs(value) >= 2 else 0.4,
+        value=value, low=value - HALF, high=value + HALF, error=HALF / 1.96, freedom=40.0,
+        p=0.001 if abs(value) >= 2 else 0.4,
         rows=2000, items=500, seeds=seeds, over_seeds=seeds > 1, row_variance=0.3,
         seed_variance=0.2 if seeds > 1 else float("nan"),
     )  # fmt: skip

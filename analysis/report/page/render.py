@@ -10,11 +10,14 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from analysis.report.content import Code, Content, Strong, pieces
+from analysis.report.content import Code, Content, Said, Strong, pieces
 from analysis.statistics.estimate import Verdict
 from analysis.tables.rendering import BEST
 from analysis.tables.table import Entry, number
 from trainables.ledger.plain import plain, plain_lines
+
+SHORT, LONG = 26, 60
+"""Characters of a cell."""
 
 
 def page(content: Content) -> str:
@@ -37,6 +40,7 @@ def _environment() -> Environment:
         "kind": lambda block: type(block).__name__,
         "iterator": iter,
         "next": next,
+        "wrap": _wrap,
         "verdict_class": _verdict_class,
         "bold_note": lambda note: f"Bold:{note.removeprefix(BEST)}" if note.startswith(f"{BEST} ") else note,
     }
@@ -52,6 +56,12 @@ def _plain(shown: Any) -> Any:
 def _spaced(text: str) -> str:
     """A piece of a text keeps the blanks around it."""
     return f"{' ' * text.startswith(' ')}{plain(text).strip()}{' ' * (text.endswith(' ') and bool(text.strip()))}"
+
+
+def _wrap(said: Said) -> str:
+    """Class of a cell of text: a short one stays in one line, a long one gets some width."""
+    length = len("".join(pieces(said)))
+    return "s" if length <= SHORT else ("l" if length > LONG else "")
 
 
 def _verdict_class(entry: Entry) -> str:
