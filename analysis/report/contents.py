@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from analysis.report.cells import cells_section, main_table
-from analysis.report.content import Block, Content, Document, Item, Items, Section
+from analysis.report.checklist import checklist
+from analysis.report.content import Block, Content, Document, Folded, Item, Items, Section
 from analysis.report.costs import costs_section
 from analysis.report.failures import collapsed_section, failures_section
 from analysis.report.languages import languages_section
@@ -25,6 +26,7 @@ def content_of(material: Material) -> Content:
     """Every section that has something to say."""
     runs = material.sweep.runs
     table = main_table(material)
+    checked = Document(text=checklist(material.sweep, material.studies, material.verdicts))
     warnings = tuple(Item(said=warning) for warning in material.warnings)
     sections = (
         _section("warnings", "What could not be done", *((Items(items=warnings),) if warnings else ())),
@@ -46,7 +48,7 @@ def content_of(material: Material) -> Content:
         versions_section(runs),
         notes_section(runs),
         reproduce_section(material),
-        _section("checklist", "Checklist", *((Document(text=material.checklist),) if material.checklist else ())),
+        _section("checklist", "Experiments, for the checklist of a paper", Folded(said="Text", blocks=(checked,))),
     )
     return Content(
         title=TITLE,

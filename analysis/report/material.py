@@ -33,7 +33,6 @@ class Material:
         verdicts: None where there are none to be had.
         languages: target -> scores by language on the split that selects.
         figures: pictures in the order in which they are shown.
-        checklist: text on the experiments for a paper's checklist.
         warnings: what could not be done.
     """
 
@@ -47,5 +46,4 @@ class Material:
     verdicts: Verdicts | None = None
     languages: Mapping[str, LanguageScores] = field(default_factory=dict)
     figures: Sequence[Figure] = ()
-    checklist: str = ""
     warnings: Sequence[str] = ()

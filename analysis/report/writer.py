@@ -19,6 +19,7 @@ from analysis.report.content import Content
 from analysis.report.contents import content_of
 from analysis.report.languages import language_tables
 from analysis.report.material import Material
+from analysis.report.outputs import write_parquet
 from analysis.report.overview import table_title
 from analysis.report.page.render import page
 from analysis.report.searches import searches_of
@@ -201,7 +202,7 @@ def _long_table(name: str, frame: DataFrame) -> dict[str, Callable[[Path], objec
     shown = frame.assign(**{column: frame[column].map(in_csv) for column in texts})
     return {
         f"{name}.csv": lambda path: shown.to_csv(path, index=False),
-        f"{name}.parquet": lambda path: frame.to_parquet(path, index=False),
+        f"{name}.parquet": lambda path: write_parquet(frame, path),
     }
 
 

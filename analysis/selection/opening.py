@@ -52,8 +52,8 @@ def opened_by_request(sweep: Sweep) -> Opening:
     return _opening(sweep, EVERYTHING, None, runs, selection_digest(sweep.results, sweep.results.targets), "open-test")
 
 
-def opening(sweep: Sweep, target: str, selected: Row, runs: Sequence[str], by: str) -> Opening:
-    """A look at the test scores that these runs have on one target, now."""
+def opening(sweep: Sweep, target: str, selected: Row | None, runs: Sequence[str], by: str) -> Opening:
+    """A look at the test scores that these runs have on one target, now; `selected` is None while none is."""
     return _opening(sweep, target, selected, runs, selection_digest(sweep.results, [target]), by)
 
 
@@ -104,7 +104,7 @@ def open_scores(frame: DataFrame, results: Results, selections: Mapping[str, Sel
             *(frame[name] for name in ("split", "phase", "target", "intermediate", "mlm")), strict=True
         )
     ]
-    return frame[shown]
+    return frame.loc[shown]
 
 
 def shown_rows(results: Results, selection: Selection) -> list[Row]:

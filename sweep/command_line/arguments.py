@@ -34,7 +34,10 @@ def _program(name: str, commands: Sequence[str], default: str = "") -> Program:
     return Program(name=name, commands={command: f"{name} {command}" for command in commands}, default=default)
 
 
-XSTILTS = _program("xstilts", ("run", "plan", "status", "tasks", "search", "report", "submission", "check"))
+XSTILTS = _program(
+    "xstilts",
+    ("run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples", "check"),
+)
 GRID = _program("python -m sweep.grid", ("run", "plan", "status", "tasks"), default="run")
 SEARCH = Program(name="python -m sweep.search", commands={"search": "python -m sweep.search"})
 

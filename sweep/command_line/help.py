@@ -12,6 +12,8 @@ SUMMARIES = {
     "search": "search the settings of some tasks without a grid; ends with YAML that `run` takes",
     "report": "the report again, from the records of a store alone",
     "submission": "the selected models' test predictions in the layout of XTREME",
+    "compare": "what changed between two stores beyond chance, on dev",
+    "examples": "which rows an intermediate task fixed or broke, as a table and a page",
     "check": "read all that a store holds, and say what is sound",
 }
 

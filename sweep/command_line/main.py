@@ -21,6 +21,8 @@ LOG_WIDTH = 120
 WHOLE = MappingProxyType({
     "report": "analysis.report.command",
     "submission": "analysis.submission.command",
+    "compare": "analysis.comparing.command",
+    "examples": "analysis.examples.command",
     "check": "sweep.command_line.check",
 })  # fmt: skip
 """Command -> the module that has it whole, with its options."""

@@ -14,7 +14,7 @@ from sweep.command_line.arguments import GRID, SEARCH, XSTILTS, UsageError, pars
 from sweep.command_line.main import grid, main, search
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "plan", "status", "tasks", "search", "report", "submission")
+COMMANDS = ("run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples")
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--debug"},
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},

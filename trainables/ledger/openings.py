@@ -24,11 +24,11 @@ class Opening:
 
     Attributes:
         target: whose test scores; `all` for those of every run.
-        selected: the row that was chosen on dev; None where everything was opened.
+        selected: the row that was chosen on dev; None where everything was opened, or before a selection stood.
         runs: ids of the runs whose scores were shown.
         selection: digest of the dev scores that the choice was made from (12 hexadecimal digits).
         sweep: id of the sweep; empty where all runs of the store are one.
-        by: what showed them: report, submission or open-test.
+        by: what showed them: report, submission, examples or open-test.
         opened_at: ISO time with its zone.
     """
 

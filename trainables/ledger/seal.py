@@ -20,6 +20,10 @@ class SealError(ValueError):
     """A sealed file that is not, byte for byte, what was written."""
 
 
+class FormatError(ValueError):
+    """A file in a format that this version does not read: of another version, or something else."""
+
+
 def sealed(fields: Mapping[str, Any], *, indent: int | None = None) -> str:
     """The fields as a JSON object with its digest; raises ValueError for numbers that are not finite."""
     text = json.dumps(fields, indent=indent, ensure_ascii=False, allow_nan=False)
@@ -31,15 +35,15 @@ def sealed(fields: Mapping[str, Any], *, indent: int | None = None) -> str:
 def unsealed(text: str, formats: range, *, sealed_since: int) -> dict[str, Any]:
     """The fields of an object in one of the formats (its entry `format`), without the digest.
 
-    Formats before `sealed_since` have none. Raises SealError for bytes that are not as they were written, ValueError
-    for another format and for anything that is no such object.
+    Formats before `sealed_since` have none. Raises SealError for bytes that are not as they were written, FormatError
+    for another format, ValueError for anything that is no such object.
     """
     fields = parsed(text)
     if not isinstance(fields, dict):
         raise ValueError(f"holds a {type(fields).__name__}, not an object")
     found = fields.get("format")
     if type(found) is not int or found not in formats:
-        raise ValueError(f"format {found!r}, this version reads {_listed(formats)}")
+        raise FormatError(f"format {found!r}, this version reads {_listed(formats)}")
     if found < sealed_since and "digest" not in fields:
         return fields
     start = max(0, len(text) - _LAST_LINE_LENGTH)

@@ -1,0 +1,108 @@
+"""Predictions of one run in one language, compared with what its record says; and the score of a single row."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.scores.headings import AnalysisError
+from analysis.scores.load import Run
+from analysis.selection.averages import mean
+from trainables.ledger.store import Store
+from trainables.metrics.span_qa import answer_scores, mlqa_normalise, squad_normalise
+from trainables.metrics.tagging_f1 import chunks
+from trainables.tasks.formats.mining import MiningFormat
+from trainables.tasks.formats.pair import PairFormat
+from trainables.tasks.formats.sentence import SentenceFormat
+from trainables.tasks.formats.span import Rule, SpanFormat
+from trainables.tasks.formats.tagging import TaggingFormat
+from trainables.tasks.task import Split, Task
+
+SAME = 1e-6
+"""Percent by which a score made again may differ from the recorded one."""
+
+Texts = tuple[str, ...]
+
+
+class Predicted(NamedTuple):
+    """One row: what was predicted and what is right, each a list as in `phases.predictions.SCHEMA`."""
+
+    prediction: Texts
+    reference: Texts
+
+
+Score = Callable[[Predicted], float]
+"""From 0 to 1."""
+
+
+def read(store: Store, run: Run, of: Task, split: Split, language: str) -> dict[str, Predicted]:
+    """Rows by id, in the order of the data.
+
+    Raises AnalysisError when the file cannot be read, has an id twice, or does not give the recorded score; StoreError
+    when it is not there or damaged.
+    """
+    run_id = run.record.run_id
+    path = store.fetch(run_id, f"predictions/{of.name}.parquet")
+    try:
+        table = pq.read_table(path, filters=[("split", "=", split.value), ("language", "=", language)])
+        ids, given, gold = (table[name].to_pylist() for name in ("id", "prediction", "reference"))
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise AnalysisError(f"the predictions of run {run_id} on {of.name} cannot be read: {error}") from error
+    found = {key: Predicted(tuple(a), tuple(b)) for key, a, b in zip(ids, given, gold, strict=True)}
+    if len(found) < len(ids):
+        raise AnalysisError(f"the predictions of run {run_id} on {of.name} {language} have an id twice")
+    _check(run, of, split, language, list(found.values()))
+    return found
+
+
+def row_score(of: Task, language: str) -> Score:
+    """How a row of a task is scored: 0 or 1; QA: mean of F1 and EM; tags and pairs: F1 of the row's own."""
+    match of.format:
+        case PairFormat() | SentenceFormat():
+            return lambda row: float(row.prediction == row.reference)
+        case SpanFormat(rule=rule):
+            own = functools.partial(mlqa_normalise, language=language) if rule is Rule.MLQA else squad_normalise
+            return lambda row: mean(answer_scores(row.reference, _only(row.prediction), own))
+        case TaggingFormat():
+            return lambda row: _f1(set(chunks(row.reference)), set(chunks(row.prediction)))
+        case MiningFormat():
+            return lambda row: _f1(set(row.reference), set(row.prediction))
+    raise AnalysisError(f"{of.name} has no scores by row")
+
+
+def is_graded(of: Task) -> bool:
+    """Whether a row may be partly right."""
+    return not isinstance(of.format, PairFormat | SentenceFormat)
+
+
+def _f1(gold: set[Any], found: set[Any]) -> float:
+    return 2 * len(gold & found) / (len(gold) + len(found)) if gold or found else 1.0
+
+
+def _only(texts: Texts) -> str:
+    return texts[0] if texts else ""
+
+
+def _check(run: Run, of: Task, split: Split, language: str, rows: Sequence[Predicted]) -> None:
+    """Raise AnalysisError unless the rows give the scores that the record has."""
+    of_one = isinstance(of.format, PairFormat | SentenceFormat)
+    given: list[Any] = [_only(row.prediction) if of_one or isinstance(of.format, SpanFormat) else row.prediction
+                        for row in rows]  # fmt: skip
+    gold: list[Any] = [_only(row.reference) if of_one else row.reference for row in rows]
+    try:
+        again = of.format.score(gold, given, language)
+    except (ValueError, ZeroDivisionError) as error:
+        raise AnalysisError(f"the predictions of run {run.record.run_id} on {of.name} {language}: {error}") from error
+    for score in run.record.scores:
+        if (score.task, score.split, score.language) != (of.name, split, language) or score.metric not in again:
+            continue
+        if not math.isclose(score.value, again[score.metric], rel_tol=0.0, abs_tol=SAME):
+            raise AnalysisError(
+                f"run {run.record.run_id}, {of.name} {language}: the predictions give {again[score.metric]:.4f}"
+                f" {score.metric}, the record says {score.value:.4f}"
+            )
