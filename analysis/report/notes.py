@@ -38,7 +38,7 @@ def notes_section(runs: Sequence[Run]) -> Section:
             blocks.append(Items(items=tuple(single)))
             single = []
         run_names = {name for note in notes for name in names[note]}
-        said = f"{notes[0]} (and {len(notes) - 1} more of this kind; {len(run_names)} runs)"
+        said = f"{notes[0]} (and {len(notes) - 1} more of this kind; {len(run_names)} run{'s' * (len(run_names) > 1)})"
         blocks.append(Folded(said=said, blocks=(Items(items=tuple(_item(note, names[note]) for note in notes)),)))
     if single:
         blocks.append(Items(items=tuple(single)))
@@ -55,9 +55,9 @@ def kind(note: str, words: Iterable[str] = ()) -> str:
 
 def _variable_words(runs: Sequence[Run]) -> set[str]:
     """Languages and tasks: by these, too, notes of one kind differ."""
-    languages = {score.language for run in runs for score in run.record.scores}
-    names = set(tasks())
-    return {word for word in languages | names | {heading(name) for name in names} if word}
+    measured = {score.language for run in runs for score in run.record.scores}
+    known = {language for each in tasks().values() for some in each.languages.values() for language in some}
+    return {word for word in measured | known | set(tasks()) | {heading(name) for name in tasks()} if word}
 
 
 def _item(note: str, names: Sequence[str]) -> Item:
