@@ -1,39 +1,34 @@
-"""From predictions in a store to the scores by row that a race compares (`racing.points`); no model is needed.
+"""From predictions in a store to the scores by row that comparisons are made of (`racing.points`).
 
-The rows are those of the split that selects for a target, all languages: what the table's dev score is a mean of
-(XQuAD, TyDiQA, Tatoeba: their single set). A row is a pair, a question, a sentence or, for BUCC, a foreign sentence.
-
-    accuracy (XNLI, PAWS-X, Tatoeba)    0 or 1
-    span QA                             mean of F1 and exact match
-    chunks (POS, NER), pairs (BUCC)     counts of right, gold and found
+The rows are those of one split of a target, all languages: for the split that selects, what the table's dev score is a
+mean of (XQuAD, TyDiQA, Tatoeba: their single set). A row is a pair, a question, a sentence or, for BUCC, a foreign
+sentence. `row_scores` says what its score is, `row_items` which rows are translations of each other.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.scores.load import Run, load, score_table
-from analysis.selection.averages import Gap, mean, task_scores
+from analysis.selection.averages import Gap, expected_languages, mean, mean_over
 from analysis.statistics.racing import Floats, points
+from analysis.statistics.row_cache import Frame, Measured, RowCache
+from analysis.statistics.row_items import items
+from analysis.statistics.row_scores import RowScorer, coded, task_score, texts
 from trainables.ledger.errors import StoreError
+from trainables.ledger.record import Record
 from trainables.ledger.store import Store
-from trainables.metrics.span_qa import answer_scores, mlqa_normalise, squad_normalise
-from trainables.metrics.tagging_f1 import chunks
 from trainables.tasks.formats.mining import MiningFormat
 from trainables.tasks.formats.pair import PairFormat
-from trainables.tasks.formats.sentence import SentenceFormat
-from trainables.tasks.formats.span import Rule, SpanFormat
-from trainables.tasks.formats.tagging import TaggingFormat
 from trainables.tasks.registry import task
-from trainables.tasks.task import Task
+from trainables.tasks.task import Split, Task
 
 _TOLERANCE = 1e-6
 """Points by which recomputed and recorded score may differ."""
@@ -48,11 +43,11 @@ class RowsError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """Scores by row of one run on one target.
+    """Scores by row of one run on one target and split.
 
     Attributes:
-        keys: N rows.
-        items: N ids; translations of one sentence share theirs where the data says so.
+        keys: N rows, those of a language together.
+        items: N names; translations of one sentence share theirs where the data says so.
         scores: float[N] from 0 to 1, or counts int[N, 3] of right, gold and found.
         sparse: rows without prediction and reference are left out, so that other runs may have other rows (BUCC).
     """
@@ -62,53 +57,69 @@ class Rows:
     scores: NDArray[Any]
     sparse: bool = False
 
-    @property
+    @functools.cached_property
     def languages(self) -> list[str]:
         """Language of every row."""
         return [language for language, _ in self.keys]
 
 
 class RowReader:
-    """Reads rows of runs once, and keeps them; runs of a target share what is the same."""
+    """Reads rows of runs once, and keeps them; runs on the same rows share keys and items."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read: dict[tuple[str, str], Rows] = {}
-        self._first: dict[str, Rows] = {}
+        self._kept = RowCache(store)
+        self._score = RowScorer()
+        self._read: dict[tuple[str, str, Split], Rows] = {}
 
-    def __call__(self, run_id: str, target: str) -> Rows:
+    def __call__(self, run_id: str, target: str, split: Split | None = None) -> Rows:
         """Rows of a run; raises RowsError as `read_rows` does."""
-        if (run_id, target) not in self._read:
-            rows = read_rows(self._store, run_id, target)
-            first = self._first.setdefault(target, rows)
-            if rows.keys == first.keys:
-                rows = replace(rows, keys=first.keys, items=first.items)
-            self._read[run_id, target] = rows
-        return self._read[run_id, target]
+        of = task(target)
+        measured = split or of.selection_split
+        key = (run_id, target, measured)
+        if key not in self._read:
+            self._read[key] = self._rows(run_id, of, measured)
+        return self._read[key]
+
+    def _rows(self, run_id: str, of: Task, split: Split) -> Rows:
+        try:
+            record = self._store.record(run_id)
+            if damage := self._store.damage(run_id):
+                raise StoreError(damage)
+            measured = Measured(record=record, target=of.name, split=split, recorded=_recorded(record, of, split))
+            frame, scores = self._kept.get(measured) or self._computed(measured, of)
+        except RowsError:
+            raise
+        except (OSError, StoreError, ValueError, KeyError) as error:
+            what = f"the predictions of run {run_id} on {_where(of, split)}"
+            raise RowsError(f"{what} cannot be read: {error}") from error
+        return Rows(keys=frame.keys, items=frame.items, scores=scores, sparse=isinstance(of.format, MiningFormat))
+
+    def _computed(self, measured: Measured, of: Task) -> tuple[Frame, NDArray[Any]]:
+        """Scores that give the recorded one; kept for the next reader."""
+        run_id, where = measured.record.run_id, _where(of, measured.split)
+        table = _predictions(self._store, measured)
+        if not table.num_rows:
+            raise RowsError(f"run {run_id} has no predictions on {of.name} {measured.split}")
+        scores = self._score(of.format, table)
+        languages, ids = table["language"].to_pylist(), table["id"].to_pylist()
+        again = task_score(scores, coded(languages)[1])
+        if abs(again - measured.recorded) > _TOLERANCE:
+            raise RowsError(
+                f"run {run_id} recorded {measured.recorded:.4f} on {where}, its predictions give {again:.4f}"
+            )
+        labels = texts(table["reference"]) if isinstance(of.format, PairFormat) else ()
+        found = items(of, measured.record.spec.data.source, languages, ids, labels)
+        return self._kept.put(measured, Frame(keys=tuple(zip(languages, ids, strict=True)), items=found), scores)
 
 
-def read_rows(store: Store, run_id: str, target: str) -> Rows:
-    """Rows of a finished run on the split that selects for the target.
+def read_rows(store: Store, run_id: str, target: str, split: Split | None = None) -> Rows:
+    """Rows of a finished run on a split, on the one that selects for the target where none is named.
 
-    Raises RowsError when the predictions are missing or broken, lack a language, or do not give the recorded score.
+    Whether test rows may be looked at is for the caller to know. Raises RowsError when the predictions are missing or
+    broken, lack a language, or do not give the recorded score.
     """
-    of = task(target)
-    try:
-        [run] = load(store, [run_id])
-        by_language = _predictions(store, run, of)
-    except (OSError, StoreError, ValueError, KeyError) as error:
-        raise RowsError(f"the predictions of run {run_id} on {target} cannot be read: {error}") from error
-    recorded = _recorded(run, of)
-    keys = tuple((language, row) for language, rows in by_language.items() for row, _, _ in rows)
-    if not keys:
-        raise RowsError(f"run {run_id} has no predictions on {target} {of.selection_split}")
-    found = [_score(of, language, given, gold) for language, rows in by_language.items() for _, given, gold in rows]
-    scores = np.array(found, dtype=np.int16 if isinstance(found[0], tuple) else np.float64)
-    made = Rows(keys=keys, items=_items(of, by_language), scores=scores, sparse=isinstance(of.format, MiningFormat))
-    again = float(points(scores[None], languages=made.languages).mean())
-    if abs(again - recorded) > _TOLERANCE:
-        raise RowsError(f"run {run_id} recorded {recorded:.4f} on {target}, its predictions give {again:.4f}")
-    return made
+    return RowReader(store)(run_id, target, split)
 
 
 def points_of(runs: Mapping[str, Sequence[Rows]]) -> dict[str, Floats]:
@@ -141,58 +152,32 @@ def _on(rows: Rows, whole: Rows) -> NDArray[Any]:
     return scores
 
 
-def _recorded(run: Run, of: Task) -> float:
+def _where(of: Task, split: Split) -> str:
+    return of.name if split is of.selection_split else f"{of.name} {split}"
+
+
+def _recorded(record: Record, of: Task, split: Split) -> float:
     """The task score in the record, percent."""
-    by_split = {
-        split: score for (cell, split), score in task_scores(score_table([run])).items() if cell.target == of.name
-    }
-    score = by_split.get(of.selection_split, Gap(reason=f"it was not measured on {of.name}"))
-    if isinstance(score, Gap):
-        raise RowsError(f"run {run.record.run_id} has no score of {of.name}: {score.reason}")
-    return mean(score.metrics.values())
+    values: dict[str, dict[str, float]] = {metric: {} for metric in of.metrics}
+    for score in record.scores:
+        if (score.task, score.split) == (of.name, split) and score.metric in values:
+            values[score.metric][score.language] = score.value
+    missing = f"run {record.run_id} has no score of {_where(of, split)}"
+    if not any(values.values()):
+        raise RowsError(f"{missing}: it was not measured on {_where(of, split)}")
+    expected = expected_languages(of, split, record.spec.data.languages)
+    averages = [mean_over(found, expected, f"languages of {of.title}") for found in values.values()]
+    if gaps := [average for average in averages if isinstance(average, Gap)]:
+        raise RowsError(f"{missing}: {gaps[0].reason}")
+    return mean(average for average in averages if not isinstance(average, Gap))
 
 
-def _predictions(store: Store, run: Run, of: Task) -> dict[str, list[tuple[str, list[str], list[str]]]]:
-    """Language -> id, prediction and reference of every row, in the order of the file."""
+def _predictions(store: Store, measured: Measured) -> pa.Table:
+    """Rows of a split, those of a language together, in the order of the file."""
     table = pq.read_table(
-        store.fetch(run.record.run_id, f"predictions/{of.name}.parquet"),
-        filters=[("split", "==", of.selection_split.value)],
+        store.fetch(measured.record.run_id, f"predictions/{measured.target}.parquet"),
+        columns=["language", "id", "prediction", "reference"],
+        filters=[("split", "==", measured.split.value)],
     )
-    columns = (table[name].to_pylist() for name in ("language", "id", "prediction", "reference"))
-    found: dict[str, list[tuple[str, list[str], list[str]]]] = defaultdict(list)
-    for language, row, given, gold in zip(*columns, strict=True):
-        found[language].append((row, given, gold))
-    return found
-
-
-def _score(of: Task, language: str, given: Sequence[str], gold: Sequence[str]) -> Any:
-    """Score of one row, or its counts."""
-    match of.format:
-        case PairFormat() | SentenceFormat():
-            return float(given == gold)
-        case SpanFormat(rule=rule):
-            own = functools.partial(mlqa_normalise, language=language) if rule is Rule.MLQA else squad_normalise
-            return mean(answer_scores(gold, given[0], own))
-        case TaggingFormat():
-            right = set(chunks(gold))
-            return _counts(right, right if given == gold else set(chunks(given)))
-        case MiningFormat():
-            return _counts(set(gold), set(given))
-    raise RowsError(f"{of.name} has no scores by row; `row_scores` knows pairs, sentences, spans, tags and mining")
-
-
-def _counts(gold: set[Any], found: set[Any]) -> tuple[int, int, int]:
-    return len(gold & found), len(gold), len(found)
-
-
-def _items(of: Task, by_language: Mapping[str, Sequence[tuple[str, list[str], list[str]]]]) -> tuple[Any, ...]:
-    """Rows with the same id are translations of each other (XQuAD, MLQA).
-
-    Pairs have no such ids: row n of every language is the same pair if all languages have the same labels in order.
-    """
-    if isinstance(of.format, PairFormat):
-        labels = {tuple(gold[0] for _, _, gold in rows) for rows in by_language.values()}
-        if len(labels) == 1:
-            return tuple(place for rows in by_language.values() for place in range(len(rows)))
-        return tuple((language, row) for language, rows in by_language.items() for row, _, _ in rows)
-    return tuple(row for rows in by_language.values() for row, _, _ in rows)
+    _, codes = coded(table["language"])
+    return table if (np.diff(codes) >= 0).all() else table.take(np.argsort(codes, kind="stable"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -10,8 +12,9 @@ from analysis.scores.load import load, score_table
 from analysis.selection.averages import mean, task_scores
 from analysis.statistics.rows import RowReader, RowsError, points_of, read_rows
 from tests.made.races import finish
-from tests.made.records import target_spec
+from tests.made.records import DATA, target_spec
 from trainables.tasks.registry import targets, task
+from trainables.tasks.task import Split
 
 
 def recorded(store, run_id, target):
@@ -38,13 +41,35 @@ def test_the_mean_of_the_points_is_the_recorded_score(store, target):
 
 
 @pytest.mark.parametrize(
-    ("target", "items"),
-    [("xnli", 23), ("pawsx", 23), ("xquad", 23), ("mlqa", 23), ("tatoeba", 36 * 23), ("panx", 40 * 23)],
-)
-def test_translations_of_one_sentence_are_one_item(store, target, items):
-    spec = target_spec(target)
+    ("target", "source", "items"),
+    [
+        ("xnli", "hub", 23), ("pawsx", "hub", 23), ("xquad", "hub", 23), ("mlqa", "hub", 23),
+        ("tydiqa", "hub", 9 * 23), ("tatoeba", "hub", 36 * 23), ("panx", "hub", 40 * 23),
+        ("tatoeba", "demo", 23), ("panx", "demo", 23), ("tydiqa", "demo", 23),
+    ],
+)  # fmt: skip
+def test_translations_of_one_sentence_are_one_item(store, target, source, items):
+    spec = target_spec(target, data=dataclasses.replace(DATA, source=source))
     finish(store, spec, 0.7, rows=23)
     assert points_of({"a": [read_rows(store, spec.run_id, target)]})["a"].shape == (1, items)
+
+
+@pytest.mark.parametrize("target", ["xnli", "pawsx", "mlqa", "xquad", "panx", "bucc"])
+def test_test_rows_are_read_when_they_are_asked_for(store, target):
+    spec = target_spec(target)
+    finish(store, spec, 0.6, rows=19)
+    read = RowReader(store)
+    rows = read(spec.run_id, target, Split.TEST)
+    [score] = [
+        score
+        for (cell, split), score in task_scores(score_table(load(store))).items()
+        if (cell.target, split) == (target, Split.TEST)
+    ]
+    assert points_of({"a": [rows]})["a"].mean() == pytest.approx(score.value, abs=1e-6)
+    by_default = read(spec.run_id, target)
+    is_one_set = task(target).selection_split is Split.TEST
+    assert (rows is by_default) == is_one_set
+    assert (rows.keys == by_default.keys) == (is_one_set or target == "mlqa" or target == "xquad")
 
 
 def test_bucc_is_compared_on_the_rows_of_all_runs(store):

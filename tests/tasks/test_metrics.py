@@ -21,7 +21,7 @@ from trainables.metrics.retrieval import (
     representatives,
 )
 from trainables.metrics.span_qa import mlqa_normalise, mlqa_scores, squad_normalise, squad_scores
-from trainables.metrics.tagging_f1 import chunk_f1, chunks, word_accuracy
+from trainables.metrics.tagging_f1 import chunk_counts, chunk_f1, chunks, word_accuracy
 
 LABELS = st.sampled_from(["yes", "no", "maybe"])
 UPOS = st.sampled_from(["NOUN", "VERB", "SCONJ", "CCONJ", "SYM", "X", "INTJ"])
@@ -118,6 +118,40 @@ class TestChunks:
     def test_rejects_sentences_with_missing_tags(self):
         with pytest.raises(ValueError, match="sentence 1: 1 predicted tags for 2 words"):
             chunk_f1([["X"], ["X", "X"]], [["X"], ["X"]])
+
+
+class TestChunksOfManySentences:
+    @staticmethod
+    def counts(references, predictions):
+        tags = sorted({tag for sentence in (*references, *predictions) for tag in sentence})
+        flat = [
+            [tags.index(tag) for tags_of in sentences for tag in tags_of] for sentences in (references, predictions)
+        ]
+        bounds = np.cumsum([0, *map(len, references)])
+        return chunk_counts(tags, np.array(flat[0], dtype=np.int64), np.array(flat[1], dtype=np.int64), bounds).tolist()
+
+    def test_by_hand(self):
+        gold = [["B-PER", "I-PER", "O", "B-LOC"], [], ["I-LOC"], ["NOUN", "NOUN", "SCONJ", "SCONJ"]]
+        found = [["B-PER", "I-PER", "O", "I-PER"], [], ["O"], ["NOUN", "VERB", "SCONJ", "SCONJ"]]
+        assert self.counts(gold, found) == [[1, 2, 2], [0, 0, 0], [0, 1, 0], [2, 3, 4]]
+
+    def test_no_sentence(self):
+        assert self.counts([], []) == []
+
+    @given(
+        st.lists(
+            st.lists(
+                st.tuples(*[st.one_of(UPOS, IOB2, st.sampled_from(["S-PER", "E-LOC", "I-A-B", ".", "-", "ORG"]))] * 2)
+            )
+        )
+    )
+    def test_is_the_rule_for_one_sentence(self, sentences):
+        gold, found = ([[word[side] for word in words] for words in sentences] for side in (0, 1))
+        expected = []
+        for reference, prediction in zip(gold, found, strict=True):
+            right, given = set(chunks(reference)), set(chunks(prediction))
+            expected.append([len(right & given), len(right), len(given)])
+        assert self.counts(gold, found) == expected
 
 
 class TestSpanQa:

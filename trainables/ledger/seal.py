@@ -1,6 +1,7 @@
-"""Seal: a JSON file that carries the SHA-256 of itself, so that no changed byte passes for what was written.
+"""Seal: a file that carries the SHA-256 of itself, so that no changed byte passes for what was written.
 
-The digest is the last entry of the outermost object; it is that of all bytes before its own line.
+In JSON the digest is the last entry of the outermost object; it is that of all bytes before its own line. Of other
+bytes it stands in front of them.
 """
 
 from __future__ import annotations
@@ -52,6 +53,19 @@ def unsealed(text: str, formats: range, *, sealed_since: int) -> dict[str, Any]:
         raise SealError("damaged: it is not what was written (its digest differs)")
     del fields["digest"]
     return fields
+
+
+def sealed_bytes(content: bytes) -> bytes:
+    """Bytes behind their SHA-256, for what is no JSON; the inverse of `unsealed_bytes`."""
+    return hashlib.sha256(content).digest() + content
+
+
+def unsealed_bytes(written: bytes) -> bytes:
+    """The bytes behind their digest; raises SealError for any that are not as they were written."""
+    found, content = written[: hashlib.sha256().digest_size], written[hashlib.sha256().digest_size :]
+    if hashlib.sha256(content).digest() != found:
+        raise SealError("damaged: it is not what was written (its digest differs)")
+    return content
 
 
 def parsed(text: str) -> Any:

@@ -12,6 +12,7 @@ STORE/
   studies.journal            Optuna's journal
   best.yaml                  settings that `search` has found
   report/, submission/, ray/ what is made from it, and Ray Tune's own files
+  cache/                     what readers keep for the next one; it may be removed at any time
   openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
   runs/<run id>/<name>       published artefacts: encoder/, predictions/
@@ -232,6 +233,11 @@ class Store(Runs):
     def submission(self) -> Path:
         """Folder of the submission."""
         return self.root / "submission"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what can be made again from the rest."""
+        return self.root / "cache"
 
     @property
     def ray(self) -> Path:

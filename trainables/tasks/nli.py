@@ -47,6 +47,7 @@ def xnli() -> Task:
         },
         reasons={"facebook/xnli": "google/xtreme read the files with quote handling, so quotation marks may differ"},
         fine_tuning="xnli",
+        parallel=True,
         max_length=256,
         num_train_rows=392_702,
     )

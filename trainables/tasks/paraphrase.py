@@ -57,6 +57,7 @@ def pawsx() -> Task:
             "google-research-datasets/paws-x": "google/xtreme lost rows to quote handling: 49,175 of 49,401 in English"
         },
         fine_tuning="pawsx",
+        parallel=True,
         max_length=256,
         num_train_rows=49_401,
     )

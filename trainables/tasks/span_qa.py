@@ -51,6 +51,7 @@ def xquad() -> Task:
         },
         reasons={"google/xquad": "the same rows from the data set's own repository"},
         fine_tuning=SQUAD_TARGET,
+        parallel=True,
         max_length=384,
         num_train_rows=_SQUAD_ROWS,
     )
@@ -79,6 +80,7 @@ def mlqa() -> Task:
             }
         },
         fine_tuning=SQUAD_TARGET,
+        parallel=True,
         max_length=384,
         num_train_rows=_SQUAD_ROWS,
     )

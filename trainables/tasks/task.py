@@ -115,6 +115,7 @@ class Task:
         num_train_rows: rows of the published training set (0 when it has none).
         seed_stopping: shuffle STOPPING once with a fixed seed before taking its first rows (protocol.md 2.5).
         cap: which examples are kept where rows are capped.
+        parallel: rows of the languages are translations of each other.
         open_labels: where the labels are if `format` has none yet; `trainables.data.labels.with_labels` finds them.
     """
 
@@ -132,6 +133,7 @@ class Task:
     num_train_rows: int = 0
     seed_stopping: bool = False
     cap: Cap = spread_examples
+    parallel: bool = False
     open_labels: OpenLabels | None = None
 
     @property

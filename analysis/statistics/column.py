@@ -1,0 +1,99 @@
+"""Column: all rows of the table on one target and split, measured on the same rows of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from analysis.statistics.estimate import Estimate
+from analysis.statistics.influence import Profile, profile
+from analysis.statistics.interval import Between, Spread, between_runs, difference_spread
+from analysis.statistics.paired import Aligned, difference_of, score_of
+from analysis.statistics.rows import RowsError
+from trainables.ledger.cells import Row
+
+
+class Column:
+    """Rows of the table side by side.
+
+    Attributes:
+        aligned: their runs.
+        places: row of the table -> seed -> place of its run.
+        reasons: row of the table -> why it cannot be compared.
+    """
+
+    def __init__(
+        self, aligned: Aligned | None, places: Mapping[Row, Mapping[int, int]], reasons: Mapping[Row, str]
+    ) -> None:
+        self.aligned = aligned
+        self.places = places
+        self.reasons = reasons
+        self._profiles: dict[Row, Profile] = {}
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Those that can be compared."""
+        return tuple(self.places)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that it is measured in."""
+        return self.aligned.layout.names if self.aligned else ()
+
+    def of(self, languages: Sequence[str]) -> Column:
+        """The same on some languages alone; raises ValueError for one that has no rows."""
+        return Column(self._known.of(languages), self.places, self.reasons)
+
+    def profile(self, row: Row, seeds: Sequence[int] | None = None) -> Profile:
+        """Runs of a row, all or those of some seeds; raises RowsError with the reason where it cannot be compared."""
+        if row in self.reasons or row not in self.places:
+            raise RowsError(self.reasons.get(row, "it has no run"))
+        own = self.places[row]
+        if row not in self._profiles:
+            known = self._known
+            self._profiles[row] = profile(known.layout, np.stack([known.scores[place] for place in own.values()]))
+        whole = self._profiles[row]
+        if seeds is None or list(seeds) == list(own):
+            return whole
+        return whole.some([list(own).index(seed) for seed in seeds])
+
+    @cached_property
+    def between(self) -> Between | None:
+        """Variance between runs that differ by the seed alone; None where no row has two runs."""
+        return between_runs(self.profile(row) for row in self.places)
+
+    def common(self, row: Row, other: Row) -> list[int]:
+        """Seeds that both have; raises RowsError where there is none."""
+        shared = [seed for seed in self.places.get(row, ()) if seed in self.places.get(other, ())]
+        if not shared:
+            for each in (row, other):
+                self.profile(each)
+            raise RowsError("no seed of it is measured on both sides")
+        return shared
+
+    def score(self, row: Row) -> Estimate:
+        """Score of a row; errors as of `profile`."""
+        return score_of(self._known.layout, self.profile(row), self.between)
+
+    def difference(self, row: Row, other: Row) -> Estimate:
+        """Score of a row less that of another, over the seeds that both have; errors as of `common`."""
+        first, second = self._both(row, other)
+        return difference_of(self._known.layout, first, second, self.between)
+
+    def spread(self, row: Row, other: Row) -> tuple[float, Spread]:
+        """Such a difference, and what its rows leave open."""
+        first, second = self._both(row, other)
+        rows = difference_spread(self._known.layout, first.influences.mean(axis=0) - second.influences.mean(axis=0))
+        return float(first.scores.mean() - second.scores.mean()), rows
+
+    def _both(self, row: Row, other: Row) -> tuple[Profile, Profile]:
+        shared = self.common(row, other)
+        return self.profile(row, shared), self.profile(other, shared)
+
+    @property
+    def _known(self) -> Aligned:
+        if self.aligned is None:
+            raise RowsError("none of its rows can be read")
+        return self.aligned

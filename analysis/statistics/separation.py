@@ -1,0 +1,39 @@
+"""Separation: how sure the choice of the best candidate for a target is.
+
+The selected candidate is compared with every other one, one-sided, with Holm's adjustment over the candidates of the
+target. As it is the maximum of what was measured, each comparison is conservative for the rivals that are left: this is
+the confidence set of multiple comparisons with the best (Hsu 1981).
+"""
+
+from __future__ import annotations
+
+from analysis.selection.selection import Choice, Selection
+from analysis.statistics.column import Column
+from analysis.statistics.estimate import LEVEL, Rival, Separation
+from analysis.statistics.multiplicity import holm, one_sided
+from analysis.statistics.rows import RowsError
+
+
+def separation(column: Column, selection: Selection) -> Separation | None:
+    """Of one target; None where nothing is selected."""
+    if not isinstance(selection.choice, Choice):
+        return None
+    best = selection.choice.best.variant
+    others = [each.variant for each in selection.choice.candidates if each.variant != best]
+    behind, reasons = {}, []
+    for other in others:
+        try:
+            behind[other] = column.difference(best, other)
+        except RowsError as error:
+            reasons.append(str(error))
+    if not behind:
+        return Separation(variant=best, reason=reasons[0] if reasons else "there is no other candidate")
+    adjusted = holm([one_sided(found) for found in behind.values()])
+    rivals = [
+        Rival(variant=other, behind=found, p=p)
+        for (other, found), p in zip(behind.items(), adjusted, strict=True)
+        if p > LEVEL
+    ]
+    return Separation(
+        variant=best, rivals=tuple(sorted(rivals, key=lambda rival: rival.behind.value)), compared=len(behind)
+    )
