@@ -168,12 +168,13 @@ class MainTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A picture: `svg` is SVG text that is trusted, made by this project."""
+    """A picture: `svg` is SVG text that is trusted, made by this project; `width` is its natural one, CSS pixels."""
 
     name: str
     title: str
     caption: str
     svg: str
+    width: float
 
 
 @dataclass(frozen=True, kw_only=True)

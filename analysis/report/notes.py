@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from analysis.report.content import Block, Folded, Item, Items, Section
 from analysis.scores.headings import heading
 from analysis.scores.load import Run
+from analysis.showing.kinds import kind
 from trainables.tasks.registry import tasks
 
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_NUMBER = re.compile(r"[-+]?\d[\d,_.]*(?:[eE][-+]?\d+)?%?")
-_LIST = re.compile(r"(?:◇(?:, | and |/))+◇")
 _NAMED = 3
 """Runs that a note names."""
 
@@ -43,14 +40,6 @@ def notes_section(runs: Sequence[Run]) -> Section:
     if single:
         blocks.append(Items(items=tuple(single)))
     return Section(id="notes", title="Notes of the runs", blocks=tuple(blocks))
-
-
-def kind(note: str, words: Iterable[str] = ()) -> str:
-    """What notes have in common that differ in quotations, numbers, and the given words alone; lists of any length."""
-    shape = _NUMBER.sub("◇", _QUOTED.sub("◇", note))
-    if known := sorted(words, key=lambda word: (-len(word), word)):
-        shape = re.sub(rf"(?<![\w-])(?:{'|'.join(map(re.escape, known))})(?![\w-])", "◇", shape)
-    return _LIST.sub("◇", shape)
 
 
 def _variable_words(runs: Sequence[Run]) -> set[str]:

@@ -14,8 +14,10 @@ from analysis.statistics.estimate import Separation, Verdict, Word
 from analysis.tables.table import number
 from analysis.tables.table2 import COLLAPSED, average_entry, entry_of, unit
 from trainables.ledger.cells import Row
+from trainables.ledger.plain import plain
 
 NAMED_RIVALS = 4
+LONGEST_REASON = 120
 
 
 def answer_section(material: Material) -> Section:
@@ -84,9 +86,10 @@ def how_sure(separation: Separation | None) -> str:
     if separation is None:
         return ""
     if separation.reason:
-        return f"not compared: {separation.reason}"
+        return f"not compared: {plain(separation.reason, LONGEST_REASON)}"
     if not separation.rivals:
-        return f"ahead of all {separation.compared} others beyond chance"
+        others = f"all {separation.compared} others" if separation.compared > 1 else "the other"
+        return f"ahead of {others} beyond chance"
     return f"not separable from {len(separation.rivals)} of {separation.compared}"
 
 
@@ -126,7 +129,10 @@ def _line(material: Material, target: str) -> Line:
             spread = Value(said=interval(estimate, signed=True), number=estimate.value, low=estimate.low,
                            high=estimate.high)  # fmt: skip
         else:
-            against, spread = (f"no verdict: {verdict.reason}" if verdict else ""), Value(said="")
+            against, spread = (
+                (f"no verdict: {plain(verdict.reason, LONGEST_REASON)}" if verdict else ""),
+                Value(said=""),
+            )
     first = Value(said=(Strong(_title(material, row, target)),), best=True)
     return Line(cells=(Value(said=heading(target)), first, change, spread, Value(said=against), Value(said=sure)))
 

@@ -14,7 +14,7 @@ _Item = TypeVar("_Item")
 
 
 def cell_list(found: Sequence[tuple[Row, str]], results: Results) -> str:
-    """Cells by row, with `all targets` and `all rows` where that is true."""
+    """Cells by row, with `all targets`, `all rows` and `all rows but the baseline` where that is true."""
     rows: dict[Row, list[str]] = defaultdict(list)
     for variant, target in found:
         rows[variant].append(target)
@@ -22,10 +22,16 @@ def cell_list(found: Sequence[tuple[Row, str]], results: Results) -> str:
     for variant, targets in rows.items():
         lists[tuple(targets)].append(variant)
     return "; ".join(
-        f"{_names(variants, results.variants, 'rows', row_title)} -> "
-        f"{_names(targets, results.targets, 'targets', heading)}"
+        f"{_rows(variants, results)} -> {_names(targets, results.targets, 'targets', heading)}"
         for targets, variants in lists.items()
     )
+
+
+def _rows(some: Sequence[Row], results: Results) -> str:
+    others = [row for row in results.variants if row != results.baseline]
+    if len(others) > 2 and set(some) == set(others) != set(results.variants):
+        return "all rows but the baseline"
+    return _names(some, results.variants, "rows", row_title)
 
 
 def _names(some: Sequence[_Item], every: Sequence[_Item], things: str, title: Callable[[_Item], str]) -> str:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from statistics import median
 
-from analysis.scores.headings import heading
+from analysis.scores.headings import heading, row_title
 from analysis.selection.results import Results
+from analysis.showing.kinds import kind
 from analysis.statistics.estimate import LEVEL, POWER, NoVerdict, Verdict, Verdicts, Word
 from analysis.tables.cell_lists import cell_list
 from analysis.tables.table import number
@@ -56,10 +57,14 @@ def _detectable(verdicts: Verdicts, results: Results) -> str:
 
 
 def _without(verdicts: Verdicts, results: Results) -> Iterator[str]:
-    """One note a reason. Of cells that have no number the table itself says why."""
-    cells: dict[str, list[tuple[Row, str]]] = defaultdict(list)
+    """One note a kind of reason, with the first of them."""
+    cells: dict[str, dict[tuple[Row, str], str]] = defaultdict(dict)
+    words = {*results.targets, *map(heading, results.targets), *map(row_title, results.variants)}
     for cell, verdict in verdicts.cells.items():
         if isinstance(verdict, NoVerdict):
-            cells[verdict.reason].append(cell)
-    for reason, found in cells.items():
-        yield f"No verdict: {cell_list(found, results)} ({plain(reason, LONGEST_REASON)})."
+            cells[kind(verdict.reason, words)][cell] = verdict.reason
+    for found in cells.values():
+        several = len(set(found.values())) - 1
+        reason = plain(next(iter(found.values())), LONGEST_REASON)
+        more = f"; and {several} more of this kind" if several else ""
+        yield f"No verdict: {cell_list([*found], results)} ({reason}{more})."

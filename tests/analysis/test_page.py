@@ -10,10 +10,11 @@ import pytest
 from analysis.report import writer
 from analysis.report.brief import full_text
 from analysis.report.command import main
-from analysis.report.notes import kind, notes_section
+from analysis.report.notes import notes_section
 from analysis.report.worked_out import Judged
 from analysis.report.writer import write_report
 from analysis.scores.load import load
+from analysis.showing.kinds import kind
 from analysis.statistics.estimate import MARGIN
 from tests.made.records import fill, language_scores, plan_of, record, target_spec
 from tests.made.reports import in_json, part, table2, whole
