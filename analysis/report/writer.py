@@ -6,6 +6,7 @@ store keeps. Of the test scores it holds those of what was selected; all of them
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from pandas import DataFrame
 
+from analysis.figures.write import FORMS, save
 from analysis.report.as_json import in_json
 from analysis.report.brief import short_report
 from analysis.report.content import Content
@@ -22,6 +24,7 @@ from analysis.report.material import Material
 from analysis.report.outputs import write_parquet
 from analysis.report.overview import table_title
 from analysis.report.page.render import page
+from analysis.report.pictures import on_page, pictures_of
 from analysis.report.searches import searches_of
 from analysis.report.worked_out import judged
 from analysis.scores.headings import AnalysisError
@@ -43,6 +46,8 @@ from trainables.ledger.plan import Plan
 from trainables.ledger.store import Store
 
 REPORT, PAGE, CONTENT = "report.md", "report.html", "report.json"
+FIGURES = "figures"
+"""Folder of the pictures, in that of the report."""
 SCORES, ALL_SCORES = "scores", "scores-open"
 """Names of the long tables: of the scores that are open, and of all of them."""
 NAMED_RUNS = 5
@@ -130,10 +135,12 @@ def write_report(
     table = table2(sweep.results, selections, table_title(sweep.runs), found.verdicts)
     table = replace(table, notes=(*table.notes, *_left_out(sweep), *warnings))
     ids = plan.nodes if plan else [*(run.record.run_id for run in sweep.runs), *sweep.unusable]
+    drawn = pictures_of(sweep, selections, found) if figures else ()
     material = Material(
         sweep=sweep, selections=selections, table=table, failures=noted_failures(store, plan.nodes if plan else None),
         studies=searches_of(ids, store.studies()), openings=_openings(store), cells=plan.cells if plan else {},
-        verdicts=found.verdicts, languages=found.languages, warnings=warnings,
+        verdicts=found.verdicts, languages=found.languages, figures=on_page(drawn),
+        warnings=warnings,
     )  # fmt: skip
     content = content_of(material)
     frame = score_table(sweep.runs)
@@ -141,6 +148,8 @@ def write_report(
     def write_text(content: str) -> Callable[[Path], object]:
         return lambda path: path.write_text(content, encoding="utf-8")
 
+    stale = _names_of_pictures(folder) - {picture.name for picture in drawn}
+    save(drawn, folder / FIGURES)
     _replace_all(folder, {
         "table2.md": write_text(f"### {in_markdown(table.title)}\n\n{rendering.markdown(table)}"),
         "table2.tex": write_text(latex(replace(table, title=_caption(table)))),
@@ -153,6 +162,8 @@ def write_report(
     })  # fmt: skip
     for name in () if open_test else _long_table(ALL_SCORES, frame):
         (folder / name).unlink(missing_ok=True)  # of an earlier report, so that all files are of one
+    for path in (folder / FIGURES / f"{name}.{form}" for name in stale for form in FORMS):
+        path.unlink(missing_ok=True)
     return Written(path=folder / REPORT, page=folder / PAGE, table=table, content=content, warnings=warnings)
 
 
@@ -182,6 +193,16 @@ def _left_out(sweep: Sweep) -> Sequence[str]:
     ids = sorted(sweep.unusable)
     named = ", ".join(ids[:NAMED_RUNS]) + (f" and {len(ids) - NAMED_RUNS} more" if len(ids) > NAMED_RUNS else "")
     return (f"Without finished runs that cannot be used, for reasons that stand in the report: {named}.",)
+
+
+def _names_of_pictures(folder: Path) -> set[str]:
+    """Of an earlier report in this folder, as it says itself; names are those of files and nothing else."""
+    try:
+        blocks = json.loads((folder / CONTENT).read_text(encoding="utf-8"))["sections"]["figures"]["blocks"]
+        names = {str(block["name"]) for block in blocks}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for name in names if name == Path(name).name}
 
 
 def _caption(table: Table) -> str:

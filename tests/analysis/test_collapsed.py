@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -100,8 +101,8 @@ def test_a_finding_on_a_closed_test_set_is_not_shown(store, tmp_path):
     find(store, "squad -> xnli #42", finding("xnli", split="test", text="31.4 on test"))
     written = write_report(store, tmp_path / "out")
     assert "!" not in printed(written.table)
-    for path in (tmp_path / "out").iterdir():
-        assert path.suffix == ".parquet" or "31.4" not in path.read_text(), path.name
+    for path in filter(Path.is_file, (tmp_path / "out").rglob("*")):
+        assert path.suffix in (".parquet", ".pdf") or "31.4" not in path.read_text(), path.name
     find(store, "squad -> tatoeba #42", finding("tatoeba", split="test"))
     written = write_report(store, tmp_path / "out")
     assert row(written.table, 1, "SQuAD")[1]["Tatoeba"] == "-1.0!"

@@ -183,6 +183,22 @@ def test_the_short_report_is_short_and_says_where_the_rest_is(store, judging, tm
     assert "## Costs\n" in full_text(written.content)
 
 
+def test_pictures_stand_on_the_page_and_beside_it_until_a_report_without_them(store, judging, tmp_path):
+    write_report(store, tmp_path / "out")
+    names_drawn = [block["name"] for block in in_json(tmp_path / "out", "figures")]
+    assert "transfer" in names_drawn
+    folder = tmp_path / "out" / "figures"
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}.{form}" for name in names_drawn for form in ("svg", "pdf")
+    }
+    assert (tmp_path / "out" / "report.html").read_text().count("<svg") == len(names_drawn)
+    (folder / "mine.svg").write_text("mine")
+    assert main([str(store.root), "--out", str(tmp_path / "out"), "--no-figures"]) == 0
+    assert [path.name for path in folder.iterdir()] == ["mine.svg"]
+    assert in_json(tmp_path / "out", "figures") == []
+    assert "<svg" not in (tmp_path / "out" / "report.html").read_text()
+
+
 # options and bad input
 
 

@@ -19,7 +19,7 @@ from trainables.ledger.store import Store
 
 FILES = {
     "report.html", "report.json", "report.md", "table2.md", "table2.tex", "languages.tex", "scores.csv",
-    "scores.parquet",
+    "scores.parquet", "figures",
 }  # fmt: skip
 
 
