@@ -17,7 +17,7 @@ from analysis.scores.load import load
 from analysis.showing.kinds import kind
 from analysis.statistics.estimate import MARGIN
 from tests.made.records import fill, language_scores, plan_of, record, target_spec
-from tests.made.reports import in_json, part, table2, whole
+from tests.made.reports import in_json, part, table2, texts, whole
 from tests.made.verdicts import NO_PREDICTIONS, estimate, made_verdicts
 from trainables.ledger.cells import Row
 from trainables.ledger.spec import EncoderRef
@@ -101,8 +101,9 @@ def test_no_closed_test_score_is_anywhere(store, judging, tmp_path):
             store.finish(dataclasses.replace(run.record, scores=tuple(scores)))
     written = write_report(store, tmp_path / "out")
     assert "77.7" not in whole(written)
-    for name in ("report.html", "report.json", "report.md", "languages.tex", "table2.tex"):
-        assert "77.7" not in (tmp_path / "out" / name).read_text()
+    found = texts(tmp_path / "out")
+    assert {"report.html", "report.json", "report.md", "languages.tex", "table2.tex", "transfer.svg"} <= set(found)
+    assert [name for name, text in found.items() if "77.7" in text] == []
 
 
 def test_the_answer_says_what_to_train_on_and_how_sure_that_is(store, judging, tmp_path):
@@ -178,7 +179,7 @@ def test_the_short_report_is_short_and_says_where_the_rest_is(store, judging, tm
     written = write_report(store, tmp_path / "out")
     text = written.path.read_text()
     assert len(text.splitlines()) < 90
-    assert "report.html beside this file has: What to train on first, Scores by language," in text
+    assert "report.html beside this file has: What to train on first, Figures, Scores by language," in text
     assert "## Costs" not in text
     assert "## Costs\n" in full_text(written.content)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ def whole(written: Written) -> str:
 def part(written: Written, id: str) -> str:
     """One section as Markdown; empty where the report has none."""
     return body(written.content[id]) if id in written.content else ""
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """File -> its text, of all files of a report that have one; without the coordinates of drawings."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".parquet", ".pdf"))
+    return {path.name: re.sub(r"<svg.*?</svg>", _words, path.read_text(), flags=re.DOTALL) for path in paths}
+
+
+def _words(drawing: re.Match[str]) -> str:
+    return re.sub(r"<[^>]*>", " ", drawing[0])
 
 
 def in_json(folder: Path, id: str) -> list[dict[str, Any]]:
