@@ -93,7 +93,7 @@ class Picture:
 @contextmanager
 def styled() -> Iterator[None]:
     """The style of every picture, whatever the settings of the user's matplotlib; also a decorator."""
-    with style.context(dict(_STYLE), after_reset=True):  # type: ignore[arg-type]
+    with style.context(dict(_STYLE), after_reset=True):
         yield
 
 
