@@ -20,7 +20,11 @@ _PANELS = 8
 
 @styled()
 def group_forest(
-    name: str, things: str, gains: Mapping[tuple[Row, str], Estimate], rows: Sequence[Row], groups: Mapping[str, Sequence[str]]
+    name: str,
+    things: str,
+    gains: Mapping[tuple[Row, str], Estimate],
+    rows: Sequence[Row],
+    groups: Mapping[str, Sequence[str]],
 ) -> Picture | None:
     """One panel a row, one line a group, the baseline at 0.
 
@@ -34,7 +38,8 @@ def group_forest(
     across = min(_PANELS, len(shown))
     down = math.ceil(len(shown) / across)
     figure = Figure(
-        figsize=(min(WIDTH, 1.3 + max(0.72, 1.6 / across) * across), (0.3 + 0.115 * len(lines)) * down + 0.25), layout="constrained"
+        figsize=(min(WIDTH, 1.3 + max(0.72, 1.6 / across) * across), (0.3 + 0.115 * len(lines)) * down + 0.25),
+        layout="constrained",
     )
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, row in zip(panels, shown, strict=False):
@@ -45,10 +50,8 @@ def group_forest(
     panels[0].set_yticks(range(len(lines)), titles)
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
     figure.supxlabel("points over the baseline", fontsize=7)
-    return Picture(
-        name=name, title=f"Gain by {things}", caption=_caption(things, [gains[key] for key in gains if key[0] in shown]),
-        figure=figure,
-    )  # fmt: skip
+    caption = _caption(things, [estimate for (row, _), estimate in gains.items() if row in shown])
+    return Picture(name=name, title=f"Gain by {things}", caption=caption, figure=figure)
 
 
 def _forest(axes: Axes, row: Row, lines: Sequence[str], gains: Mapping[tuple[Row, str], Estimate]) -> None:
@@ -56,7 +59,9 @@ def _forest(axes: Axes, row: Row, lines: Sequence[str], gains: Mapping[tuple[Row
     there = [(y, gains[row, group]) for y, group in enumerate(lines) if (row, group) in gains]
     for colour, marker, is_above in ((BLUE, "o", True), (ORANGE, "s", False)):
         side = [(y, found) for y, found in there if (found.value > 0) == is_above]
-        axes.hlines([y for y, _ in side], [f.low for _, f in side], [f.high for _, f in side], color=colour, linewidth=1)
+        axes.hlines(
+            [y for y, _ in side], [f.low for _, f in side], [f.high for _, f in side], color=colour, linewidth=1
+        )
         for is_open in (True, False):
             points = [(found.value, y) for y, found in side if (found.low <= 0 <= found.high) == is_open]
             axes.plot(

@@ -48,8 +48,13 @@ def language_bars(
     axes.tick_params(axis="x", length=0, labelsize=6.5, pad=1.5)
     axes.set_ylabel(label(unit))
     axes.grid(axis="y")
-    _scripts(axes, places)
-    figure.legend(loc="outside upper left", ncols=len(shown) if width > 1.4 * len(shown) else 1, handlelength=1.2, handleheight=0.8)
+    _scripts(axes, places, width)
+    figure.legend(
+        loc="outside upper left",
+        ncols=len(shown) if width > 1.4 * len(shown) else 1,
+        handlelength=1.2,
+        handleheight=0.8,
+    )
     return Picture(
         name=f"languages-{target}",
         title=f"{heading(target)} by language",
@@ -87,10 +92,9 @@ def _bars(
     axes.vlines(xs, [each.low for each in estimates], [each.high for each in estimates], color=INK, linewidth=0.7)
 
 
-def _scripts(axes: Axes, places: Mapping[str, float]) -> None:
+def _scripts(axes: Axes, places: Mapping[str, float], width: float) -> None:
     """A line and a name under the languages of every script; upright where the name is wider than they are."""
-    figure = axes.figure
-    per_place = (figure.get_figwidth() - 0.6) / (max(places.values()) + 1.2)
+    per_place = (width - 0.6) / (max(places.values()) + 1.2)
     for script, group in groupby(places, key=script_of):
         codes = list(group)
         left, right = places[codes[0]] - 0.45, places[codes[-1]] + 0.45
@@ -107,5 +111,6 @@ def _caption(target: str, rows: Sequence[Row], scores: Mapping[tuple[Row, str], 
     used = [estimate for (row, _), estimate in scores.items() if row in rows]
     over = "rows and seeds" if all(each.over_seeds for each in used) else "rows alone: another seed may land elsewhere"
     return (
-        f"{heading(target)}, percent by language, in the order of scripts and families. Lines: 95 % intervals over {over}."
+        f"{heading(target)}, percent by language, in the order of scripts and families. Lines: 95 % "
+        f"intervals over {over}."
     )
