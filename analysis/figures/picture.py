@@ -43,7 +43,7 @@ _STYLE = MappingProxyType({
     "text.parse_math": False, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
     "ytick.color": INK, "axes.facecolor": "none", "figure.facecolor": PAPER, "savefig.facecolor": PAPER,
     "axes.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 8,
-    "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.grid": False, "grid.color": FAINT,
+    "axes.titleweight": "normal", "axes.titlelocation": "left", "axes.grid": False, "grid.color": FAINT,
     "grid.linewidth": 0.6, "axes.axisbelow": True, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
     "xtick.major.size": 2.5, "ytick.major.size": 2.5, "legend.frameon": False, "legend.fontsize": 7,
     "hatch.linewidth": 0.5, "lines.linewidth": 1.2, "svg.fonttype": "none", "svg.hashsalt": "xstilts",
@@ -93,7 +93,7 @@ class Picture:
 @contextmanager
 def styled() -> Iterator[None]:
     """The style of every picture, whatever the settings of the user's matplotlib; also a decorator."""
-    with style.context(dict(_STYLE), after_reset=True):  # type: ignore[arg-type]
+    with style.context(dict(_STYLE), after_reset=True):
         yield
 
 
