@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analysis.report.content import Figure
+from analysis.report.content import Block
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep
 from analysis.statistics.estimate import Estimate, Verdicts
@@ -32,7 +32,7 @@ class Material:
         cells: cell -> id of the run that scores it, as planned; empty without a plan.
         verdicts: None where there are none to be had.
         languages: target -> scores by language on the split that selects.
-        figures: pictures in the order in which they are shown.
+        figures: pictures, some of them folded, in the order in which they are shown.
         warnings: what could not be done.
     """
 
@@ -45,5 +45,5 @@ class Material:
     cells: Mapping[Cell, str] = field(default_factory=dict)
     verdicts: Verdicts | None = None
     languages: Mapping[str, LanguageScores] = field(default_factory=dict)
-    figures: Sequence[Figure] = ()
+    figures: Sequence[Block] = ()
     warnings: Sequence[str] = ()

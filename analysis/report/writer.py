@@ -24,7 +24,7 @@ from analysis.report.material import Material
 from analysis.report.outputs import write_parquet
 from analysis.report.overview import table_title
 from analysis.report.page.render import page
-from analysis.report.pictures import on_page, pictures_of
+from analysis.report.pictures import all_of, on_page, pictures_of
 from analysis.report.searches import searches_of
 from analysis.report.worked_out import judged
 from analysis.scores.headings import AnalysisError
@@ -135,11 +135,12 @@ def write_report(
     table = table2(sweep.results, selections, table_title(sweep.runs), found.verdicts)
     table = replace(table, notes=(*table.notes, *_left_out(sweep), *warnings))
     ids = plan.nodes if plan else [*(run.record.run_id for run in sweep.runs), *sweep.unusable]
-    drawn = pictures_of(sweep, selections, found) if figures else ()
+    studies = searches_of(ids, store.studies())
+    groups = pictures_of(sweep, selections, found, studies) if figures else ()
     material = Material(
         sweep=sweep, selections=selections, table=table, failures=noted_failures(store, plan.nodes if plan else None),
-        studies=searches_of(ids, store.studies()), openings=_openings(store), cells=plan.cells if plan else {},
-        verdicts=found.verdicts, languages=found.languages, figures=on_page(drawn),
+        studies=studies, openings=_openings(store), cells=plan.cells if plan else {},
+        verdicts=found.verdicts, languages=found.languages, figures=on_page(groups),
         warnings=warnings,
     )  # fmt: skip
     content = content_of(material)
@@ -148,6 +149,7 @@ def write_report(
     def write_text(content: str) -> Callable[[Path], object]:
         return lambda path: path.write_text(content, encoding="utf-8")
 
+    drawn = all_of(groups)
     stale = _names_of_pictures(folder) - {picture.name for picture in drawn}
     save(drawn, folder / FIGURES)
     _replace_all(folder, {
@@ -199,8 +201,8 @@ def _names_of_pictures(folder: Path) -> set[str]:
     """Of an earlier report in this folder, as it says itself; names are those of files and nothing else."""
     try:
         blocks = json.loads((folder / CONTENT).read_text(encoding="utf-8"))["sections"]["figures"]["blocks"]
-        names = {str(block["name"]) for block in blocks}
-    except (OSError, ValueError, KeyError, TypeError):
+        names = {str(inner["name"]) for block in blocks for inner in block.get("blocks", [block])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
     return {name for name in names if name == Path(name).name}
 

@@ -186,7 +186,8 @@ def test_the_short_report_is_short_and_says_where_the_rest_is(store, judging, tm
 
 def test_pictures_stand_on_the_page_and_beside_it_until_a_report_without_them(store, judging, tmp_path):
     write_report(store, tmp_path / "out")
-    names_drawn = [block["name"] for block in in_json(tmp_path / "out", "figures")]
+    blocks = in_json(tmp_path / "out", "figures")
+    names_drawn = [inner["name"] for block in blocks for inner in block.get("blocks", [block])]
     assert "transfer" in names_drawn
     folder = tmp_path / "out" / "figures"
     assert {path.name for path in folder.iterdir()} == {
