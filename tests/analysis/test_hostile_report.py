@@ -89,7 +89,7 @@ def test_the_page_has_no_element_that_a_harmless_one_has_not(reports):
         assert {value[:1] for name, value in found.references if name == "href" and value != "data:,"} == {"#"}
         assert {name for name, _ in found.references} <= {"href", "style"}
         assert all(
-            re.fullmatch(r"max-width: \d+(\.\d+)?px", value) for name, value in found.references if name == "style"
+            re.fullmatch(r"--width: \d+(\.\d+)?px", value) for name, value in found.references if name == "style"
         )
     for what in ("rev", "device", "lib", "commit", "note", "finding", "reason", "trial", "study", "param", "stage",
                  "name", "metric", "no rows"):  # fmt: skip
