@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.scores.headings import AnalysisError
+from analysis.statistics.estimate import MARGIN
 from trainables.ledger import words
-from trainables.ledger.bounds import COLUMNS
+from trainables.ledger.bounds import COLUMNS, POINTS
 from trainables.ledger.console import make_console
 from trainables.ledger.errors import LedgerError, StoreError
 from trainables.ledger.record import BrokenRecordError
@@ -22,8 +23,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
 
     try:
         written = writer.report_on(
-            given.store, given.out, sweep=given.sweep, conditions=given.where, open_test=given.open_test
-        )
+            given.store, given.out, sweep=given.sweep, conditions=given.where, open_test=given.open_test,
+            margin=given.margin, figures=not given.no_figures,
+        )  # fmt: skip
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{_name(prog)}: {error}")
         return 2
@@ -31,7 +33,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     console.print(written.on_terminal)
     for warning in written.warnings:
         complain(f"{_name(prog)}: {warning}")
-    console.print(f"\nReport: {written.path}", soft_wrap=True)
+    console.print(f"\nPage: {written.page}", soft_wrap=True)
+    console.print(f"Report: {written.path}", soft_wrap=True)
     return 0
 
 
@@ -58,6 +61,11 @@ def _parser(prog: str) -> words.Parser:
         "--open-test", action="store_true",
         help="write the test scores of all runs too (scores-open.csv); the store notes that they were opened",
     )  # fmt: skip
+    parser.add_argument(
+        "--margin", type=words.number(POINTS), default=MARGIN, metavar="POINTS",
+        help=f"points within which two scores count as equivalent (default: {MARGIN:g})",
+    )  # fmt: skip
+    parser.add_argument("--no-figures", action="store_true", help="draw no pictures")
     parser.add_argument(
         "--width", type=words.number(COLUMNS), default=100, help="columns of the table in a log file (default: 100)"
     )

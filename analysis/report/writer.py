@@ -1,4 +1,4 @@
-"""The report of a sweep: `report.md`, Table 2 as Markdown and LaTeX, and the long table of scores.
+"""The report of a sweep: the page, the short report, Table 2 as Markdown and LaTeX, and the long table of scores.
 
 `xstilts report STORE` writes it from the store alone, of all its runs or of one sweep, by the plan that the
 store keeps. Of the test scores it holds those of what was selected; all of them go into files of their own, on request.
@@ -6,6 +6,7 @@ store keeps. Of the test scores it holds those of what was selected; all of them
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,9 +14,19 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from analysis.report import sections
+from analysis.figures.write import FORMS, save
+from analysis.report.as_json import in_json
+from analysis.report.brief import short_report
+from analysis.report.content import Content
+from analysis.report.contents import content_of
+from analysis.report.languages import language_tables
+from analysis.report.material import Material
 from analysis.report.outputs import write_parquet
+from analysis.report.overview import table_title
+from analysis.report.page.render import page
+from analysis.report.pictures import all_of, on_page, pictures_of
 from analysis.report.searches import searches_of
+from analysis.report.worked_out import judged
 from analysis.scores.headings import AnalysisError
 from analysis.scores.load import open_store, score_table
 from analysis.selection import opening
@@ -23,7 +34,9 @@ from analysis.selection.opening import ClosedError
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep, gather
 from analysis.showing.markup import in_csv, in_markdown
+from analysis.statistics.estimate import MARGIN
 from analysis.tables import rendering
+from analysis.tables.latex import latex
 from analysis.tables.table2 import Table, table2
 from trainables.ledger import files
 from trainables.ledger.errors import LedgerError
@@ -32,7 +45,9 @@ from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.store import Store
 
-REPORT = "report.md"
+REPORT, PAGE, CONTENT = "report.md", "report.html", "report.json"
+FIGURES = "figures"
+"""Folder of the pictures, in that of the report."""
 SCORES, ALL_SCORES = "scores", "scores-open"
 """Names of the long tables: of the scores that are open, and of all of them."""
 NAMED_RUNS = 5
@@ -41,10 +56,20 @@ NAMED_RUNS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A report that was written: the path of `report.md`, its Table 2, and what could not be done."""
+    """A report that was written.
+
+    Attributes:
+        path: of `report.md`.
+        page: of `report.html`.
+        table: Table 2.
+        content: all that the page shows.
+        warnings: what could not be done.
+    """
 
     path: Path
+    page: Path
     table: Table
+    content: Content
     warnings: tuple[str, ...] = ()
 
     @property
@@ -60,6 +85,8 @@ def report_on(
     sweep: str | None = None,
     conditions: Sequence[str] = (),
     open_test: bool = False,
+    margin: float = MARGIN,
+    figures: bool = True,
 ) -> Written:
     """Write the report of the store in a folder, by default into its `report`.
 
@@ -68,11 +95,21 @@ def report_on(
     """
     opened = open_store(store)
     plan = chosen_plan(opened, sweep)
-    return write_report(opened, folder or opened.report, plan=plan, conditions=conditions, open_test=open_test)
+    return write_report(
+        opened, folder or opened.report, plan=plan, conditions=conditions, open_test=open_test, margin=margin,
+        figures=figures,
+    )  # fmt: skip
 
 
 def write_report(
-    store: Store, folder: Path, *, plan: Plan | None = None, conditions: Sequence[str] = (), open_test: bool = False
+    store: Store,
+    folder: Path,
+    *,
+    plan: Plan | None = None,
+    conditions: Sequence[str] = (),
+    open_test: bool = False,
+    margin: float = MARGIN,
+    figures: bool = True,
 ) -> Written:
     """Write the report of one sweep into `folder`.
 
@@ -83,6 +120,8 @@ def write_report(
             all runs of the store, which must be one sweep.
         conditions: `SETTING=VALUE`, to choose one of several sweeps (`sweeps.where`).
         open_test: write the scores of all runs on the test sets too, into files of their own.
+        margin: points within which two scores count as equivalent.
+        figures: draw pictures.
 
     Raises:
         AnalysisError: no finished run that can be used, runs of several sweeps.
@@ -92,27 +131,42 @@ def write_report(
     """
     sweep = gather(store, plan, conditions)
     selections, warnings = _opened(store, sweep, open_test)
-    table = table2(sweep.results, selections, title=sections.table_title(sweep.runs))
+    found = judged(store, sweep, selections, margin)
+    table = table2(sweep.results, selections, table_title(sweep.runs), found.verdicts)
     table = replace(table, notes=(*table.notes, *_left_out(sweep), *warnings))
     ids = plan.nodes if plan else [*(run.record.run_id for run in sweep.runs), *sweep.unusable]
     studies = searches_of(ids, store.studies())
-    failures = noted_failures(store, plan.nodes if plan else None)
-    text = sections.report(sweep, selections, table, failures, studies, _openings(store))
+    groups = pictures_of(sweep, selections, found, studies) if figures else ()
+    material = Material(
+        sweep=sweep, selections=selections, table=table, failures=noted_failures(store, plan.nodes if plan else None),
+        studies=studies, openings=_openings(store), cells=plan.cells if plan else {},
+        verdicts=found.verdicts, languages=found.languages, figures=on_page(groups),
+        warnings=warnings,
+    )  # fmt: skip
+    content = content_of(material)
     frame = score_table(sweep.runs)
 
     def write_text(content: str) -> Callable[[Path], object]:
         return lambda path: path.write_text(content, encoding="utf-8")
 
+    drawn = all_of(groups)
+    stale = _names_of_pictures(folder) - {picture.name for picture in drawn}
+    save(drawn, folder / FIGURES)
     _replace_all(folder, {
         "table2.md": write_text(f"### {in_markdown(table.title)}\n\n{rendering.markdown(table)}"),
-        "table2.tex": write_text(rendering.latex(table)),
+        "table2.tex": write_text(latex(replace(table, title=_caption(table)))),
+        "languages.tex": write_text(_languages_in_latex(material)),
         **(_long_table(ALL_SCORES, frame) if open_test else {}),
         **_long_table(SCORES, opening.open_scores(frame, sweep.results, selections)),
-        REPORT: write_text(text),
+        CONTENT: write_text(in_json(content)),
+        PAGE: write_text(page(content)),
+        REPORT: write_text(short_report(content, PAGE)),
     })  # fmt: skip
     for name in () if open_test else _long_table(ALL_SCORES, frame):
         (folder / name).unlink(missing_ok=True)  # of an earlier report, so that all files are of one
-    return Written(path=folder / REPORT, table=table, warnings=warnings)
+    for path in (folder / FIGURES / f"{name}.{form}" for name in stale for form in FORMS):
+        path.unlink(missing_ok=True)
+    return Written(path=folder / REPORT, page=folder / PAGE, table=table, content=content, warnings=warnings)
 
 
 def _opened(store: Store, sweep: Sweep, open_test: bool) -> tuple[Mapping[str, Selection], tuple[str, ...]]:
@@ -141,6 +195,28 @@ def _left_out(sweep: Sweep) -> Sequence[str]:
     ids = sorted(sweep.unusable)
     named = ", ".join(ids[:NAMED_RUNS]) + (f" and {len(ids) - NAMED_RUNS} more" if len(ids) > NAMED_RUNS else "")
     return (f"Without finished runs that cannot be used, for reasons that stand in the report: {named}.",)
+
+
+def _names_of_pictures(folder: Path) -> set[str]:
+    """Of an earlier report in this folder, as it says itself; names are those of files and nothing else."""
+    try:
+        blocks = json.loads((folder / CONTENT).read_text(encoding="utf-8"))["sections"]["figures"]["blocks"]
+        names = {str(inner["name"]) for block in blocks for inner in block.get("blocks", [block])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+    return {name for name in names if name == Path(name).name}
+
+
+def _caption(table: Table) -> str:
+    """The title for a paper, which numbers its tables itself."""
+    about = table.title.removeprefix("Table 2").removeprefix(": ")
+    return "Zero-shot transfer after intermediate training" + (f": {about}" if about else "")
+
+
+def _languages_in_latex(material: Material) -> str:
+    """A float for every target and split that is shown."""
+    tables = language_tables(material)
+    return "\n".join(latex(table, f"tab:xstilts-{name}", whole=False) for name, table in tables)
 
 
 def _long_table(name: str, frame: DataFrame) -> dict[str, Callable[[Path], object]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from trainables.ledger.plain import plain
@@ -28,10 +29,14 @@ _LATEX = {
     "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
     "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "|": "\\textbar{}", ">": "$>$", "<": "$<$",
     '"': "{\\char34}", "`": "\\textasciigrave{}", "[": "{[}", "]": "{]}", "*": "{*}",
-    "†": "$^\\dagger$", "‡": "$^\\ddagger$", "°": "$^\\circ$", "↓": "$^\\downarrow$", "…": "\\ldots{}",
-    "–": "--", "·": "$\\cdot$", _APART: "{}",
+    "▲": "$^{\\triangle}$", "▼": "$^{\\bigtriangledown}$", "≈": "$^{\\approx}$", "→": "$\\rightarrow$",
+    "±": "$\\pm$", "×": "$\\times$", "≤": "$\\leq$", "≥": "$\\geq$", "−": "$-$", "“": "``", "”": "''", "‘": "`",
+    "’": "'", "—": "---", "§": "\\S{}", "†": "$^\\dagger$", "‡": "$^\\ddagger$", "°": "$^\\circ$",
+    "↓": "$^\\downarrow$", "…": "\\ldots{}", "–": "--", "·": "$\\cdot$", _APART: "{}",
 }  # fmt: skip
 """Brackets and stars are among them because `\\\\` takes those that follow it for its arguments."""
+_LATIN = "ßæÆœŒøØłŁı"
+_ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -74,15 +79,25 @@ def pipe_table(header: Sequence[str], rows: Iterable[Sequence[str]], align: Sequ
 
 
 def in_latex(text: str) -> str:
-    """The text for LaTeX whose input is UTF-8."""
+    """The text for LaTeX whose input is UTF-8; a character that its standard fonts lack becomes its code point."""
     apart = re.sub("-(?=-)", f"-{_APART}", plain(text))
-    return "".join(_LATEX.get(character, character) for character in apart)
+    return "".join(_LATEX.get(character) or _letter(character) for character in apart)
 
 
 def in_csv(text: str) -> str:
     """The text for a cell that no spreadsheet takes for a formula: an apostrophe before `=`, `+`, `-` and `@`."""
     shown = plain(text)
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
+
+
+def _letter(character: str) -> str:
+    """A character that means nothing to LaTeX, as its fonts have it."""
+    if character.isascii() or character in _LATIN:
+        return character
+    whole = unicodedata.normalize("NFD", character)
+    if len(whole) == 2 and whole[0].isascii() and whole[1] in _ACCENTS:
+        return character
+    return f"{{[}}U+{ord(character):04X}{{]}}"
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Tables as text: for the terminal and log files, as Markdown, and as LaTeX (booktabs)."""
+"""Tables as text: for the terminal and log files, and as Markdown. LaTeX is `latex`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from analysis.showing.markup import bold, in_latex, in_markdown, pipe_table
-from analysis.tables.table2 import Entry, Table
+from analysis.showing.markup import bold, in_markdown, pipe_table
+from analysis.tables.table import Entry, Table
 from trainables.ledger.console import PlainConsole
 from trainables.ledger.plain import plain
 
@@ -56,35 +56,11 @@ def markdown(table: Table) -> str:
         for row in block.rows:
             rows.append([row.label, *(bold(str(entry)) if entry.best else str(entry) for entry in row.entries)])
     headings = ["", *(f"{column.title}{column.marks}" for column in table.columns)]
-    notes = "".join(f"- {in_markdown(note)}\n" for note in _notes(table, "Bold:"))
+    notes = "".join(f"- {in_markdown(note)}\n" for note in notes_with(table, "Bold:"))
     return pipe_table(headings, rows, ["---"] + ["---:"] * len(table.columns)) + (f"\n{notes}" if notes else "")
 
 
-def latex(table: Table) -> str:
-    """A booktabs `table*`; needs the package booktabs. Notes stand under the table in footnote size."""
-    width = len(table.columns) + 1
-    lines = [
-        "\\begin{table*}", "\\centering", "\\small", f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}", "\\toprule",
-        _ampersands(["", *(in_latex(column.title + column.marks) for column in table.columns)]),
-        _ampersands(["", *(in_latex(column.unit) for column in table.columns)]),
-    ]  # fmt: skip
-    for block in table.blocks:
-        lines.append("\\midrule")
-        if block.title:
-            lines.append(f"\\multicolumn{{{width}}}{{l}}{{\\emph{{{in_latex(block.title)}}}}} \\\\")
-        lines += [
-            _ampersands([in_latex(row.label), *(_latex_entry(entry) for entry in row.entries)]) for row in block.rows
-        ]
-    lines += ["\\bottomrule", "\\end{tabular}"]
-    if table.title:
-        lines.append(f"\\caption{{{in_latex(table.title)}}}")
-    notes = [in_latex(note) for note in _notes(table, "Bold:")]
-    if notes:
-        lines += ["", "\\smallskip", "\\parbox{\\textwidth}{\\footnotesize", " \\\\\n".join(notes), "}"]
-    return "\n".join([*lines, "\\end{table*}"]) + "\n"
-
-
-def _notes(table: Table, bold: str) -> list[str]:
+def notes_with(table: Table, bold: str) -> list[str]:
     """Notes for a form that shows the selected cells in bold instead of with a star."""
     return [bold + note.removeprefix(BEST) if note.startswith(f"{BEST} ") else note for note in table.notes]
 
@@ -156,14 +132,3 @@ def _styled(entry: Entry) -> Text:
     elif entry.signed and len({value > 0 for value in entry.values}) == 1:
         style += " green" if entry.values[0] > 0 else " red"
     return Text(f"{entry}{BEST if entry.best else ''}", style=style.strip())
-
-
-def _ampersands(cells: Sequence[str]) -> str:
-    return f"{' & '.join(cells)} \\\\"
-
-
-def _latex_entry(entry: Entry) -> str:
-    text = in_latex(str(entry))
-    if entry.values:
-        text = text.replace("-", "$-$").replace("+", "$+$")
-    return f"\\textbf{{{text}}}" if entry.best else text

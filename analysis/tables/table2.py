@@ -1,20 +1,20 @@
-"""Tables as neutral structures, and Table 2 of the paper as one of them. `rendering` turns them into text.
-
-A cell never lies by silence: it holds numbers, or the word for why there are none, and the notes give the reasons.
-"""
+"""Table 2 of the paper as a neutral structure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import TypeVar
 
 from analysis.scores.headings import heading, row_title
 from analysis.selection.averages import Gap, TaskScore
 from analysis.selection.results import Results
 from analysis.selection.selection import Choice, Selection, baseline_average, best_models_average
+from analysis.statistics.estimate import Verdicts
+from analysis.tables.cell_lists import cell_list
+from analysis.tables.table import GAP_WORDS, Block, Column, Entry, Line, Table, number
+from analysis.tables.verdict_notes import verdict_notes
 from trainables.ledger.cells import BASELINE, Row
 from trainables.ledger.plain import plain
 from trainables.ledger.record import Finding, Symptom
@@ -25,72 +25,6 @@ LONGEST_REASON = 300
 METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
 ONE_SET, RESTRICTED, CAPPED, CUT_SHORT, COLLAPSED = "†", "‡", "°", "↓", "!"
 SYMPTOMS = {Symptom.CONSTANT: "constant predictions", Symptom.BELOW_TRIVIAL: "below the trivial score"}
-_Item = TypeVar("_Item")
-GAP_WORDS = {
-    State.PENDING: "…",
-    State.INCOMPLETE: "gap",
-    State.FAILED: "failed",
-    State.BLOCKED: "blocked",
-    State.NO_DATA: "no data",
-    State.DROPPED: "dropped",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One cell of a table: numbers (several metrics of one score), or why there are none; empty without either."""
-
-    values: tuple[float, ...] = ()
-    signed: bool = False
-    gap: Gap | None = None
-    best: bool = False
-    marks: str = ""
-    text: str = ""
-
-    def __str__(self) -> str:
-        if self.values:
-            return "/".join(number(value, signed=self.signed) for value in self.values) + self.marks
-        return GAP_WORDS[self.gap.state] if self.gap else self.text
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """Heading of a column; `unit` is its second line, such as `F1/EM`."""
-
-    title: str
-    unit: str = ""
-    marks: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """A label and one entry a column."""
-
-    label: str
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """Rows under a common heading."""
-
-    title: str
-    rows: tuple[Line, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table with its notes; `columns` leave out the column of row labels."""
-
-    title: str
-    columns: tuple[Column, ...]
-    blocks: tuple[Block, ...]
-    notes: tuple[str, ...] = ()
-
-
-def number(value: float, *, signed: bool = False) -> str:
-    """One decimal, as in the paper; never `-0.0`."""
-    return f"{round(value, 1) + 0.0:{'+' if signed else ''}.1f}"
 
 
 def unit(target: str) -> str:
@@ -98,24 +32,35 @@ def unit(target: str) -> str:
     return "/".join(METRIC_TITLES.get(metric, metric) for metric in task(target).metrics)
 
 
-def table2(results: Results, selections: Mapping[str, Selection], title: str = "Table 2") -> Table:
-    """Table 2 of the paper for this sweep.
+def table2(
+    results: Results,
+    selections: Mapping[str, Selection],
+    title: str = "Table 2",
+    verdicts: Verdicts | None = None,
+) -> Table:
+    """Table 2 of the paper for this sweep, with the sign of the verdict behind the numbers of a cell.
 
     First the baseline in absolute numbers, then the change of every other row against it, both on dev; then the test
     scores of the models selected on dev beside those of the baseline. Without a baseline all rows are absolute.
     """
-    columns = [Column(title=heading(target), unit=unit(target)) for target in results.targets]
+    columns = [Column(title=heading(target), unit=unit(target), target=target) for target in results.targets]
     columns.append(Column(title="Avg"))
     others = [variant for variant in results.variants if variant.intermediate != BASELINE]
     blocks = []
     if results.baseline is not None:
-        row = Line(label="baseline", entries=(*_dev_entries(results, selections, results.baseline, None),))
+        entries = (*_dev_entries(results, selections, results.baseline, None),)
+        row = Line(label="baseline", row=results.baseline, entries=entries)
         blocks.append(Block(title="Dev", rows=(row,)))
     for mlm, name in ((False, "without MLM"), (True, "with MLM")):
         rows = [
             Line(
                 label=heading(variant.intermediate) + (COLLAPSED if variant in results.intermediates else ""),
-                entries=(*_dev_entries(results, selections, variant, results.baseline),),
+                row=variant,
+                entries=(
+                    *_judged(
+                        _dev_entries(results, selections, variant, results.baseline), variant, results.targets, verdicts
+                    ),
+                ),
             )
             for variant in others
             if variant.mlm == mlm
@@ -123,12 +68,13 @@ def table2(results: Results, selections: Mapping[str, Selection], title: str = "
         if rows:
             change = ": change against the baseline" if results.baseline is not None else ""
             blocks.append(Block(title=f"Dev, {name}{change}", rows=tuple(rows)))
-    blocks.append(Block(title="Test, models selected on dev", rows=tuple(_test_rows(results, selections))))
+    blocks.append(Block(title="Test, models selected on dev", rows=tuple(_test_rows(results, selections, verdicts))))
     table = Table(title=title, columns=tuple(columns), blocks=tuple(blocks))
     table, hoisted = _hoist(table)
     table = _mark_one_set(table, results, selections)
     notes = (
-        *hoisted, *_legend(results, selections, table), *_collapsed(results), *_reasons(results), *_bounds(results)
+        *hoisted, *_legend(results, selections, table), *(verdict_notes(verdicts, results) if verdicts else ()),
+        *_collapsed(results), *_reasons(results), *_bounds(results),
     )  # fmt: skip
     return replace(table, notes=notes)
 
@@ -172,14 +118,27 @@ def _dev_entries(
     )
 
 
-def _test_rows(results: Results, selections: Mapping[str, Selection]) -> Iterator[Line]:
+def _judged(entries: Iterable[Entry], row: Row, targets: Sequence[str], verdicts: Verdicts | None) -> Iterator[Entry]:
+    """The entries of a row, those of its targets and then of its average, with the verdicts on them."""
+    if verdicts is None:
+        yield from entries
+        return
+    found = (*(verdicts.cells.get((row, target)) for target in targets), verdicts.averages.get(row))
+    for entry, verdict in zip(entries, found, strict=True):
+        yield replace(entry, verdict=verdict)
+
+
+def _test_rows(results: Results, selections: Mapping[str, Selection], verdicts: Verdicts | None) -> Iterator[Line]:
     targets = results.averaged_targets
     chosen = [selections[target] for target in results.targets]
     if results.baseline is not None:
         average = average_entry(baseline_average(selections, targets))
-        yield Line(label="baseline", entries=(*(entry_of(item.baseline_test) for item in chosen), average))
+        entries = (*(entry_of(item.baseline_test) for item in chosen), average)
+        yield Line(label="baseline", row=results.baseline, entries=entries)
     average = average_entry(best_models_average(selections, targets))
-    yield Line(label="best", entries=(*(entry_of(item.test) for item in chosen), average))
+    tests = verdicts.tests if verdicts else {}
+    entries = (*(replace(entry_of(item.test), verdict=tests.get(item.target)) for item in chosen), average)
+    yield Line(label="best", entries=entries)
 
 
 def _hoist(table: Table) -> tuple[Table, list[str]]:
@@ -251,9 +210,9 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
     every = [(v, target) for target, choice in choices if isinstance(choice, Choice) for v in choice.left_out]
     left_out, raced = ([pair for pair in every if (pair in results.dropped) == raced] for raced in (False, True))
     if left_out:
-        yield f"Selected without the candidates that have no score: {_cell_list(left_out, results)}."
+        yield f"Selected without the candidates that have no score: {cell_list(left_out, results)}."
     if raced:
-        yield f"Selected without the candidates that the race has dropped: {_cell_list(raced, results)}."
+        yield f"Selected without the candidates that the race has dropped: {cell_list(raced, results)}."
 
 
 def _collapsed(results: Results) -> Iterator[str]:
@@ -265,7 +224,7 @@ def _collapsed(results: Results) -> Iterator[str]:
             if isinstance(score, TaskScore) and score.findings:
                 cells[_symptoms(score.findings)].append((variant, target))
     for symptoms, found in cells.items():
-        yield f"{COLLAPSED} collapsed, {symptoms}: {_cell_list(found, results)}."
+        yield f"{COLLAPSED} collapsed, {symptoms}: {cell_list(found, results)}."
     for variant, findings in results.intermediates.items():
         yield f"{COLLAPSED} the intermediate run of {row_title(variant)} has itself collapsed: {_symptoms(findings)}."
 
@@ -297,26 +256,7 @@ def _reasons(results: Results) -> Iterator[str]:
                 cells[score.state, score.reason].append((variant, target))
     for (state, reason), found in cells.items():
         first, _, _ = reason.strip().partition("\n")
-        yield f"{GAP_WORDS[state]}: {_cell_list(found, results)} ({plain(first, LONGEST_REASON)})"
-
-
-def _cell_list(found: Sequence[tuple[Row, str]], results: Results) -> str:
-    """Cells by row, with `all targets` and `all rows` where that is true."""
-    rows: dict[Row, list[str]] = defaultdict(list)
-    for variant, target in found:
-        rows[variant].append(target)
-    lists: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for variant, targets in rows.items():
-        lists[tuple(targets)].append(variant)
-    return "; ".join(
-        f"{_names(variants, results.variants, 'rows', row_title)} -> "
-        f"{_names(targets, results.targets, 'targets', heading)}"
-        for targets, variants in lists.items()
-    )
-
-
-def _names(some: Sequence[_Item], every: Sequence[_Item], things: str, title: Callable[[_Item], str]) -> str:
-    return f"all {things}" if len(some) == len(every) > 1 else ", ".join(title(item) for item in some)
+        yield f"{GAP_WORDS[state]}: {cell_list(found, results)} ({plain(first, LONGEST_REASON)})"
 
 
 def _bounds(results: Results) -> Iterator[str]:

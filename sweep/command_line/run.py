@@ -54,6 +54,7 @@ def _report(setup: Setup, plan: Plan, console: Console, *, open_test: bool) -> N
     console.print(written.on_terminal)
     for warning in written.warnings:
         complain(warning)
+    console.print(Text(f"page: {written.page}"))
     console.print(Text(f"report: {written.path}"))
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
+from analysis.report.brief import body
 from analysis.report.searches import searches_section
 from search_spaces.plain_yaml import write_yaml
 from sweep.command_line.arguments import SEARCHED, UsageError
@@ -62,7 +63,7 @@ def search(given: argparse.Namespace, console: Console) -> int:
 
 def _show(store: Store, console: Console) -> None:
     studies = store.studies()
-    console.print(Markdown(searches_section(studies)))
+    console.print(Markdown(body(searches_section(studies))))
     found, choices = best_settings(studies)
     text = "".join(f"# {plain(choice)}\n" for choice in choices) + write_yaml(found, sort_keys=True)
     console.print(Text(f"\n# {store.save_best(text)}\n{text}"))

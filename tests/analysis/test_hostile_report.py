@@ -2,17 +2,22 @@
 
 import csv
 import io
+import json
 import re
 from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from markdown_it import MarkdownIt
 
 from analysis.report.command import main
+from analysis.report.writer import report_on
 from sweep.cluster.driver import trial_dirname
 from sweep.grid import main as grid
 from tests.made.hostile import ALL, BYTES, fill_hostile
+from tests.made.reports import whole
 from trainables.ledger.plain import plain
 from trainables.ledger.states import State
 
@@ -28,6 +33,8 @@ def reports(tmp_path_factory):
         store, plan = fill_hostile(root / name / "store", say)
         command = [str(store.root), "--out", str(root / name / "out"), "--sweep", plan.sweep, "--open-test"]
         assert main(command) == 0
+        written = report_on(store.root, root / name / "out", sweep=plan.sweep, open_test=True)
+        (root / name / "out" / "whole.md").write_text(whole(written))
     return {name: root / name / "out" for name in ("hostile", "harmless")}
 
 
@@ -38,7 +45,7 @@ def elements(text):
     return Counter(re.findall(r"<(/?\w+)", html)), shown, html
 
 
-@pytest.mark.parametrize("name", ["report.md", "table2.md"])
+@pytest.mark.parametrize("name", ["report.md", "table2.md", "whole.md"])
 def test_the_markdown_has_no_element_that_a_harmless_one_has_not(reports, name):
     hostile, shown, html = elements((reports["hostile"] / name).read_text())
     harmless, _, _ = elements((reports["harmless"] / name).read_text())
@@ -48,24 +55,69 @@ def test_the_markdown_has_no_element_that_a_harmless_one_has_not(reports, name):
     assert hostile == harmless
     assert "<script" not in html
     assert "href" not in html
-    longest = 90 if name == "table2.md" else 900
-    for what in ("enc", "src") if name == "table2.md" else (
+    longest = 900 if name == "whole.md" else 90
+    for what in ("enc", "src") if name != "whole.md" else (
         "enc", "rev", "src", "device", "lib", "commit", "note", "finding", "reason", "trial", "study",
         "param", "stage", "name", "metric", "no rows",
     ):  # fmt: skip
         assert f"{what} {plain(ALL)[:longest]}" in shown, what
 
 
+class Seen(HTMLParser):
+    """Counts the elements of a page, and keeps its text and the attributes that could load or run something."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.text, self.references = Counter(), "", set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements[tag] += 1
+        self.references |= {
+            (name, value) for name, value in attrs if name in ("src", "href", "style") or name.startswith("on")
+        }
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_has_no_element_that_a_harmless_one_has_not(reports):
+    hostile, harmless = (Seen((reports[name] / "report.html").read_text()) for name in ("hostile", "harmless"))
+    assert hostile.elements == harmless.elements
+    assert hostile.elements["script"] == 1
+    for found in (hostile, harmless):
+        assert {value[:1] for name, value in found.references if name == "href" and value != "data:,"} == {"#"}
+        assert {name for name, _ in found.references} <= {"href", "style"}
+        assert all(
+            re.fullmatch(r"--width: \d+(\.\d+)?px", value) for name, value in found.references if name == "style"
+        )
+    for what in ("rev", "device", "lib", "commit", "note", "finding", "reason", "trial", "study", "param", "stage",
+                 "name", "metric", "no rows"):  # fmt: skip
+        assert f"{what} {plain(ALL)}".strip() in hostile.text, what
+
+
+def test_report_json_is_strict_and_says_the_same_texts(reports):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    found = json.loads((reports["hostile"] / "report.json").read_text(), parse_constant=refuse)
+    harmless = json.loads((reports["harmless"] / "report.json").read_text(), parse_constant=refuse)
+    assert found["format"] == 1
+    assert list(found["sections"]) == list(harmless["sections"])
+    assert f"commit {plain(ALL)}" in found["sections"]["versions"]["blocks"][0]["facts"]["Commits"]
+
+
 def test_nothing_in_any_file_is_a_control_code(reports):
-    for path in reports["hostile"].iterdir():
-        if path.suffix != ".parquet":
+    for path in filter(Path.is_file, reports["hostile"].rglob("*")):
+        if path.suffix not in (".parquet", ".pdf"):
             assert not BYTES.search(path.read_bytes()), path.name
 
 
 def test_the_latex_is_balanced_and_has_no_command_of_theirs(reports):
     found = {}
     for name, folder in reports.items():
-        text = (folder / "table2.tex").read_text()
+        first, _, text = (folder / "table2.tex").read_text().partition("\n")
+        assert first == "% needs \\usepackage{booktabs}"
         found[name] = set(re.findall(r"\\([A-Za-z]+)", text))
         assert len(re.findall(r"(?<!\\)\{", text)) == len(re.findall(r"(?<!\\)\}", text))
         assert not re.search(r"(?<!\\)[#%]", text)

@@ -17,6 +17,7 @@ from analysis.selection.sweep import gather
 from analysis.submission.command import main as submit
 from analysis.tables.rendering import printed
 from tests.made.records import language_scores, level, plan_of, record, target_spec
+from tests.made.reports import in_json, part, table2, texts
 from tests.made.submissions import FEW, make_store
 from trainables.ledger.cells import Row
 from trainables.ledger.store import Store
@@ -73,9 +74,7 @@ def test_nothing_that_is_written_or_shown_has_a_closed_test_score(store, tmp_pat
             store.finish(dataclasses.replace(run.record, scores=tuple(scores)))
     assert main([str(store.root), "--out", str(tmp_path / "out")]) == 0
     assert "77.7" not in capsys.readouterr().out
-    for path in (tmp_path / "out").iterdir():
-        if path.suffix != ".parquet":
-            assert "77.7" not in path.read_text(), path.name
+    assert [name for name, text in texts(tmp_path / "out").items() if "77.7" in text] == []
     assert 77.7123 not in set(table(tmp_path / "out")["value"])
     assert main([str(store.root), "--out", str(tmp_path / "out"), "--open-test"]) == 0
     assert 77.7123 in set(table(tmp_path / "out", "scores-open")["value"])
@@ -149,12 +148,12 @@ def test_it_is_noted_before_it_is_written(store, tmp_path, monkeypatch):
 
 
 def test_a_selection_that_changed_after_a_look_is_said(store, tmp_path):
-    first = write_report(store, tmp_path / "out").path.read_text()
+    first = part(write_report(store, tmp_path / "out"), "openings")
     assert "- XNLI: opened 1 time after one selection\n" in first
     [run] = [run for run in load(store) if run.record.spec.tasks == ("xnli",) and str(run.variant) == "squad"]
     scores = [dataclasses.replace(s, value=99.0) for s in run.record.scores]
     store.finish(dataclasses.replace(run.record, scores=tuple(scores)))
-    text = write_report(store, tmp_path / "out").path.read_text()
+    text = part(write_report(store, tmp_path / "out"), "openings")
     assert (
         "- XNLI: opened 2 times after 2 different selections: **it changed after the test set had been seen**" in text
     )
@@ -193,7 +192,7 @@ def test_a_submission_notes_what_it_opens(tmp_path):
     assert {len(opening.runs) for opening in noted.values()} == {1}
     assert submit([str(store.root), "--out", str(tmp_path / "out")]) == 0
     assert len(store.openings()) == 2
-    report = write_report(store, tmp_path / "report").path.read_text()
+    report = part(write_report(store, tmp_path / "report"), "openings")
     assert "- XNLI: opened 2 times after one selection" in report
 
 
@@ -224,8 +223,17 @@ def check_closed(folder):
     assert "test" in set(frame[frame["target"] == "tatoeba"]["split"])
     text = (folder / "report.md").read_text()
     assert "| XNLI | acc | ANLI+ | 62.0 | 0.5 (ANLI+ + MLM) | … | … |" in text
-    assert "### XNLI, test" not in text
+    folded = [block["text"] for block in in_json(folder, "languages") if block["kind"] == "folded"]
+    assert "XNLI, dev (acc)" in folded
+    assert "XNLI, test (acc)" not in folded
     assert "63.0" not in (folder / "table2.tex").read_text()
+    assert "xnli-test" not in (folder / "languages.tex").read_text()
+    [cell] = {
+        str(cell["score"])
+        for (block, *_, target), cell in table2(folder).items()
+        if "Test" in block and target == "XNLI"
+    }
+    assert cell == "None"
 
 
 def test_what_cannot_be_noted_stays_closed_and_the_rest_is_reported(not_noted, tmp_path, capsys):

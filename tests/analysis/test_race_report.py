@@ -8,6 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
+from analysis.report.brief import body
 from analysis.report.command import main as report_main
 from analysis.report.races import race_section
 from analysis.report.writer import write_report
@@ -15,7 +16,7 @@ from analysis.scores.load import load
 from analysis.selection.averages import Gap, TaskScore, over_seeds
 from analysis.selection.results import collect
 from analysis.selection.selection import select
-from analysis.tables.rendering import latex
+from analysis.tables.latex import latex
 from analysis.tables.table2 import table2
 from search_spaces.race_fields import GUARANTEES, RaceFields
 from sweep.cluster.place import Place
@@ -26,6 +27,7 @@ from sweep.command_line.configuration import configure
 from sweep.grid import main
 from tests.made.races import GOOD_AND_BAD, ROWS, RULE, drive, graph_of, grid, searching
 from tests.made.records import fill
+from tests.made.reports import in_json, whole
 from trainables.ledger.cells import Cell, Row
 from trainables.ledger.race import Decision, Dropped, Guarantee, RaceRecord, TargetRace
 from trainables.ledger.standing import cell_states
@@ -58,7 +60,7 @@ def test_a_race_on_ray_and_its_report(store, tmp_path):
     dropped = {(str(cell.row), cell.seed) for cell, found in states.items() if found.state is State.DROPPED}
     assert dropped == {("qqp", 2)}
 
-    text = write_report(store, tmp_path / "report", plan=plan).path.read_text()
+    text = whole(write_report(store, tmp_path / "report", plan=plan))
     assert "| XNLI | QQP | after seed 1 | SQuAD |" in text
     assert "Runs saved: 3 (1 intermediate, 1 target, 1 retrieval)." in text
     assert "Selected without the candidates that the race has dropped: QQP -> all targets." in text
@@ -111,7 +113,7 @@ def test_a_dropped_row_is_compared_with_the_seeds_of_the_baseline_that_it_has(st
     assert row.entries[-1].values[0] == pytest.approx((7 * 2.0 + 32.0) / 8)
     assert any(note.startswith("↓ dropped by the race") for note in table.notes)
     assert "$^\\downarrow$" in latex(table)
-    assert "dropped after seed 42: 2.0 points behind none, p 0.0012" in race_section(found) + str(results.dropped)
+    assert "dropped after seed 42: 2.0 points behind none, p 0.0012" in body(race_section(found)) + str(results.dropped)
     assert RaceRecord.from_json(found.to_json()) == found
 
 
@@ -172,4 +174,6 @@ def test_status_and_report_read_the_race_of_a_store(store, capsys):
     assert report_main([str(store.root), "--out", str(store.root / "own")]) == 0
     text = (store.root / "own" / "report.md").read_text()
     assert "- **dropped**, 1 cell: dropped after seed 1" in text
-    assert "Runs saved: 2 (1 intermediate, 1 target)." in text
+    assert {"kind": "paragraph", "text": "Runs saved: 2 (1 intermediate, 1 target)."} in in_json(
+        store.root / "own", "race"
+    )

@@ -11,12 +11,16 @@ from analysis.report.command import main
 from analysis.report.writer import chosen_plan, write_report
 from analysis.scores.load import Run
 from tests.made.records import DATA, fill, language_scores, plan_of, record, target_spec
+from tests.made.reports import in_json, part
 from trainables.ledger.cells import Cell
 from trainables.ledger.record import DataUse
 from trainables.ledger.spec import EncoderRef
 from trainables.ledger.store import Store
 
-FILES = {"report.md", "table2.md", "table2.tex", "scores.csv", "scores.parquet"}
+FILES = {
+    "report.html", "report.json", "report.md", "table2.md", "table2.tex", "languages.tex", "scores.csv",
+    "scores.parquet", "figures",
+}  # fmt: skip
 
 
 def files(folder):
@@ -29,15 +33,21 @@ def test_from_the_command_line(tmp_path, capsys):
     assert files(tmp_path / "out") == FILES
     shown = capsys.readouterr().out
     assert "Table 2: bundled:3, demo data, 64 training rows, 32 evaluation rows" in shown
-    assert max(len(line) for line in shown.splitlines() if "Report:" not in line) <= 100
+    own = ("Report:", "Page:")
+    assert max(len(line) for line in shown.splitlines() if not line.startswith(own)) <= 100
+    assert shown.splitlines()[-2:] == [f"{name} {tmp_path / 'out' / f'report.{kind}'}"
+                                       for name, kind in zip(own[::-1], ("html", "md"), strict=True)]  # fmt: skip
     text = (tmp_path / "out" / "report.md").read_text()
-    for section in ("What was run", "Table 2", "Selection", "Comparison with the paper", "Failures and gaps", "Costs",
-                    "Scores by language"):  # fmt: skip
+    for section in ("Table 2", "Selection", "Failures and gaps", "More"):
         assert f"## {section}\n" in text
-    assert "Not compared: the encoder is bundled:3." in text
     assert "| XNLI | acc | ANLI+ | 62.0 | 0.5 (ANLI+ + MLM) | 63.0 | 61.0 |" in text
     assert "None: every cell is done." in text
-    assert "| intermediate | 6 | 18 | 120 | 6,000 | 1.00 GiB |" in text
+    assert len(text.splitlines()) < 80
+    [head, *_] = in_json(tmp_path / "out", "paper")
+    assert "the encoder is bundled:3" in head["text"]
+    [costs, *_] = in_json(tmp_path / "out", "costs")
+    line = ["intermediate", "6", "18", "120", "6,000", "1.00 GiB"]
+    assert [value if isinstance(value, str) else value["text"] for value in costs["lines"][0]] == line
 
 
 def test_the_long_table_is_the_same_in_both_formats(tmp_path):
@@ -208,10 +218,12 @@ def test_the_paper_is_compared_with_its_own_setting_only(data, fields, reason):
 def test_differences_to_the_paper(tmp_path):
     store = Store(tmp_path / "store").prepare()
     store.finish(large(WHOLE))
-    text = write_report(store, tmp_path / "out").path.read_text()
+    text = part(write_report(store, tmp_path / "out"), "paper")
     # dev 80.1 as printed; test 81.1 for the selected model (the baseline) against the printed 80.4
-    assert "| baseline | +0.0 | – |" in text
-    assert "| best | +0.7 | – |" in text
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    xnli = [line[2:5] for line in lines if line[1:2] == ["XNLI acc"] and line[3] not in ("", "–")]
+    assert ["80.1", "80.1", "+0.0"] in xnli
+    assert ["80.4", "81.1", "+0.7"] in [[each.strip("*") for each in line] for line in xnli]
 
 
 def test_help_is_quick_and_imports_no_heavy_library():

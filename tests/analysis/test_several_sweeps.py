@@ -19,6 +19,7 @@ from tests.made.data import FakeData
 from tests.made.graphs import searched
 from tests.made.races import GOOD_AND_BAD, ROWS, decisions, drive, graph_of, grid, searching
 from tests.made.records import fill, language_scores, plan_of, record, target_spec
+from tests.made.reports import in_json
 from trainables.ledger.cells import Row
 from trainables.ledger.plan import Node, Plan
 from trainables.ledger.seal import sealed
@@ -126,11 +127,9 @@ def study(name, winner, *run_ids):
     )  # fmt: skip
 
 
-def shown(report):
+def shown(folder):
     """Names of the searches in a report."""
-    text = report.read_text()
-    section = text.partition("## Searches\n")[2].partition("\n## ")[0]
-    return [line.removeprefix("### ") for line in section.splitlines() if line.startswith("### ")]
+    return [block["text"] for block in in_json(folder, "searches") if block["kind"] == "folded"]
 
 
 def test_a_report_shows_the_searches_whose_outcome_is_in_its_table(tmp_path):
@@ -146,12 +145,12 @@ def test_a_report_shows_the_searches_whose_outcome_is_in_its_table(tmp_path):
     ]
     store.save_studies(studies)
     whole = plan_of(store)
-    assert shown(write_report(store, tmp_path / "report").path) == ["won", "has no winner yet"]
-    assert shown(write_report(store, tmp_path / "report", plan=whole).path) == ["won", "has no winner yet"]
+    assert shown(write_report(store, tmp_path / "report").path.parent) == ["won", "has no winner yet"]
+    assert shown(write_report(store, tmp_path / "report", plan=whole).path.parent) == ["won", "has no winner yet"]
     nodes = {run_id: node for run_id, node in whole.nodes.items() if here not in (run_id, node.spec.parent)}
     cells = {cell: run_id for cell, run_id in whole.cells.items() if run_id in nodes}
     without = Plan(nodes=nodes, cells=cells)
-    assert shown(write_report(store, tmp_path / "report", plan=without).path) == []
+    assert shown(write_report(store, tmp_path / "report", plan=without).path.parent) == []
 
 
 def watched(plan, store, search):
@@ -171,12 +170,12 @@ def test_the_report_of_a_sweep_that_was_killed_shows_all_its_searches(store, kil
     drive(found, store, GOOD_AND_BAD, most=killed_after)
     assert report_main([str(store.root)]) == 0
     names = [study.name for study in store.studies()]
-    assert shown(store.root / "report" / "report.md") == names
+    assert shown(store.root / "report") == names
     again, keeper = watched(plan, store, search)
     drive(again, store, GOOD_AND_BAD)
     keeper.keep(again)
     assert report_main([str(store.root)]) == 0
-    assert len(shown(store.root / "report" / "report.md")) == 5
+    assert len(shown(store.root / "report")) == 5
 
 
 def test_a_sweep_without_a_search_shows_none_though_a_configured_run_has_won_one(tmp_path, monkeypatch, capsys):
@@ -197,9 +196,10 @@ def test_a_sweep_without_a_search_shows_none_though_a_configured_run_has_won_one
     store.finish(loser)
     store.save_studies([study("none -> xnli #42", run_id, run_id, loser.run_id)])
     assert report_main([str(store.root)]) == 0
-    assert shown(store.root / "report" / "report.md") == ["none -> xnli #42"]
+    assert shown(store.root / "report") == ["none -> xnli #42"]
     assert main([*command, "xnli"]) == 0
-    assert shown(store.root / "report" / "report.md") == []
+    assert shown(store.root / "report") == []
     assert report_main([str(store.root)]) == 0
-    assert shown(store.root / "report" / "report.md") == []
-    assert "99.0" not in (store.root / "report" / "report.md").read_text()
+    assert shown(store.root / "report") == []
+    for name in ("report.md", "report.html", "report.json"):
+        assert "99.0" not in (store.root / "report" / name).read_text()

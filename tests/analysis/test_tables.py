@@ -8,8 +8,10 @@ import pytest
 from analysis.scores.load import load
 from analysis.selection.results import collect
 from analysis.selection.selection import select
-from analysis.tables.rendering import latex, markdown, printed
-from analysis.tables.table2 import Block, Column, Entry, Line, Table, number, table2
+from analysis.tables.latex import latex
+from analysis.tables.rendering import markdown, printed
+from analysis.tables.table import Block, Column, Entry, Line, Table, number
+from analysis.tables.table2 import table2
 from tests.made.records import DATA, fill, intermediate_spec, language_scores, record, target_spec
 from trainables.ledger.cells import Cell
 from trainables.ledger.standing import Standing
@@ -119,7 +121,8 @@ def test_markdown_has_equal_columns_and_bold_winners(whole, torn):
 
 
 def test_latex_is_balanced_and_escaped(torn):
-    text = latex(torn)
+    first, _, text = latex(torn).partition("\n")
+    assert first == "% needs \\usepackage{booktabs}"
     assert text.count("\\begin{") == text.count("\\end{") == 2
     assert text.count("\\toprule") == text.count("\\bottomrule") == 1
     body = text[text.index("\\toprule") : text.index("\\bottomrule")].splitlines()

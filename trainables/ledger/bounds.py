@@ -110,3 +110,5 @@ SLOTS = Bounds(low=0, whole=True, limit=10_000)
 """Cores, threads and runs at the same time; 0 is no limit."""
 COLUMNS = Bounds(low=20, high=1000, whole=True)
 """Of a terminal or a log file."""
+POINTS = Bounds(low=0, high=100)
+"""Of a difference between two scores in percent."""
