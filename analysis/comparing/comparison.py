@@ -6,14 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from analysis.comparing.difference import between, difference, judged
 from analysis.comparing.provenance import Provenance, SettingChange, provenance, setting_changes
 from analysis.comparing.side import Side
 from analysis.scores.headings import row_order, target_order
 from analysis.selection.averages import Gap, TaskScore, mean
 from analysis.selection.selection import Selection
 from analysis.statistics.estimate import MARGIN, Estimate, NoVerdict, Verdict
+from analysis.statistics.paired import between, difference
 from analysis.statistics.rows import Rows, RowsError
+from analysis.statistics.verdicts import judged
 from trainables.ledger.cells import Cell, Row
 
 Place = tuple[Row, str]

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     try:
         written = writer.report_on(
             given.store, given.out, sweep=given.sweep, conditions=given.where, open_test=given.open_test,
-            margin=given.margin, figures=not given.no_figures,
+            regret=given.regret, margin=given.margin, figures=not given.no_figures,
         )  # fmt: skip
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{_name(prog)}: {error}")
@@ -60,6 +60,11 @@ def _parser(prog: str) -> words.Parser:
     parser.add_argument(
         "--open-test", action="store_true",
         help="write the test scores of all runs too (scores-open.csv); the store notes that they were opened",
+    )  # fmt: skip
+    parser.add_argument(
+        "--regret", action="store_true",
+        help="say how much test score the selection on dev, and one on English dev, gave away; the store notes that "
+        "all candidates were opened",
     )  # fmt: skip
     parser.add_argument(
         "--margin", type=words.number(POINTS), default=MARGIN, metavar="POINTS",

@@ -14,6 +14,7 @@ from analysis.report.openings import openings_section
 from analysis.report.overview import headline, newest, overview_section, versions_section
 from analysis.report.paper import paper_section
 from analysis.report.races import race_section
+from analysis.report.regrets import regret_section
 from analysis.report.reproduce import reproduce_section
 from analysis.report.searches import searches_section
 from analysis.report.selected import answer_section, selection_section
@@ -34,6 +35,7 @@ def content_of(material: Material) -> Content:
         Section(id="table2", title="Table 2", blocks=(table,), brief=True),
         _section("figures", "Figures", *material.figures),
         selection_section(material),
+        regret_section(material.regrets),
         failures_section(material),
         collapsed_section(runs),
         languages_section(material),

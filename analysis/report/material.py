@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analysis.report.content import Block
+from analysis.selection.averages import Gap
+from analysis.selection.regret import Regret
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep
 from analysis.statistics.estimate import Estimate, Verdicts
 from analysis.tables.table import Table
 from trainables.ledger.cells import Cell, Row
 from trainables.ledger.openings import Opening
+from trainables.ledger.receipts import Receipt
 from trainables.ledger.studies import StudyResult
 
 LanguageScores = Mapping[tuple[Row, str], Estimate]
@@ -29,6 +32,8 @@ class Material:
         failures: run id -> why its last attempt failed.
         studies: searches of the sweep.
         openings: which test scores were looked at.
+        receipts: of the selections that stood.
+        regrets: by target; None where nobody asked.
         cells: cell -> id of the run that scores it, as planned; empty without a plan.
         verdicts: None where there are none to be had.
         languages: target -> scores by language on the split that selects.
@@ -42,6 +47,8 @@ class Material:
     failures: Mapping[str, str]
     studies: Sequence[StudyResult] = ()
     openings: Sequence[Opening] = ()
+    receipts: Sequence[Receipt] = ()
+    regrets: Mapping[str, Regret | Gap] | None = None
     cells: Mapping[Cell, str] = field(default_factory=dict)
     verdicts: Verdicts | None = None
     languages: Mapping[str, LanguageScores] = field(default_factory=dict)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from pandas import DataFrame
+
 from analysis.figures.cost import cost_against_gain, intermediate_seconds
 from analysis.figures.dev_curves import intermediate_curves, target_curves
+from analysis.figures.forgetting import retrieval_by_layer
 from analysis.figures.groups import group_forest
 from analysis.figures.heat_map import transfer_map
 from analysis.figures.language_bars import language_bars
@@ -29,7 +32,11 @@ Group = tuple[str, tuple[Picture, ...]]
 
 
 def pictures_of(
-    sweep: Sweep, selections: Mapping[str, Selection], found: Judged, studies: Sequence[StudyResult]
+    sweep: Sweep,
+    selections: Mapping[str, Selection],
+    found: Judged,
+    studies: Sequence[StudyResult],
+    layers: DataFrame,
 ) -> tuple[Group, ...]:
     """Every picture for which there is something to draw, in the order of the page. No test score is drawn."""
     results = sweep.results
@@ -39,6 +46,7 @@ def pictures_of(
         *_by_group(sweep, found),
         with_and_without_mlm(results, found.verdicts),
         cost_against_gain(results, intermediate_seconds(sweep.runs), found.verdicts),
+        retrieval_by_layer(layers),
     )
     languages = (
         language_bars(target, scores, _rows(results.baseline, chosen.get(target)), unit(target))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from analysis.report.cells import interval
 from analysis.report.content import Block, Grid, Head, Item, Items, Line, Paragraph, Said, Section, Strong, Value
 from analysis.report.material import Material
+from analysis.report.receipts import receipts_blocks
 from analysis.scores.headings import heading, row_title
 from analysis.selection.averages import Gap, TaskScore
 from analysis.selection.selection import Choice, baseline_average, best_models_average
@@ -78,7 +79,7 @@ def selection_section(material: Material) -> Section:
         blocks.append(Paragraph(said="† The task has one set only: it was selected on the evaluation data."))
     if unsure := _rivals(separations):
         blocks += [Paragraph(said="Not separable from what was selected, nearest first:"), unsure]
-    return Section(id="selection", title="Selection", blocks=tuple(blocks), brief=True)
+    return Section(id="selection", title="Selection", blocks=(*blocks, *receipts_blocks(material.receipts)), brief=True)
 
 
 def how_sure(separation: Separation | None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pandas import DataFrame
 
@@ -28,9 +29,11 @@ from analysis.report.pictures import all_of, on_page, pictures_of
 from analysis.report.searches import searches_of
 from analysis.report.worked_out import judged
 from analysis.scores.headings import AnalysisError
+from analysis.scores.layers import layer_scores
 from analysis.scores.load import open_store, score_table
 from analysis.selection import opening
 from analysis.selection.opening import ClosedError
+from analysis.selection.regret import opened_by_regret, regrets
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep, gather
 from analysis.showing.markup import in_csv, in_markdown
@@ -41,7 +44,6 @@ from analysis.tables.table2 import Table, table2
 from trainables.ledger import files
 from trainables.ledger.errors import LedgerError
 from trainables.ledger.nearest import unknown
-from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.store import Store
 
@@ -50,6 +52,8 @@ FIGURES = "figures"
 """Folder of the pictures, in that of the report."""
 SCORES, ALL_SCORES = "scores", "scores-open"
 """Names of the long tables: of the scores that are open, and of all of them."""
+_Noted = TypeVar("_Noted")
+
 NAMED_RUNS = 5
 """Runs that the note of the table names."""
 
@@ -85,6 +89,7 @@ def report_on(
     sweep: str | None = None,
     conditions: Sequence[str] = (),
     open_test: bool = False,
+    regret: bool = False,
     margin: float = MARGIN,
     figures: bool = True,
 ) -> Written:
@@ -96,8 +101,8 @@ def report_on(
     opened = open_store(store)
     plan = chosen_plan(opened, sweep)
     return write_report(
-        opened, folder or opened.report, plan=plan, conditions=conditions, open_test=open_test, margin=margin,
-        figures=figures,
+        opened, folder or opened.report, plan=plan, conditions=conditions, open_test=open_test, regret=regret,
+        margin=margin, figures=figures,
     )  # fmt: skip
 
 
@@ -108,38 +113,44 @@ def write_report(
     plan: Plan | None = None,
     conditions: Sequence[str] = (),
     open_test: bool = False,
+    regret: bool = False,
     margin: float = MARGIN,
     figures: bool = True,
 ) -> Written:
     """Write the report of one sweep into `folder`.
 
     Args:
-        store: holds the records; nothing in it is changed but the list of the test scores that were opened.
+        store: holds the records; nothing in it is changed but the receipts of selections, the list of the test scores
+            that were opened and what is kept for the next report.
         folder: made if needed. Files are replaced one by one, and only after all of them have been made.
         plan: of the sweep, so that the report also knows what failed, what is to come and what has no data; None takes
             all runs of the store, which must be one sweep.
         conditions: `SETTING=VALUE`, to choose one of several sweeps (`sweeps.where`).
         open_test: write the scores of all runs on the test sets too, into files of their own.
+        regret: say what the selection gave away on the test sets, which opens the scores of all candidates.
         margin: points within which two scores count as equivalent.
         figures: draw pictures.
 
     Raises:
         AnalysisError: no finished run that can be used, runs of several sweeps.
         LedgerError: another file of the store that cannot be read.
-        ClosedError: all test scores were asked for, and the store cannot note it. Without `open_test` the report then
-            has no test scores, and says so.
+        ClosedError: all test scores or the regrets were asked for, and the store cannot note it. Without these the
+            report then has no test scores, and says so.
     """
     sweep = gather(store, plan, conditions)
-    selections, warnings = _opened(store, sweep, open_test)
+    selections, warnings = _opened(store, sweep, open_test=open_test, regret=regret)
     found = judged(store, sweep, selections, margin)
     table = table2(sweep.results, selections, table_title(sweep.runs), found.verdicts)
     table = replace(table, notes=(*table.notes, *_left_out(sweep), *warnings))
     ids = plan.nodes if plan else [*(run.record.run_id for run in sweep.runs), *sweep.unusable]
     studies = searches_of(ids, store.studies())
-    groups = pictures_of(sweep, selections, found, studies) if figures else ()
+    layers, unread = _layers(store, sweep)
+    warnings = (*warnings, *unread)
+    groups = pictures_of(sweep, selections, found, studies, layers) if figures else ()
     material = Material(
         sweep=sweep, selections=selections, table=table, failures=noted_failures(store, plan.nodes if plan else None),
-        studies=studies, openings=_openings(store), cells=plan.cells if plan else {},
+        studies=studies, openings=_noted(store.openings), receipts=_noted(store.receipts),
+        regrets=regrets(sweep) if regret else None, cells=plan.cells if plan else {},
         verdicts=found.verdicts, languages=found.languages, figures=on_page(groups),
         warnings=warnings,
     )  # fmt: skip
@@ -169,21 +180,35 @@ def write_report(
     return Written(path=folder / REPORT, page=folder / PAGE, table=table, content=content, warnings=warnings)
 
 
-def _opened(store: Store, sweep: Sweep, open_test: bool) -> tuple[Mapping[str, Selection], tuple[str, ...]]:
+def _opened(
+    store: Store, sweep: Sweep, *, open_test: bool, regret: bool
+) -> tuple[Mapping[str, Selection], tuple[str, ...]]:
     """The selections with the test scores that may be shown, which the store now says; what there is to say of it."""
     wanted = opening.opened_by_selection(sweep, "report")
+    if regret:
+        wanted += opened_by_regret(sweep)
+    if open_test:
+        wanted.append(opening.opened_by_request(sweep))
     try:
-        opening.note(store, sweep, [*wanted, opening.opened_by_request(sweep)] if open_test else wanted)
+        opening.note(store, sweep, wanted)
     except ClosedError as error:
-        if open_test:
+        if open_test or regret:
             raise
         return opening.closed(sweep.selections, opening.CLOSED), (str(error),)
     return sweep.selections, ()
 
 
-def _openings(store: Store) -> tuple[Opening, ...]:
+def _layers(store: Store, sweep: Sweep) -> tuple[DataFrame, tuple[str, ...]]:
+    """Retrieval scores at every hidden state, and why there are none where they cannot be read."""
     try:
-        return store.openings()
+        return layer_scores(store, sweep.runs), ()
+    except AnalysisError as error:
+        return layer_scores(store, ()), (str(error),)
+
+
+def _noted(read: Callable[[], tuple[_Noted, ...]]) -> tuple[_Noted, ...]:
+    try:
+        return read()
     except LedgerError:
         return ()  # nothing is opened then, and the reason stands below the table
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import chain
 
 from analysis.scores.headings import heading, row_title
-from analysis.selection.averages import Gap, TaskScore
+from analysis.selection.averages import ANYTHING, Gap, TaskScore
+from analysis.selection.bounds import likely_baseline, likely_best
 from analysis.selection.results import Results
 from analysis.selection.selection import Choice, Selection, baseline_average, best_models_average
 from analysis.statistics.estimate import Verdicts
@@ -74,7 +75,7 @@ def table2(
     table = _mark_one_set(table, results, selections)
     notes = (
         *hoisted, *_legend(results, selections, table), *(verdict_notes(verdicts, results) if verdicts else ()),
-        *_collapsed(results), *_reasons(results), *_bounds(results),
+        *_collapsed(results), *_reasons(results), *_bounds(results, selections),
     )  # fmt: skip
     return replace(table, notes=notes)
 
@@ -259,7 +260,7 @@ def _reasons(results: Results) -> Iterator[str]:
         yield f"{GAP_WORDS[state]}: {cell_list(found, results)} ({plain(first, LONGEST_REASON)})"
 
 
-def _bounds(results: Results) -> Iterator[str]:
+def _bounds(results: Results, selections: Mapping[str, Selection]) -> Iterator[str]:
     found = [
         f"{row_title(variant)} {number(average.bounds[0])} to {number(average.bounds[1])}"
         for variant in results.variants
@@ -267,3 +268,13 @@ def _bounds(results: Results) -> Iterator[str]:
     ]
     if found:
         yield f"Where the missing dev averages can lie: {'; '.join(found)}."
+    likely = [
+        f"{name} {number(bounds[0])} to {number(bounds[1])}"
+        for name, average, bounds in (
+            ("baseline", baseline_average, likely_baseline(results, selections)),
+            ("best", best_models_average, likely_best(results, selections)),
+        )
+        if isinstance(average(selections, results.averaged_targets), Gap) and bounds != ANYTHING
+    ]  # fmt: skip
+    if likely:
+        yield f"Where the missing test averages are likely to lie, by the dev scores: {'; '.join(likely)}."
