@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from pandas import DataFrame
 
-from analysis.figures.write import FORMS, save
+from analysis.figures.picture import Picture
+from analysis.figures.write import FORMS
 from analysis.report.as_json import in_json
 from analysis.report.brief import short_report
 from analysis.report.content import Content
@@ -162,13 +163,13 @@ def write_report(
 
     drawn = all_of(groups)
     stale = _names_of_pictures(folder) - {picture.name for picture in drawn}
-    save(drawn, folder / FIGURES)
     _replace_all(folder, {
         "table2.md": write_text(f"### {in_markdown(table.title)}\n\n{rendering.markdown(table)}"),
         "table2.tex": write_text(latex(replace(table, title=_caption(table)))),
         "languages.tex": write_text(_languages_in_latex(material)),
         **(_long_table(ALL_SCORES, frame) if open_test else {}),
         **_long_table(SCORES, opening.open_scores(frame, sweep.results, selections)),
+        **_pictures(drawn),
         CONTENT: write_text(in_json(content)),
         PAGE: write_text(page(content)),
         REPORT: write_text(short_report(content, PAGE)),
@@ -220,6 +221,15 @@ def _left_out(sweep: Sweep) -> Sequence[str]:
     ids = sorted(sweep.unusable)
     named = ", ".join(ids[:NAMED_RUNS]) + (f" and {len(ids) - NAMED_RUNS} more" if len(ids) > NAMED_RUNS else "")
     return (f"Without finished runs that cannot be used, for reasons that stand in the report: {named}.",)
+
+
+def _pictures(drawn: Sequence[Picture]) -> dict[str, Callable[[Path], object]]:
+    """Path below the folder of the report -> how its file is made."""
+
+    def write(picture: Picture, form: str) -> Callable[[Path], object]:
+        return lambda path: path.write_bytes(picture.svg.encode() if form == "svg" else picture.rendered(form))
+
+    return {f"{FIGURES}/{each.name}.{form}": write(each, form) for each in drawn for form in FORMS}
 
 
 def _names_of_pictures(folder: Path) -> set[str]:
