@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.figures.gains import AVERAGE, gain, interval
+from analysis.figures.gains import AVERAGE, covered, gain, interval
 from analysis.figures.labels import place_labels
 from analysis.figures.picture import BLUE, GREY, ORANGE, Picture, label, styled, zero_line
 from analysis.scores.headings import row_title
@@ -26,7 +26,7 @@ _TICKS = {
     72000: "20 h", 172800: "2 d", 432000: "5 d", 864000: "10 d",
 }  # fmt: skip
 """Seconds -> words, on a logarithmic scale."""
-_MOST_TICKS = 8
+_FEWEST_TICKS, _MOST_TICKS = 3, 8
 
 
 def intermediate_seconds(runs: Iterable[Run]) -> dict[Row, float]:
@@ -63,7 +63,8 @@ def cost_against_gain(
     axes = figure.add_axes((0.1, 0.13, 0.87, 0.84))
     axes.set_xscale("log")
     zero_line(axes, vertical=False)
-    spans = [(cost, span.low, span.high) for row, cost, _ in points if (span := interval(verdicts, row, AVERAGE))]
+    estimates = [(cost, found) for row, cost, _ in points if (found := interval(verdicts, row, AVERAGE))]
+    spans = [(cost, estimate.low, estimate.high) for cost, estimate in estimates]
     axes.vlines([x for x, _, _ in spans], [low for _, low, _ in spans], [high for _, _, high in spans], color=GREY,
         linewidth=0.8)  # fmt: skip
     for mlm, colour, marker in ((False, BLUE, "o"), (True, ORANGE, "D")):
@@ -78,13 +79,15 @@ def cost_against_gain(
         "Gain of the overall dev average over the baseline (the line at 0) in points, against the seconds of the "
         "intermediate run, mean over seeds, on a logarithmic scale. Diamonds: with MLM."
     )
-    if verdicts is not None:
-        said += " Lines: 95 % intervals, each comparison alone."
+    if estimates:
+        said += f" Lines: 95 % intervals, each comparison alone, {covered(each for _, each in estimates)}."
     return Picture(name="cost", title="Cost against gain", caption=said, figure=figure)
 
 
 def _scales(axes: Axes, costs: Sequence[float]) -> None:
-    low, high = min(costs) / 1.6, max(costs) * 1.6
+    low, high = min(costs) / 1.6, max(costs) * 2.2  # labels stand at the right of their points
+    while sum(low <= tick <= high for tick in _TICKS) < _FEWEST_TICKS and high < max(_TICKS):
+        low, high = low / 1.2, high * 1.2
     axes.set_xlim(low, high)
     axes.margins(y=0.12)
     within: list[float] = [tick for tick in _TICKS if low <= tick <= high] or [min(costs)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from analysis.scores.headings import heading
@@ -59,6 +60,13 @@ def verdict(verdicts: Verdicts | None, row: Row, target: str) -> Verdict | None:
         return None
     found = verdicts.averages.get(row) if target == AVERAGE else verdicts.cells.get((row, target))
     return found if isinstance(found, Verdict) else None
+
+
+def covered(estimates: Iterable[Estimate]) -> str:
+    """What their intervals are over, for a caption."""
+    if all(estimate.over_seeds for estimate in estimates):
+        return "over rows and seeds"
+    return "over rows alone: another seed may land elsewhere"
 
 
 def _value(found: TaskScore | Gap) -> float | Gap:

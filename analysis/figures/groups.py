@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.figures.gains import covered
 from analysis.figures.picture import BLUE, ORANGE, WIDTH, Picture, label, styled, zero_line
 from analysis.scores.headings import row_title
 from analysis.statistics.estimate import Estimate
@@ -76,9 +77,8 @@ def _forest(axes: Axes, row: Row, lines: Sequence[str], gains: Mapping[tuple[Row
 
 
 def _caption(things: str, shown: Sequence[Estimate]) -> str:
-    over = "rows and seeds" if all(each.over_seeds for each in shown) else "rows alone: another seed may land elsewhere"
     return (
         f"Points over the baseline (the line at 0) by {things}, mean over the targets that have a language of it; in "
         "brackets the number of languages. English is what training is in, so it stands apart. Round: above 0, square: "
-        f"below; hollow: the interval holds 0. Lines: 95 % intervals over {over}, each comparison alone."
+        f"below; hollow: the interval holds 0. Lines: 95 % intervals, each comparison alone, {covered(shown)}."
     )

@@ -16,6 +16,8 @@ _MARKER = 3.0
 """Points from the middle of a marker to its edge."""
 _NEAREST, _STEP, _RINGS, _TURNS = 4.0, 3.0, 60, 16
 """Points from a marker to the first ring of places for its label, from ring to ring; rings, and places of a ring."""
+_DOUBT = 9.0
+"""Points by which a place may be farther away for each other point that it is not beside."""
 _JOINED = 4.5
 """Distance from which on a line joins a label to its point."""
 
@@ -55,7 +57,7 @@ def place_labels(
         )  # fmt: skip
         size = label.get_window_extent(renderer)
         half = size.width / unit / 2 + _PAD, size.height / unit / 2 + _PAD
-        distance, shift, box = _free(middles[place], half, taken, frame)
+        distance, shift, box = _free(middles[place], half, taken, [*middles[:place], *middles[place + 1 :]], frame)
         label.xyann = shift
         if distance < _JOINED and label.arrow_patch:
             label.arrow_patch.set_visible(False)
@@ -63,18 +65,27 @@ def place_labels(
 
 
 def _free(
-    middle: tuple[float, float], half: tuple[float, float], taken: Sequence[Box], frame: Box
+    middle: tuple[float, float],
+    half: tuple[float, float],
+    taken: Sequence[Box],
+    others: Sequence[tuple[float, float]],
+    frame: Box,
 ) -> tuple[float, tuple[float, float], Box]:
-    """Distance, shift from the point and box of the nearest free place, or of the one that covers least."""
-    least = math.inf
+    """Distance, shift from the point and box of the best place: where it covers least, then the nearest.
+
+    A place that is as near to another point, so that a reader might take it for that one's, counts as farther away.
+    """
+    best = (math.inf, math.inf)
     found = None
     for distance, shift in _places(half):
+        if best[0] == 0 and distance >= best[1]:
+            break
         box = _around((middle[0] + shift[0], middle[1] + shift[1]), half)
         covered = sum(_common(box, other) for other in taken) + _outside(box, frame)
-        if covered < least:
-            least, found = covered, (distance, shift, box)
-        if not covered:
-            break
+        doubtful = sum(_distance(box, other) < distance + _STEP for other in others)
+        if (covered, distance + _DOUBT * doubtful) < best:
+            best = covered, distance + _DOUBT * doubtful
+            found = distance, shift, box
     assert found is not None
     return found
 
@@ -97,6 +108,12 @@ def _common(one: Box, other: Box) -> float:
     across = min(one[2], other[2]) - max(one[0], other[0])
     up = min(one[3], other[3]) - max(one[1], other[1])
     return across * up if across > 0 and up > 0 else 0.0
+
+
+def _distance(box: Box, point: tuple[float, float]) -> float:
+    across = max(box[0] - point[0], 0.0, point[0] - box[2])
+    up = max(box[1] - point[1], 0.0, point[1] - box[3])
+    return math.hypot(across, up)
 
 
 def _outside(box: Box, frame: Box) -> float:

@@ -8,6 +8,7 @@ from itertools import groupby
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.gains import covered
 from analysis.figures.picture import INK, ORANGE, WIDTH, Picture, label, styled
 from analysis.scores.headings import heading, row_title
 from analysis.statistics.estimate import Estimate
@@ -109,8 +110,7 @@ def _scripts(axes: Axes, places: Mapping[str, float], width: float) -> None:
 
 def _caption(target: str, rows: Sequence[Row], scores: Mapping[tuple[Row, str], Estimate]) -> str:
     used = [estimate for (row, _), estimate in scores.items() if row in rows]
-    over = "rows and seeds" if all(each.over_seeds for each in used) else "rows alone: another seed may land elsewhere"
     return (
-        f"{heading(target)}, percent by language, in the order of scripts and families. Lines: 95 % "
-        f"intervals over {over}."
+        f"{heading(target)}, percent by language, in the order of scripts and families. Lines: 95 % intervals "
+        f"{covered(used)}."
     )

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.gains import AVERAGE, column_title, columns, gain, interval
+from analysis.figures.gains import AVERAGE, column_title, columns, covered, gain, interval
 from analysis.figures.panels import panels
 from analysis.figures.picture import BLUE, GREY, ORANGE, Picture, label, styled, zero_line
 from analysis.scores.headings import heading
@@ -45,8 +45,9 @@ def with_and_without_mlm(results: Results, verdicts: Verdicts | None = None) -> 
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=2)
     said = "Points over the baseline (the line at 0) on the split that selects, without MLM and with it."
-    if verdicts is not None:
-        said += " Thin lines: 95 % intervals, each comparison alone."
+    pairs = [(Row(name, mlm), column) for name in names for mlm in (False, True) for column in shown]
+    if estimates := [found for row, column in pairs if (found := interval(verdicts, row, column))]:
+        said += f" Thin lines: 95 % intervals, each comparison alone, {covered(estimates)}."
     return Picture(name="mlm", title="With MLM and without", caption=said, figure=figure)
 
 

@@ -31,7 +31,7 @@ FAINT = "#d8d8da"
 """Grids; likewise, nearly transparent."""
 PAPER = "#fffffe"
 """Ground; likewise, without colour."""
-BLUE = "#1f5fa8"
+BLUE = "#2a78c2"
 ORANGE = "#d9730d"
 GREY = "#8c8c8c"
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c8c8c")

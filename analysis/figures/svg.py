@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain, groupby
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -19,6 +20,8 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _NO_TURN = re.compile(r"rotate\(-?0 [^)]*\)\s*")
 _DECIMALS = 2
 _GEOMETRY = ("d", "x", "y", "width", "height", "transform", "points", "stroke-width", "stroke-dasharray")
+_OWN = ("id", "href", "d", "x", "y", "width", "height", "transform", "points")
+"""What two neighbours that look alike need not share."""
 _DROPPED = ("metadata", "style")
 _FAMILY = "'DejaVu Sans',Verdana,sans-serif"
 _COLOURS: Mapping[str, Mapping[str, str]] = {
@@ -75,6 +78,8 @@ def _attributes(element: Element) -> dict[str, str]:
     for key in _GEOMETRY:
         if key in found:
             found[key] = _NUMBER.sub(_rounded, " ".join(found[key].split()))
+    if not set(found.get("d", "C")) & set("CQA"):
+        found["d"] = found["d"].replace(" L ", " ")  # pairs that follow those of M are lines
     if not (turn := _NO_TURN.sub("", found.get("transform", ""))):
         found.pop("transform", None)
     else:
@@ -109,7 +114,24 @@ def _unwrap(parent: Element, referenced: set[str]) -> None:
             children += list(child)
         elif not _is_invisible(child):
             children.append(child)
-    parent[:] = children
+    parent[:] = chain.from_iterable(_together(look, list(alike)) for look, alike in groupby(children, key=_look))
+
+
+def _look(element: Element) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What neighbours can have in common."""
+    return element.tag, tuple((key, value) for key, value in element.attrib.items() if key not in _OWN)
+
+
+def _together(look: tuple[str, tuple[tuple[str, str], ...]], alike: list[Element]) -> list[Element]:
+    """Neighbours that look alike, in a group that says it once."""
+    tag, shared = look
+    if len(alike) == 1 or not shared or tag not in ("path", "use", "text"):
+        return alike
+    for element in alike:
+        element.attrib = {key: value for key, value in element.attrib.items() if key in _OWN}
+    group = Element("g", dict(shared))
+    group.extend(alike)
+    return [group]
 
 
 def _is_invisible(element: Element) -> bool:
