@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from analysis.statistics.influence import Floats, Layout, layout
+from analysis.statistics.influence import Layout, layout
+from analysis.statistics.racing import Floats
 
 ITEM, TRANSLATION, TASTE, TRANSLATED_TASTE, LUCK = 0.40, 0.20, 0.12, 0.10, 0.18
 """Shares of the latent variance."""

@@ -27,9 +27,10 @@ from scipy.special import stdtrit
 from analysis.statistics.average import mean_gains
 from analysis.statistics.column import Column
 from analysis.statistics.estimate import LEVEL, MARGIN, Verdict, Word
-from analysis.statistics.influence import Floats, profile
+from analysis.statistics.influence import profile
 from analysis.statistics.interval import score_spread
 from analysis.statistics.paired import Aligned
+from analysis.statistics.racing import Floats
 from analysis.statistics.verdicts import judged
 from benchmarks.interval_rows import Design, Drawn, Kind, draw
 from benchmarks.measure import machine, write

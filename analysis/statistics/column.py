@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from analysis.scores.headings import row_title
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.influence import Profile, profile
 from analysis.statistics.interval import Between, Spread, between_runs, difference_spread
@@ -65,12 +66,13 @@ class Column:
         return between_runs(self.profile(row) for row in self.places)
 
     def common(self, row: Row, other: Row) -> list[int]:
-        """Seeds that both have; raises RowsError where there is none."""
-        shared = [seed for seed in self.places.get(row, ()) if seed in self.places.get(other, ())]
+        """Seeds that both have; raises RowsError where there is none, naming `other` where it is the one without."""
+        own = self.profile(row)
+        if other not in self.places:
+            raise RowsError(f"the {row_title(other)} cannot be compared: {self.reasons.get(other, 'it has no run')}")
+        shared = [seed for seed in self.places[row] if seed in self.places[other]]
         if not shared:
-            for each in (row, other):
-                self.profile(each)
-            raise RowsError("no seed of it is measured on both sides")
+            raise RowsError(f"none of its {own.num_runs} seeds is measured for the {row_title(other)}")
         return shared
 
     def score(self, row: Row) -> Estimate:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from analysis.statistics.racing import Floats
+
 Ints = NDArray[np.int64]
 
 

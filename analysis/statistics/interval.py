@@ -12,10 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.statistics.estimate import LEVEL, Estimate
-from analysis.statistics.influence import Floats, Layout, Profile
+from analysis.statistics.influence import Layout, Profile
+from analysis.statistics.racing import Floats
 
 _PSEUDO = 2
 """Items that are added to a difference, one for each side: Bonett and Price 2012, from Agresti and Min 2005."""
+
+_NOTHING = 1e-9
+"""Share of an item's weight up to which an influence is an error of rounding: items that do not differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,7 @@ def difference_spread(of: Layout, influences: Floats) -> Spread:
     adjusted Wald interval of Bonett and Price (2012) for paired proportions, but for its centre. How many items differ
     is C / (kurtosis - 1), at most C: k for k differences that are equally large and few.
     """
-    squares = influences**2
+    squares = np.where(np.abs(influences) > _NOTHING * of.item_weight, influences, 0.0) ** 2
     square, fourth = float(squares.sum()), float((squares**2).sum())
     typical = (square + of.item_weight**2) / (_num_differing(square, fourth, of.num_items) + 1.0)
     return Spread(

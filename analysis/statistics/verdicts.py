@@ -85,8 +85,6 @@ def _cell(measured: Measured, row: Row, target: str) -> Estimate | NoVerdict:
 
 
 def _difference(column: Column, row: Row, baseline: Row) -> Estimate | NoVerdict:
-    if row not in column.reasons and baseline in column.reasons:
-        return NoVerdict(reason=f"the baseline cannot be compared: {column.reasons[baseline]}")
     try:
         return column.difference(row, baseline)
     except RowsError as error:

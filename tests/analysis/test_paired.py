@@ -66,6 +66,12 @@ class TestRightOrWrong:
         assert (found.value, found.p) == (0.0, 1.0)
         assert found.high == -found.low == pytest.approx(100 * stats.t.ppf(0.975, 6) * np.sqrt(2) / 60)
 
+    def test_errors_of_rounding_are_no_difference(self):
+        generator = np.random.default_rng(13)
+        runs = [rows_of(generator.random(60)) for _ in range(3)]
+        found = difference(runs, [runs[2], runs[0], runs[1]])
+        assert found.row_variance == pytest.approx(2 * (100 / 60) ** 2)
+
     def test_the_interval_ends_at_a_hundred(self):
         found = difference([rows_of(np.ones(20))], [rows_of(np.zeros(20))])
         assert (found.value, found.high) == (100.0, 100.0)

@@ -25,27 +25,18 @@ from analysis.statistics.rows import RowReader
 from analysis.statistics.verdicts import judged, verdicts
 from sweep.graph.node import Run
 from tests.made.races import compute, finish, grid
-from trainables.ledger.cells import Cell, Row
+from tests.made.tables import NONE, PLAN, QQP, QUALITY, SEEDS, SQUAD, TARGETS, fill_table, part_of_plan
+from trainables.ledger.cells import Cell
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
 
-NONE, SQUAD, QQP = (Row(name, False) for name in ("none", "squad", "qqp"))
-GROUPS = (("pawsx",), ("xquad", "mlqa"), ("bucc",))
-TARGETS = ("pawsx", "xquad", "mlqa", "bucc")
-SEEDS = (1, 2, 3)
-QUALITY = {"none": 0.6, "squad": 0.9, "qqp": 0.6}
-PLAN = grid(("none", "squad", "qqp"), GROUPS, SEEDS)
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The folder of a store with the whole of PLAN, to be looked at."""
-    store = Store(tmp_path_factory.mktemp("made") / "store").prepare()
-    for run_id, node in PLAN.nodes.items():
-        compute(store, Run(run_id=run_id, name=node.name, spec=node.spec), QUALITY)
-    return store
+    """A store with the whole of PLAN, to be looked at."""
+    return fill_table(Store(tmp_path_factory.mktemp("made") / "store").prepare())
 
 
 @pytest.fixture
@@ -66,12 +57,6 @@ def verdicts_of(store, plan=PLAN, **changes):
 
 def run_of(row, target, seed):
     return PLAN.cells[Cell(*row, target, seed)]
-
-
-def subset(seeds=SEEDS, rows=(NONE, SQUAD, QQP)):
-    """The part of PLAN with some seeds and rows of the table."""
-    nodes = {name: node for name, node in PLAN.nodes.items() if node.spec.seed in seeds and node.row in rows}
-    return replace(PLAN, nodes=nodes, cells={cell: name for cell, name in PLAN.cells.items() if name in nodes})
 
 
 def estimate(value, error=1.0, freedom=50.0, **changes):
@@ -223,7 +208,7 @@ class TestSeparations:
         assert not found.separations["mlqa"].rivals
 
     def test_rivals_are_those_not_shown_to_be_worse_nearest_first(self, made):
-        found = verdicts_of(made, subset(rows=(NONE, QQP)))
+        found = verdicts_of(made, part_of_plan(rows=(NONE, QQP)))
         assert any(each.rivals for each in found.separations.values())
         for target, each in found.separations.items():
             gain = found.cells[QQP, target].estimate
@@ -235,7 +220,7 @@ class TestSeparations:
                 assert rival.p == pytest.approx(gain.p / 2)
 
     def test_alone_it_is_not_compared(self, made):
-        found = verdicts_of(made, subset(rows=(NONE,)))
+        found = verdicts_of(made, part_of_plan(rows=(NONE,)))
         assert {each.reason for each in found.separations.values()} == {"there is no other candidate"}
         assert not found.cells
         assert found.family == 0
@@ -243,7 +228,7 @@ class TestSeparations:
 
 class TestSeeds:
     def test_one_seed_is_over_rows_alone(self, made):
-        found = verdicts_of(made, subset(seeds=(1,)))
+        found = verdicts_of(made, part_of_plan(seeds=(1,)))
         every = [*found.cells.values(), *found.averages.values(), *found.tests.values()]
         assert found.seeds == 1
         assert not any(each.estimate.over_seeds for each in every)
@@ -259,7 +244,7 @@ class TestSeeds:
         results = replace(sweep.results, cells={**sweep.results.cells, **dropped})
         found = verdicts(measure(made, replace(sweep, results=results)), sweep.selections)
         cut = found.cells[QQP, "mlqa"].estimate
-        one = verdicts_of(made, subset(seeds=(1,))).cells[QQP, "mlqa"].estimate
+        one = verdicts_of(made, part_of_plan(seeds=(1,))).cells[QQP, "mlqa"].estimate
         assert cut.value == pytest.approx(one.value)
         assert (cut.seeds, cut.over_seeds) == (1, True)
         assert cut.seed_variance >= 0
@@ -298,7 +283,7 @@ class TestReasons:
         assert found.averages[QQP] == NoVerdict(reason="PAWS-X: seed 2: 2 of 7 languages missing: de, fr")
 
     def test_without_baseline(self, made):
-        found = verdicts_of(made, subset(rows=(SQUAD, QQP)))
+        found = verdicts_of(made, part_of_plan(rows=(SQUAD, QQP)))
         every = [*found.cells.values(), *found.averages.values(), *found.tests.values()]
         assert len(every) == 8 + 2 + 3
         assert {each.reason for each in every} == {"the table has no baseline to compare with"}
