@@ -59,7 +59,7 @@ def album(
     found.append(with_and_without_mlm(results, verdicts))
     for target, scores in (languages or {}).items():
         rows = [row for row in (results.baseline, chosen.get(target)) if row is not None]
-        found.append(language_bars(target, scores, rows, unit(target)))
+        found.append(language_bars(target, scores, rows, _measure(target)))
     found.append(cost_against_gain(results, intermediate_seconds(sweep.runs), verdicts))
     found.append(retrieval_by_layer(layers) if layers is not None else None)
     found += [intermediate_curves(sweep.runs), target_curves(sweep.runs, chosen), search_curves(studies)]
@@ -70,3 +70,9 @@ def measured_languages(results: Results) -> tuple[str, ...]:
     """Languages that the sweep has dev scores in, for the groups of `language_facts`."""
     scores = (results.dev(row, target) for row in results.variants for target in results.targets)
     return tuple(sorted({code for score in scores if isinstance(score, TaskScore) for code in score.languages}))
+
+
+def _measure(target: str) -> str:
+    """What a score of one language is, in words."""
+    metrics = unit(target).split("/")
+    return metrics[0] if len(metrics) == 1 else f"mean of {' and '.join(metrics)}"

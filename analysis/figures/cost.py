@@ -63,7 +63,7 @@ def cost_against_gain(
     axes = figure.add_axes((0.1, 0.13, 0.87, 0.84))
     axes.set_xscale("log")
     zero_line(axes, vertical=False)
-    estimates = [(cost, found) for row, cost, _ in points if (found := interval(verdicts, row, AVERAGE))]
+    estimates = [(cost, each) for row, cost, _ in points if (each := interval(verdicts, row, AVERAGE))]
     spans = [(cost, estimate.low, estimate.high) for cost, estimate in estimates]
     axes.vlines([x for x, _, _ in spans], [low for _, low, _ in spans], [high for _, _, high in spans], color=GREY,
         linewidth=0.8)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,9 +27,10 @@ COLOURS = (
 )  # fmt: skip
 """Orange below 0, blue above; both darken away from 0."""
 _ABSOLUTE, _MISSING, _ON_LIGHT, _ON_DARK = "#ffffff", "#e9e9e9", "#111111", "#fefefe"
-_CELL, _LEFT, _ABOVE, _BELOW = (0.55, 0.2), 1.2, 0.22, 0.55
-_NARROWEST = 3.9
+_CELL, _LEFT, _ABOVE, _KEY, _LINE, _NARROWEST = (0.55, 0.2), 1.2, 0.22, 0.4, 0.15, 3.9
+"""Inches: a cell, the names at the left, the headings, the key, its line of words; the narrowest picture."""
 _BETWEEN = 0.3
+"""Of a cell, between blocks of rows."""
 
 
 @styled()
@@ -50,7 +51,8 @@ def transfer_map(
     if all(isinstance(value, Gap) for value in gains.values()):
         return None
     height = max(places.values()) + 1
-    figure, axes = _canvas(len(results.targets), height)
+    words = _words(verdicts, is_framed=any((chosen or {}).values()))
+    figure, axes = _canvas(len(results.targets), height, _KEY + (_LINE if words else 0))
     for x, target in _across(results):
         _cell(axes, x, places[baseline], score(results, baseline, target))
         for row in places:
@@ -61,7 +63,7 @@ def transfer_map(
             _frame(axes, x, places[selected])
     axes.set_yticks(list(places.values()), [label(row_title(row)) for row in places])
     axes.set_xticks([x for x, _ in _across(results)], [label(column_title(target)) for _, target in _across(results)])
-    _key(figure, verdicts, is_framed=any((chosen or {}).values()))
+    _key(figure, words)
     return Picture(
         name="transfer", title="Difference to the baseline", caption=_caption(results, verdicts), figure=figure
     )
@@ -82,11 +84,11 @@ def _across(results: Results) -> Iterator[tuple[float, str]]:
         yield place + (_BETWEEN / 2 if target == AVERAGE else 0), target
 
 
-def _canvas(num_targets: int, height: float) -> tuple[Figure, Axes]:
+def _canvas(num_targets: int, height: float, below: float) -> tuple[Figure, Axes]:
     inside = (max(_CELL[0] * (num_targets + 1), _NARROWEST - _LEFT), _CELL[1] * height)
-    size = (min(_LEFT + inside[0], WIDTH), _ABOVE + inside[1] + _BELOW)
+    size = (min(_LEFT + inside[0], WIDTH), _ABOVE + inside[1] + below)
     figure = Figure(figsize=size)
-    axes = figure.add_axes((_LEFT / size[0], _BELOW / size[1], 1 - _LEFT / size[0], inside[1] / size[1]))
+    axes = figure.add_axes((_LEFT / size[0], below / size[1], 1 - _LEFT / size[0], inside[1] / size[1]))
     axes.set_xlim(-0.5, num_targets + 0.5 + _BETWEEN / 2)
     axes.set_ylim(height - 0.5, -0.5)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
@@ -121,10 +123,20 @@ def _frame(axes: Axes, x: float, y: float) -> None:
     )
 
 
-def _key(figure: Figure, verdicts: Verdicts | None, *, is_framed: bool) -> None:
-    """The colours with the points between them; what the signs mean."""
+def _words(verdicts: Verdicts | None, *, is_framed: bool) -> list[str]:
+    """What signs and frames mean."""
+    words = []
+    if verdicts is not None:
+        words = [f"{word.sign} {word.value}" for word in (Word.BETTER, Word.WORSE)]
+        words.append(f"{Word.EQUIVALENT.sign} equivalent within {verdicts.margin:g}")
+    return [*words, "framed: selected"] if is_framed else words
+
+
+def _key(figure: Figure, words: Sequence[str]) -> None:
+    """The colours with the points between them; the words."""
     width, height = figure.get_size_inches()
-    axes = figure.add_axes((_LEFT / width, 0.31 / height, 2.6 / width, 0.11 / height))
+    bottom = 0.16 + (_LINE if words else 0)
+    axes = figure.add_axes((_LEFT / width, bottom / height, 2.6 / width, 0.11 / height))
     for place, colour in enumerate(COLOURS):
         axes.add_patch(Rectangle((place, 0), 1, 1, facecolor=colour, linewidth=0))
     axes.set_xlim(0, len(COLOURS))
@@ -133,12 +145,6 @@ def _key(figure: Figure, verdicts: Verdicts | None, *, is_framed: bool) -> None:
     axes.tick_params(labelsize=5.5, length=1.5, pad=1)
     axes.spines[:].set_visible(False)
     axes.text(-0.3, 0.5, "points", ha="right", va="center", fontsize=6)
-    words = []
-    if verdicts is not None:
-        words = [f"{word.sign} {word.value}" for word in (Word.BETTER, Word.WORSE)]
-        words.append(f"{Word.EQUIVALENT.sign} equivalent within {verdicts.margin:g}")
-    if is_framed:
-        words.append("framed: selected")
     figure.text(_LEFT / width, 0.05 / height, "  ·  ".join(words), fontsize=6, va="bottom")
 
 

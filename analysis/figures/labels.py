@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from analysis.figures.picture import GREY
 
@@ -55,7 +56,7 @@ def place_labels(
             text, (x, y), xytext=(0, 0), textcoords="offset points", ha="center", va="center", fontsize=_SIZE,
             arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": _MARKER},
         )  # fmt: skip
-        size = label.get_window_extent(renderer)
+        size = Text.get_window_extent(label, renderer)  # without the line
         half = size.width / unit / 2 + _PAD, size.height / unit / 2 + _PAD
         distance, shift, box = _free(middles[place], half, taken, [*middles[:place], *middles[place + 1 :]], frame)
         label.xyann = shift

@@ -59,10 +59,12 @@ def _panel(axes: Axes, study: StudyResult) -> None:
     axes.plot(numbers, values, linestyle="none", marker="o", markersize=2.6, color=GREY)
     if study.trials[0].value is not None:
         axes.axhline(study.trials[0].value, color=INK, linestyle=":", linewidth=0.9)
-    axes.plot(
-        ended, [0.04] * len(ended), transform=axes.get_xaxis_transform(), linestyle="none", marker="x", markersize=3.2,
-        color=ORANGE, clip_on=False,
-    )  # fmt: skip
+    if ended:
+        foot = [0.04] * len(ended)
+        axes.plot(
+            ended, foot, transform=axes.get_xaxis_transform(), linestyle="none", marker="x", markersize=3.2,
+            color=ORANGE, clip_on=False,
+        )  # fmt: skip
     start, arrow, rest = study.name.partition(" -> ")  # a long name takes two lines
     lines = [f"{label(start, _LONGEST)} →", label(rest, _LONGEST)] if arrow else [label(study.name, _LONGEST)]
     axes.set_title("\n".join(lines), fontsize=6)
