@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -14,12 +15,13 @@ from trainables.report import Advanced, Finished, read
 
 
 class ProgressCallback(Guarded):
-    """Follows the trials of a sweep."""
+    """Follows the trials of a sweep; `tries_again` says whether a run whose trial failed will get another worker."""
 
     what = "the progress on the terminal"
 
-    def __init__(self, progress: Progress, console: Console) -> None:
+    def __init__(self, progress: Progress, console: Console, *, tries_again: Callable[[str], bool]) -> None:
         super().__init__(console)
+        self._tries_again = tries_again
         self._progress = progress
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -35,7 +37,7 @@ class ProgressCallback(Guarded):
             self._progress.advance(trial.config["run_id"], report.step / report.planned_steps)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A run has lost its worker and will be tried again."""
+        """A run has lost its worker with a node that was taken away, which Tune itself makes good."""
         self._progress.lose(trial.config["run_id"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -43,8 +45,11 @@ class ProgressCallback(Guarded):
         self._progress.end(trial.config["run_id"], time.monotonic())
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A run has failed for good."""
-        self._progress.end(trial.config["run_id"], time.monotonic())
+        """A run has lost its worker and will be tried again, or has failed for good."""
+        if self._tries_again(trial.config["run_id"]):
+            self._progress.lose(trial.config["run_id"])
+        else:
+            self._progress.end(trial.config["run_id"], time.monotonic())
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Draw, if it is time to."""

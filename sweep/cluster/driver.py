@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.cluster.callback import ProgressCallback
-from sweep.cluster.heartbeat import Attempts, Heartbeat, Rest, Stop
+from sweep.cluster.heartbeat import Heartbeat, Rest, Stop
 from sweep.cluster.interruption import Interruption
 from sweep.cluster.place import Place
 from sweep.cluster.placement import machines, resources
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.pulse import Halt, Pulse
-from sweep.cluster.searcher import WORKER_LOSSES, WORKER_LOST, GraphSearcher, run_config
+from sweep.cluster.searcher import WORKER_LOST, GraphSearcher, run_config
 from sweep.cluster.session import JOB_VARIABLE, ray_session
 from sweep.cluster.sockets import check_sockets
 from sweep.cluster.tensorboard import TensorBoard
@@ -84,7 +84,6 @@ def _tuner(
 ) -> None:
     folder = place.results.expanduser().resolve() / place.name
     board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
-    progress = ProgressCallback(Progress(board, graph, store, console), console)
     pulse = Pulse(hang_seconds=place.hang_seconds)
     halt = Halt(asked=lambda: bool(interruption.reason), is_computed=store.is_computed)
 
@@ -95,6 +94,8 @@ def _tuner(
         return why_lost(pulse, run_id)
 
     searcher = GraphSearcher(graph, store, config, machines, halts=lambda: halt.begun, why_lost=lost)
+    tries_again = searcher.tries_again
+    progress = ProgressCallback(Progress(board, graph, store, console), console, tries_again=tries_again)
     tuner = tune.Tuner(
         tune.with_resources(RunTrainable, resources),
         tune_config=tune.TuneConfig(
@@ -111,11 +112,10 @@ def _tuner(
             storage_path=str(folder.parent),
             verbose=0,
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=WORKER_LOSSES),
+            failure_config=tune.FailureConfig(max_failures=0),  # the searcher hands lost runs out again
             stop=Stop(halt),
             callbacks=[
-                Attempts(),
-                Heartbeat(pulse, halt, store, console),
+                Heartbeat(pulse, halt, store, console, tries_again=tries_again),
                 progress,
                 TensorBoard(folder, console),
                 Rest(pulse, halt, interruption),

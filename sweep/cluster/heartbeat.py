@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,17 +25,6 @@ WRITE_SECONDS = 5.0
 """Time between two notes of what lives."""
 LOOK_SECONDS = 0.05
 """Time between two looks at whether stopped runs are at rest."""
-
-
-class Attempts(tune.Callback):
-    """Takes away further attempts from a run that reports a failure: the next step will raise the same again."""
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
-    ) -> None:
-        """A run has spoken."""
-        if isinstance(read(result), Failed):
-            trial.max_failures = 0
 
 
 class Stop(tune.Stopper):
@@ -89,12 +79,15 @@ class Rest(tune.Callback):
 
 
 class Heartbeat(Guarded):
-    """Follows the workers of a sweep."""
+    """Follows the workers of a sweep; `tries_again` says whether a run whose trial failed will get another worker."""
 
     what = "the watch over workers that hang"
 
-    def __init__(self, pulse: Pulse, halt: Halt, store: Store, console: Console) -> None:
+    def __init__(
+        self, pulse: Pulse, halt: Halt, store: Store, console: Console, *, tries_again: Callable[[str], bool]
+    ) -> None:
         super().__init__(console)
+        self._tries_again = tries_again
         self._pulse = pulse
         self._halt = halt
         self._store = store
@@ -112,12 +105,15 @@ class Heartbeat(Guarded):
         self._pulse.hear(trial.config["run_id"], result, time.monotonic())
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A run has lost its worker and will be tried again."""
+        """A run has lost its worker with a node that was taken away, which Tune itself makes good."""
         self._lose(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A run has failed for good."""
-        self._pulse.end(trial.config["run_id"])
+        """A run has lost its worker, or has failed for good."""
+        if self._tries_again(trial.config["run_id"]):
+            self._lose(trial)
+        else:
+            self._pulse.end(trial.config["run_id"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A run has ended, or was stopped."""

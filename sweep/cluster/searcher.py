@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,6 +37,10 @@ class GraphSearcher(Searcher):
     when nothing is left. Never None when nothing is live (Tune would wait for 600 s), and never an exception (it would
     end the sweep). A run is done only if its record exists. Once the sweep `halts` nothing is left, and a run that ends
     without a record is left live, as it is when a driver is killed. `why_lost` says why a run has lost all its workers.
+
+    A run that has lost its worker keeps its room and is handed out again, as a new trial: Tune is to try none again.
+    The death of a worker that takes its next run reaches Tune twice, as the worker's and as that of its `reset`, and
+    the second ends a trial that may be tried again; one that was not ended would wait for that `reset` for ever.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class GraphSearcher(Searcher):
         self._why_lost = why_lost
         self._refreshed = time.monotonic()
         self._runs: dict[str, str] = {}
+        self._losses: Counter[str] = Counter()
+        self._again: deque[str] = deque()
         self._reported: dict[str, Failed] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -70,18 +77,22 @@ class GraphSearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Free the room of a run that ended. Trials that this searcher did not start are ignored.
 
-        A run that ended in an error, said nothing and left no reason in the store has lost its worker.
+        A run that ended in an error and did not say why has lost its worker, or met an error that may pass. It is tried
+        again, if it may; after that its reason is the one that it has left in the store, if it has.
         """
         run_id = self._runs.pop(trial_id, "")
         if not run_id:
             return
-        reported = self._reported.pop(trial_id, None) or Failed(reason=self._why_lost(run_id))
+        reported = self._reported.pop(trial_id, None)
         try:
             if self._recorded(run_id, patience=RECORD_SECONDS if isinstance(read(result or {}), Finished) else 0.0):
                 self.graph.finish(run_id)
+            elif error and not reported and self._may_be_lost(run_id):
+                if not self._halts():
+                    self._again.append(run_id)
             elif error or not self._halts():
                 if error and not self._store.failure(run_id):
-                    self._note(run_id, reported)
+                    self._note(run_id, reported or Failed(reason=self._why_lost(run_id)))
                 self.graph.fail(run_id)
         except Exception:
             log.exception("run %s ended, but the graph could not note it", run_id)
@@ -91,6 +102,10 @@ class GraphSearcher(Searcher):
         report = read(result)
         if isinstance(report, Failed):
             self._reported[trial_id] = report
+
+    def tries_again(self, run_id: str) -> bool:
+        """Whether a run has lost its worker and is about to be handed out again."""
+        return run_id in self._again
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
         """True: admission is this searcher's own business."""
@@ -118,17 +133,26 @@ class GraphSearcher(Searcher):
             self._refreshed = now
             if machines := self._machines():
                 self.graph.resize(machines)
-        run_id = self.graph.start(now)
-        if run_id:
-            self._runs[trial_id] = run_id
+        if self._again:
+            return self._hand_out(trial_id, self._again.popleft())
+        if run_id := self.graph.start(now):
             if self._store.failure(run_id):
-                self._note(run_id, Failed(reason=""))  # that was an earlier attempt
-            return self._config(self.graph.runs[run_id], self.graph.share_of(run_id))
+                self._note(run_id, Failed(reason=""))  # that was at an earlier start
+            return self._hand_out(trial_id, run_id)
         if self.graph.live:
             return None
         if not self.graph.exhausted:
             log.error("%d runs fit on no node that is left", self.graph.num_ready)
         return Searcher.FINISHED
+
+    def _hand_out(self, trial_id: str, run_id: str) -> dict[str, Any]:
+        self._runs[trial_id] = run_id
+        return self._config(self.graph.runs[run_id], self.graph.share_of(run_id))
+
+    def _may_be_lost(self, run_id: str) -> bool:
+        """Count one more worker that a run has lost; whether it may have another."""
+        self._losses[run_id] += 1
+        return self._losses[run_id] <= WORKER_LOSSES
 
     def _note(self, run_id: str, failed: Failed) -> None:
         """Note why a run failed; an empty reason is none. A full disk keeps no run from ending."""

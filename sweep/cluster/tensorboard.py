@@ -67,7 +67,8 @@ class EventFile:
     def __init__(self, folder: Path) -> None:
         self._board = tensorboardx()
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / f"events.out.tfevents.{time.time():.0f}.{os.uname().nodename}").open("wb")
+        # the attempts of a run share a folder, and two may begin within a second
+        self._file = (folder / f"events.out.tfevents.{time.time():.6f}.{os.uname().nodename}").open("wb")
         self._append(file_version="brain.Event:2")
 
     def write(self, values: Mapping[str, float], step: int) -> None:

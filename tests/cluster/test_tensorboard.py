@@ -63,6 +63,16 @@ def test_evaluations_and_ends_are_drawn_over_the_steps(tmp_path: Path) -> None:
     assert len(scalars(tmp_path / "folder-t0")) == 2
 
 
+def test_two_attempts_within_a_second_overwrite_nothing(tmp_path: Path) -> None:
+    board = TensorBoard(tmp_path, Console(file=io.StringIO()))
+    attempts = [SimpleNamespace(trial_id=name, custom_dirname="folder") for name in ("t0", "t1")]
+    for attempt in attempts:
+        board.on_trial_result(0, [], attempt, EVALUATED.to_result())
+        board.on_trial_error(0, [], attempt)
+    files = sorted((tmp_path / "folder").glob("events.out.tfevents.*"))
+    assert [[event.step for event in events(file)] for file in files] == [[0, 10], [0, 10]]
+
+
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
     """Writing on is an error of the system, as on a full disk; Python ignores the signal that goes with it."""

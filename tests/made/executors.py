@@ -50,6 +50,16 @@ def killed_once(spec: RunSpec, name: str, store: Store, options: Options) -> Ite
     yield from empty(spec, name, store, options)
 
 
+def killed_after(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Finish; the worker of the run that is named `killed` then dies like a killed process as it takes the next run."""
+    try:
+        yield from empty(spec, name, store, options)
+    except GeneratorExit:
+        if name == "killed" and store.is_finished(spec.run_id):
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise
+
+
 def killed(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
     """Die like a killed process in every attempt of runs whose name has `killed`."""
     if "killed" in name:

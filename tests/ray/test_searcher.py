@@ -7,7 +7,7 @@ from ray.tune.search import Searcher
 
 from search_spaces.search_fields import SearchFields
 from sweep.cluster.run import NO_SEARCH
-from sweep.cluster.searcher import WORKER_LOST, GraphSearcher
+from sweep.cluster.searcher import WORKER_LOSSES, WORKER_LOST, GraphSearcher
 from sweep.graph.graph import Graph
 from tests.made import graphs
 from tests.made.executors import quadratic_record
@@ -34,12 +34,47 @@ def plain(store):
     return plan, graph, searcher, searcher.suggest("t")["run_id"]
 
 
+def lose(searcher: GraphSearcher, trial_id: str) -> list[str]:
+    """Lose worker after worker of a run, from the one of this trial on; the runs that were handed out in between."""
+    again = []
+    for attempt in range(WORKER_LOSSES):
+        searcher.on_trial_complete(trial_id, error=True)
+        trial_id = f"{trial_id} {attempt}"
+        again.append(searcher.suggest(trial_id)["run_id"])
+    searcher.on_trial_complete(trial_id, error=True)
+    return again
+
+
 # runs that left no record
+
+
+def test_a_run_that_has_lost_its_worker_is_handed_out_before_all_others_in_the_room_that_it_had(store):
+    found, searcher = graph_and_searcher(graphs.fan(["a", "b", "c"], []), store)
+    first, second = (searcher.suggest(trial_id)["run_id"] for trial_id in ("t0", "t1"))
+    searcher.on_trial_complete("t1", error=True)
+    assert {*found.live} == {first, second}
+    assert [searcher.tries_again(run_id) for run_id in (first, second)] == [False, True]
+    assert searcher.suggest("t2")["run_id"] == second
+    assert not searcher.tries_again(second)
+    assert searcher.suggest("t3") is None, "two cores, two runs"
+    end(found, searcher, store, "t2", second)
+    assert found.state(second) is State.DONE
+
+
+def test_a_lost_worker_of_a_sweep_that_halts_leaves_its_run_live(store):
+    halting = []
+    graph = graphs.graph_of(graphs.fan(["a"], []), store, NO_SEARCH, machines=TWO_CORES)
+    searcher = GraphSearcher(graph, store, lambda run, share: {"run_id": run.run_id}, list, halts=lambda: bool(halting))
+    run_id = searcher.suggest("t")["run_id"]
+    halting.append("now")
+    searcher.on_trial_complete("t", error=True)
+    assert searcher.suggest("t1") == Searcher.FINISHED
+    assert ({*graph.live}, searcher.tries_again(run_id), store.failure(run_id)) == ({run_id}, False, "")
 
 
 def test_a_run_whose_worker_was_lost_has_that_as_its_reason(store):
     plan, found, searcher, run_id = plain(store)
-    searcher.on_trial_complete("t", error=True)
+    assert lose(searcher, "t") == [run_id, run_id]
     assert found.state(run_id) is State.FAILED
     assert run_states(plan, store)[run_id] == (State.FAILED, WORKER_LOST)
 
@@ -50,7 +85,7 @@ def test_a_trial_whose_worker_was_lost_has_that_as_its_reason(store):
     for trial_id in ("t0", "t1"):
         searcher.suggest(trial_id)
     for trial_id in ("t0", "t1"):
-        searcher.on_trial_complete(trial_id, error=True)
+        lose(searcher, trial_id)
     [search] = found.trials.values()
     assert [trial.reason for trial in search.trials] == 2 * [WORKER_LOST]
     assert search.why_failed == f"all 2 trials failed; the first: {WORKER_LOST}"
@@ -61,7 +96,7 @@ def test_a_failure_of_an_earlier_start_is_not_the_reason_of_a_lost_worker(store)
     run_id = plain(store)[-1]
     store.fail(run_id, "a", "OSError: no space left on device")
     searcher = plain(store)[2]
-    searcher.on_trial_complete("t", error=True)
+    lose(searcher, "t")
     assert store.failure(run_id) == WORKER_LOST
 
 
@@ -101,7 +136,7 @@ def test_an_error_that_was_tried_again_and_noted_keeps_its_reason(store, earlier
         store.fail(run_id, "a", earlier)
     searcher = plain(store)[2]
     store.fail(run_id, "a", "ConnectionError: reset by peer")
-    searcher.on_trial_complete("t", error=True)
+    assert lose(searcher, "t") == [run_id, run_id]
     assert store.failure(run_id) == "ConnectionError: reset by peer"
 
 
@@ -111,7 +146,7 @@ def test_a_reason_that_cannot_be_written_keeps_no_run_alive(store, monkeypatch):
 
     _, found, searcher, run_id = plain(store)
     monkeypatch.setattr(store, "fail", full)
-    searcher.on_trial_complete("t", error=True)
+    lose(searcher, "t")
     assert found.state(run_id) is State.FAILED
     assert searcher.suggest("t1") == Searcher.FINISHED
 
@@ -167,6 +202,7 @@ def test_a_divergence_that_a_full_disk_kept_from_a_study_is_tried_again(store):
     found, searcher = graph_and_searcher(graphs.fan(["a"], []), store, fields(intermediate=2, parallel=2))
     runs = {trial_id: searcher.suggest(trial_id)["run_id"] for trial_id in ("t0", "t1")}
     store.fail(runs["t0"], "a", "DivergedError: the loss is not finite", diverged=True)
+    searcher.on_trial_result("t0", Failed(reason="the loss is not finite", diverged=True).to_result())
     with full_disk(store.journal):
         searcher.on_trial_complete("t0", error=True)
     end(found, searcher, store, "t1", runs["t1"])
@@ -183,6 +219,7 @@ def test_a_failure_by_a_full_disk_stands_until_the_next_start_which_tries_it_fir
     first, searcher = graph_and_searcher(plan, store, search)
     runs = {trial_id: searcher.suggest(trial_id)["run_id"] for trial_id in ("t0", "t1")}
     store.fail(runs["t0"], "a", "OSError: no space left on device")
+    searcher.on_trial_result("t0", Failed(reason="OSError: no space left on device").to_result())
     with full_disk(store.journal):
         searcher.on_trial_complete("t0", error=True)
     end(first, searcher, store, "t1", runs["t1"])

@@ -128,6 +128,15 @@ class TestSweep:
         assert executors.attempts(store, parent) == 2
         assert store.failure(parent) == ""
 
+    def test_worker_killed_between_two_runs_costs_the_next_one_no_more_than_an_attempt(self, store: Store) -> None:
+        """Tune counts the death of a worker that it has kept for the next run twice, and asks no kept worker again."""
+        plan = graphs.fan(["killed"], ["x", "y"])
+        output = io.StringIO()
+        summary = sweep(plan, store, "killed_after", output)
+        assert (summary.exit_code, summary.failed) == (0, {})
+        assert output.getvalue().count("the attempt was lost") == 1
+        assert set(summary.done) == {*plan.nodes}
+
     def test_run_that_is_killed_every_time_fails_with_that_reason(self, store: Store) -> None:
         plan = graphs.fan(["killed"], ["x"])
         [parent, child] = plan.nodes
