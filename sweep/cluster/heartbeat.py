@@ -130,10 +130,18 @@ class Heartbeat(Guarded):
         if now < self._next_note:
             return
         self._next_note = now + WRITE_SECONDS
+        self._follow_kept(trials, now)
         try:
             self._store.beat(self._started, self._pulse.live(now))
         except OSError as error:
             log.warning("cannot note what lives in %s: %s", self._store, error)
+
+    def _follow_kept(self, trials: list[Trial], now: float) -> None:
+        """Follow workers that were kept and leave one run for the next: of these Tune speaks only once they have."""
+        for trial in trials:
+            run_id = trial.config["run_id"]
+            if trial.status == Trial.PENDING and trial.temporary_state.ray_actor and run_id not in self._pulse.runs:
+                self._pulse.start(run_id, trial.config["name"], now)
 
     def _end_worker(self, run_id: str, trials: list[Trial]) -> None:
         """End a worker; Ray's own request comes first, and SIGKILL from its node 5 s later, also if it is stopped."""

@@ -177,6 +177,17 @@ def hung(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[A
     yield from empty(spec, name, store, options)
 
 
+def hung_after(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Finish; the worker of the run that is named `hung` is then stopped as it takes the next run."""
+    try:
+        yield Advanced(stage="train", step=1, planned_steps=2)
+        yield _finish(spec, name, store, time.time(), notes=store.attempts(spec.run_id))
+    except GeneratorExit:
+        if name == "hung" and store.is_finished(spec.run_id):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        raise
+
+
 def counting(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
     """Count to 5000, and keep the count when left in between; notes where each attempt began.
 

@@ -157,6 +157,15 @@ class TestSweep:
         [noted] = store.record(run_id).notes[1:]
         assert noted.startswith("the worker of an attempt said nothing for 2 s and was ended (1 of 4 steps, train, ")
 
+    def test_a_worker_that_hangs_between_two_runs_is_ended_and_the_next_one_tried_again(self, store: Store) -> None:
+        plan = graphs.fan(["hung"], ["x"])
+        output = io.StringIO()
+        summary = sweep(plan, store, "hung_after", output, hang_seconds=2.0)
+        assert (summary.exit_code, summary.done) == (0, tuple(plan.nodes))
+        assert output.getvalue().count("the attempt was lost") == 1
+        [noted] = store.record([*plan.nodes][1]).notes[1:]
+        assert noted.startswith("the worker of an attempt said nothing for 2 s and was ended (0 of 0 steps, start, ")
+
     def test_a_run_that_hangs_every_time_fails_with_that_reason(self, store: Store) -> None:
         plan = graphs.fan(["hung"], ["x"])
         [parent, child] = plan.nodes
