@@ -12,7 +12,7 @@ from enum import StrEnum
 from trainables.ledger.cells import Row
 
 LEVEL = 0.05
-"""Chance of a false word somewhere in a table; intervals cover 1 - LEVEL."""
+"""Chance of a false word of one kind somewhere in a table; intervals cover 1 - LEVEL."""
 MARGIN = 0.5
 """Points within which two scores count as equivalent, unless said otherwise."""
 POWER = 0.8

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import LEVEL, Estimate
 
 
 def one_sided(found: Estimate, beyond: float = 0.0) -> float:
@@ -24,14 +22,9 @@ def outside(found: Estimate, margin: float) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the same order (Holm 1979).
+    """Adjusted p-values in the same order (Holm 1979)."""
+    if not p:
+        return []
+    from statsmodels.stats.multitest import multipletests  # late: it brings pandas, and takes a second
 
-    Those of `statsmodels.stats.multitest.multipletests(p, method="holm")`, which collects the garbage of the whole
-    process at every call: up to seconds for a table with its separations.
-    """
-    given = np.asarray(p, dtype=np.float64)
-    order = np.argsort(given, kind="stable")
-    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
-    adjusted = np.empty_like(given)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted.tolist()
+    return [float(each) for each in multipletests(p, alpha=LEVEL, method="holm")[1]]
