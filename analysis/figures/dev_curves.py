@@ -77,7 +77,9 @@ def _picture(
     }
     if not with_curves:
         return None
-    figure, places = panels(len(with_curves), most_across, (6.5 / most_across, 1.3), share_x=True)
+    figure, places = panels(
+        len(with_curves), most_across, (5.6 / most_across, 1.05), "share of the planned steps, percent", share_x=True
+    )
     for axes, (task, lines) in zip(places, with_curves.items(), strict=True):
         for kind, record in sorted(lines, key=lambda line: (list(Kind).index(line[0]), line[1].run_id)):
             _curve(axes, kind, record)
@@ -85,10 +87,9 @@ def _picture(
         axes.set_xlim(0, 103)
         axes.set_ylim(_range([record for _, record in lines]))
         axes.grid(axis="y")
-    figure.supxlabel("share of the planned steps, percent", fontsize=7)
     kinds = [kind for kind in Kind if any(kind is found for lines in with_curves.values() for found, _ in lines)]
     handles = [Line2D([], [], color=k.value[1], linestyle=k.value[2], linewidth=k.value[3]) for k in kinds]
-    figure.legend(handles, [kind.value[0] for kind in kinds], loc="outside upper left", ncols=len(kinds))
+    figure.legend(handles, [kind.value[0] for kind in kinds], loc="upper left", ncols=len(kinds))
     caption = (
         "English dev figure that stops training, percent, by the share of the planned steps; one line a run. What "
         "lies below the frame is of the first fifth. A dot: the checkpoint that was kept."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -15,6 +16,8 @@ from trainables.ledger.cells import BASELINE, Row
 
 Lines = Mapping[Row, Mapping[int, float]]
 """Row -> layer -> percent, mean over languages."""
+_ACROSS = 3
+"""Names in a line of the legend."""
 
 
 @styled()
@@ -38,12 +41,13 @@ def retrieval_by_layer(layers: DataFrame) -> Picture | None:
         return None
     rows = sorted({row for _, lines in drawn for row in lines if row.intermediate != BASELINE}, key=row_order)
     names = list(dict.fromkeys(row.intermediate for row in rows))
-    figure, places = panels(len(drawn), 2, (3.25, 1.9))
+    figure, places = panels(
+        len(drawn), 2, (3.0, 1.5), "hidden layer (0: embeddings)", legend_lines=ceil((len(names) + 1) / _ACROSS)
+    )
     for axes, (title, lines) in zip(places, drawn, strict=True):
         _panel(axes, title, lines, names)
-    figure.supxlabel("hidden layer (0: embeddings)", fontsize=7)
     entries = {text: line for axes in places for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=min(len(entries), 5))
+    figure.legend(entries.values(), entries.keys(), loc="upper left", ncols=_ACROSS)
     caption = (
         "Score of retrieval with the vectors of each hidden layer, percent, on the split that selects: the pretrained "
         f"encoder (thick) and after each intermediate task. Means: {'; '.join(said)}."

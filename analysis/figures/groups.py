@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.gains import covered
-from analysis.figures.picture import BLUE, ORANGE, WIDTH, Picture, label, styled, zero_line
+from analysis.figures.panels import panels
+from analysis.figures.picture import BLUE, ORANGE, Picture, label, styled, zero_line
 from analysis.scores.headings import row_title
 from analysis.statistics.estimate import Estimate
 from trainables.ledger.cells import Row
@@ -36,21 +35,15 @@ def group_forest(
     lines = [group for group in groups if any(key[1] == group for key in gains)]
     if not shown or not lines:
         return None
-    across = min(_PANELS, len(shown))
-    down = math.ceil(len(shown) / across)
-    figure = Figure(
-        figsize=(min(WIDTH, 1.3 + max(0.72, 1.6 / across) * across), (0.3 + 0.115 * len(lines)) * down + 0.25),
-        layout="constrained",
-    )
-    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, row in zip(panels, shown, strict=False):
-        _forest(axes, row, lines, gains)
-    for axes in panels[len(shown) :]:
-        axes.set_visible(False)
     titles = [f"{label(group)} ({len(groups[group])})" for group in lines]
-    panels[0].set_yticks(range(len(lines)), titles)
-    panels[0].set_ylim(len(lines) - 0.4, -0.6)
-    figure.supxlabel("points over the baseline", fontsize=7)
+    figure, places = panels(
+        len(shown), _PANELS, (0.68 if len(shown) > 2 else 1.6, 0.115 * len(lines)), "points over the baseline",
+        left=0.12 + 0.045 * max(map(len, titles)), legend_lines=0, share_x=True, share_y=True,
+    )  # fmt: skip
+    for axes, row in zip(places, shown, strict=True):
+        _forest(axes, row, lines, gains)
+    places[0].set_yticks(range(len(lines)), titles)
+    places[0].set_ylim(len(lines) - 0.4, -0.6)
     caption = _caption(things, [estimate for (row, _), estimate in gains.items() if row in shown])
     return Picture(name=name, title=f"Gain by {things}", caption=caption, figure=figure)
 
@@ -69,7 +62,7 @@ def _forest(axes: Axes, row: Row, lines: Sequence[str], gains: Mapping[tuple[Row
                 [x for x, _ in points], [y for _, y in points], linestyle="none", marker=marker, markersize=3.2,
                 color=colour, markerfacecolor="#ffffff" if is_open else colour, markeredgewidth=0.8,
             )  # fmt: skip
-    axes.set_title(label(row_title(row)), fontsize=6, fontweight="normal", loc="center")
+    axes.set_title(label(row_title(row)), fontsize=5.5, loc="center")
     axes.grid(axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.tick_params(axis="y", length=0)

@@ -33,17 +33,19 @@ def with_and_without_mlm(results: Results, verdicts: Verdicts | None = None) -> 
     ]
     if not shown:
         return None
-    figure, places = panels(len(shown), 5, (1.3, 0.45 + 0.13 * len(names)), share_y=True)
+    left = 0.16 + 0.055 * max(len(label(heading(name))) for name in names)
+    figure, places = panels(
+        len(shown), 5, (1.15, 0.1 + 0.13 * len(names)), "points over the baseline", left=left, share_y=True
+    )
     for axes, column in zip(places, shown, strict=True):
         _dumbbells(axes, results, verdicts, names, column)
     places[0].set_yticks(range(len(names)), [label(heading(name)) for name in names])
     places[0].set_ylim(len(names) - 0.5, -0.5)
-    figure.supxlabel("points over the baseline", fontsize=7)
     handles = [
         Line2D([], [], color=BLUE, marker="o", markersize=3.6, markerfacecolor="#ffffff", label="without MLM"),
         Line2D([], [], color=ORANGE, marker="D", markersize=3.4, label="with MLM"),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2)
+    figure.legend(handles=handles, loc="upper left", ncols=2)
     said = "Points over the baseline (the line at 0) on the split that selects, without MLM and with it."
     pairs = [(Row(name, mlm), column) for name in names for mlm in (False, True) for column in shown]
     if estimates := [found for row, column in pairs if (found := interval(verdicts, row, column))]:

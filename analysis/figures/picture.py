@@ -90,7 +90,6 @@ class Picture:
             self.figure.savefig(written, format=form, metadata=_UNDATED[form], dpi=dpi)
             return written.getvalue()
 
-
     def _settle(self) -> None:
         """Lay the figure out once, whatever it is rendered as: half of the time of drawing goes into that."""
         if engine := self.figure.get_layout_engine():

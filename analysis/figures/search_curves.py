@@ -16,6 +16,8 @@ from trainables.ledger.studies import StudyResult
 
 MOST_PANELS = 16
 _LONGEST = 26
+_LEGEND = 3
+"""Panels from which on the legend fits into one line."""
 
 
 @styled()
@@ -29,17 +31,18 @@ def search_curves(studies: Sequence[StudyResult]) -> Picture | None:
         return None
     places = sorted(range(len(finished)), key=lambda place: (-(finished[place].gain or 0.0), place))[:MOST_PANELS]
     shown = [finished[place] for place in sorted(places)]
-    figure, found = panels(len(shown), 4, (1.65, 1.25))
+    figure, found = panels(
+        len(shown), 4, (1.3, 0.9), "trial", title_lines=2, legend_lines=2 if len(shown) < _LEGEND else 1
+    )
     for axes, study in zip(found, shown, strict=True):
         _panel(axes, study)
-    figure.supxlabel("trial", fontsize=7)
     handles = [
         Line2D([], [], color=BLUE, drawstyle="steps-post", label="best so far"),
         Line2D([], [], color=INK, linestyle=":", linewidth=0.9, label="configured (trial 0)"),
         Line2D([], [], color=GREY, marker="o", markersize=3, linestyle="none", label="trial"),
         Line2D([], [], color=ORANGE, marker="x", markersize=3.5, linestyle="none", label="pruned or failed"),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2 if len(shown) < 3 else 4)
+    figure.legend(handles=handles, loc="upper left", ncols=2 if len(shown) < _LEGEND else 4)
     said = (
         "English dev figure of every trial, percent, in the order in which they were drawn. The best is chosen by this "
         "figure, so its gain flatters. Crosses at the foot: trials without a figure."

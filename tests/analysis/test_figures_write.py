@@ -68,7 +68,8 @@ def test_the_same_input_gives_the_same_bytes_in_any_process_and_under_any_settin
     program = (
         "import sys; sys.stdout.reconfigure(encoding='utf-8')\n"
         "from tests.analysis.test_figures_write import digest\n"
-        "sys.stdout.write(digest())"
+        "sys.stdout.write(digest())\n"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"  # pyplot would keep state, and every figure, between calls
     )
     found = {
         subprocess.run(
