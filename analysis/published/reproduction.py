@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.published.causes import causes, of_choice
-from analysis.published.comparison import why_not_comparable
+from analysis.published.comparable import why_not_comparable
 from analysis.published.numbers import AVERAGE, TARGETS, Average, Follows, Label, Number, Part, averages, cells, titled
 from analysis.published.spread import ASSUMED_SD, expected_spread
 from analysis.scores.load import Run

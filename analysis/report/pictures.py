@@ -49,7 +49,7 @@ def pictures_of(
         retrieval_by_layer(layers),
     )
     languages = (
-        language_bars(target, scores, _rows(results.baseline, chosen.get(target)), unit(target))
+        language_bars(target, scores, _rows(results.baseline, chosen.get(target)), _measure(target))
         for target, scores in found.languages.items()
     )
     curves = (intermediate_curves(sweep.runs), target_curves(sweep.runs, chosen), search_curves(studies))
@@ -96,3 +96,9 @@ def _by_group(sweep: Sweep, found: Judged) -> Iterator[Picture | None]:
     ):  # fmt: skip
         gains = group_gains(found.measured, groups, results.targets)
         yield group_forest(name, things, gains, rows, groups)
+
+
+def _measure(target: str) -> str:
+    """What the score of one language is, in words."""
+    metrics = unit(target).split("/")
+    return metrics[0] if len(metrics) == 1 else f"mean of {' and '.join(metrics)}"

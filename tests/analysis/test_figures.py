@@ -12,7 +12,6 @@ from matplotlib.text import Text
 from pandas import DataFrame
 
 from analysis.figures import heat_map
-from analysis.figures.album import album, measured_languages
 from analysis.figures.cost import cost_against_gain, intermediate_seconds
 from analysis.figures.dev_curves import intermediate_curves, target_curves
 from analysis.figures.forgetting import retrieval_by_layer
@@ -24,7 +23,6 @@ from analysis.figures.mlm import with_and_without_mlm
 from analysis.figures.search_curves import search_curves
 from analysis.figures.write import inline
 from analysis.scores.load import Run
-from analysis.selection.sweep import gather
 from tests.made.figures import NONE, estimate, published, verdicts_of, words_in
 from tests.made.records import intermediate_spec, record, target_spec
 from trainables.ledger.cells import Row
@@ -314,7 +312,9 @@ def test_a_label_stands_beside_its_point_where_there_is_room():
 def papers_pictures(tmp_path_factory):
     """All pictures of the paper's grid with three seeds, but for the curves of runs."""
     results = published(seeds=(42, 43, 44), spread=0.3)
-    others, codes = results.variants[1:], measured_languages(results)
+    others = results.variants[1:]
+    scores = [results.dev(row, target) for row in results.variants for target in results.targets]
+    codes = sorted({code for score in scores for code in score.languages})
     pictures = [
         transfer_map(results, verdicts_of(results), {"xnli": SQUAD}),
         with_and_without_mlm(results, verdicts_of(results)),
@@ -346,22 +346,3 @@ def test_no_word_of_the_papers_pictures_is_cut_off(papers_pictures):
 def test_the_papers_pictures_are_small_enough_for_one_page_and_have_names_of_their_own(papers_pictures):
     assert len({picture.name for picture in papers_pictures}) == len(papers_pictures) == 15
     assert sum(len(inline(picture).encode()) for picture in papers_pictures) < 1_000_000
-
-
-def test_an_album_holds_what_there_is_to_draw(whole_grid):
-    sweep = gather(whole_grid)
-    codes = measured_languages(sweep.results)
-    groups = {"script": (by_script(codes), {(SQUAD, "Latin"): estimate(1.0)})}
-    bars = {"xnli": {(NONE, "de"): estimate(50.0)}, "pawsx": {}}
-    made = [picture.name for picture in album(sweep, languages=bars, groups=groups, studies=[study()])]
-    assert made == [
-        "transfer", "gain-by-script", "mlm", "languages-xnli", "cost", "curves-intermediate", "curves-targets",
-        "searches",
-    ]  # fmt: skip
-    assert [picture.name for picture in album(sweep)] == [
-        "transfer",
-        "mlm",
-        "cost",
-        "curves-intermediate",
-        "curves-targets",
-    ]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from analysis.published.comparison import why_not_comparable
+from analysis.published.comparable import why_not_comparable
 from analysis.report.command import main
 from analysis.report.writer import chosen_plan, write_report
 from analysis.scores.load import Run
