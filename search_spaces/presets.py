@@ -40,8 +40,8 @@ def paper() -> SweepConfig:
 def demo() -> SweepConfig:
     """No, one or another intermediate task before all targets, two seeds: what a sweep shows, in minutes on two cores.
 
-    The built-in corpus and three layers of the bundled encoder, with settings that learn every target above chance: tags
-    in one pass, answers in two, the rest in three. MLM co-training is left out for its time. The whole grid is
+    The built-in corpus and three layers of the bundled encoder, with settings that learn every target above chance:
+    tags in one pass, answers in two, the rest in three. MLM co-training is left out for its time. The whole grid is
     `grid_demo()`.
     """
     whole = grid_demo()

@@ -7,16 +7,9 @@ from collections.abc import Sequence
 from analysis.statistics.estimate import LEVEL, Estimate
 
 
-def one_sided(found: Estimate, beyond: float = 0.0) -> float:
-    """Of the hypothesis that the true difference is at most `beyond` points."""
-    from scipy.special import stdtr  # late: what only reads the types does without scipy
-
-    return float(stdtr(found.freedom, (beyond - found.value) / found.error))
-
-
 def outside(found: Estimate, margin: float) -> float:
     """Of the hypothesis that the true difference is `margin` points or more, either way (two one-sided tests)."""
-    from scipy.special import stdtr  # late: as above
+    from scipy.special import stdtr  # late: what only reads the types does without scipy
 
     return float(stdtr(found.freedom, (abs(found.value) - margin) / found.error))
 
