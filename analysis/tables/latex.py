@@ -129,15 +129,17 @@ def _width(table: Table, columns: Sequence[int], setting: _Setting) -> float:
 
 
 def _column_ems(table: Table, column: Column, index: int) -> float:
-    cells = [_entry_ems(row.entries[index]) for block in table.blocks for row in block.rows]
+    room = 0.9 * _SUPERSCRIPT if _widest_sign(table, index) else 0.0
+    cells = [_entry_ems(row.entries[index], room) for block in table.blocks for row in block.rows]
     return max(_ems(column.title + column.marks), _ems(column.unit), *cells)
 
 
-def _entry_ems(entry: Entry) -> float:
+def _entry_ems(entry: Entry, room: float) -> float:
+    """`room` is that of a verdict's sign, which every number of a column leaves where one has it."""
     if not entry.values:
         return _ems(str(entry))
     heavy = 1.15 if entry.best else 1.0
-    return _ems(entry.numbers) * heavy + 0.9 * _SUPERSCRIPT + 0.8 * _SUPERSCRIPT * len(entry.marks)
+    return _ems(entry.numbers) * heavy + room + 0.8 * _SUPERSCRIPT * len(entry.marks)
 
 
 def _ems(text: str) -> float:
