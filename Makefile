@@ -44,6 +44,10 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.mining
 	$(BIN)/python -m benchmarks.hidden_states --rows 40 --threads 1
 	$(BIN)/python -m benchmarks.racing
+	$(BIN)/python -m benchmarks.intervals
+	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.row_scores
+	$(BIN)/python -m benchmarks.page
 
 chaos: $(STAMP)
 	$(BIN)/python -m benchmarks.chaos
