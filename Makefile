@@ -26,7 +26,8 @@ demo: $(STAMP)
 	$(BIN)/xstilts run --preset demo --store $(RESULTS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 -m "not ray"
+	$(BIN)/python -m pytest -q -m ray
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 -m "not ray"

@@ -5,13 +5,17 @@ marker `ray`; tests elsewhere that start Ray say so themselves.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from trainables.data.hub import open_data
+from trainables.data.mirror import MirrorData
+from trainables.data.reading import files_of
 from trainables.ledger.store import Store
+from trainables.tasks.task import Source
 
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
@@ -39,3 +43,20 @@ def same_environment() -> Iterator[None]:
 def store(tmp_path: Path) -> Store:
     """An empty store."""
     return Store(tmp_path / "store").prepare()
+
+
+@pytest.fixture
+def rows_of_then(monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], None]:
+    """The built-in corpus answers with the fingerprints it had when a store was written: it has grown since."""
+
+    def answer_as_in(store: Store) -> None:
+        data = open_data("demo")
+        specs = [store.record(run_id).spec for run_id in store.run_ids()]
+        then = {frozenset(source.path for source in files_of(spec, data, {})): spec.data.fingerprint for spec in specs}
+
+        def fingerprint(self: object, sources: Sequence[Source], *, anew: bool = False) -> str:
+            return then[frozenset(source.path for source in sources)]
+
+        monkeypatch.setattr(MirrorData, "fingerprint", fingerprint)
+
+    return answer_as_in

@@ -77,9 +77,10 @@ def test_where_there_is_no_store_it_says_so(tmp_path, capsys):
     ("run_id", "message"),
     [("000000000000", "unknown run of this sweep"), ("unfinished", "is not finished, so `run` computes it")],
 )
-def test_what_cannot_be_computed_again_is_refused_and_nothing_changed(tmp_path, monkeypatch, capsys, run_id, message):
+def test_what_cannot_be_computed_again_is_refused_and_nothing_changed(tmp_path, rows_of_then, capsys, run_id, message):
     shutil.copytree(GOLDEN, tmp_path / "store")
     store = Store(tmp_path / "store")
+    rows_of_then(store)
     before = store.run_ids()
     if run_id == "unfinished":
         run_id = before[0]

@@ -17,10 +17,12 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "store-1"
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def store(tmp_path, monkeypatch, rows_of_then):
     """A finished sweep."""
     monkeypatch.setitem(sys.modules, "sweep.cluster.driver", None)
-    return Store(shutil.copytree(GOLDEN, tmp_path / "a store"))
+    made = Store(shutil.copytree(GOLDEN, tmp_path / "a store"))
+    rows_of_then(made)
+    return made
 
 
 def run(store, *more):

@@ -18,7 +18,7 @@ COMMANDS = ("run", "plan", "status", "tasks", "search", "report", "submission", 
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--debug"},
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
-    "report": {"--out", "--sweep", "--where", "--open-test", "--width"},
+    "report": {"--out", "--sweep", "--where", "--open-test", "--width", "--margin", "--regret", "--no-figures"},
     "submission": {"--out", "--sweep", "--where", "--seed", "--data"},
     "compare": {
         "--sweep-a",

@@ -26,9 +26,6 @@ from sweep.command_line.setup import rule_of
 from sweep.grid import main
 from sweep.planning.planner import build_plan
 from sweep.planning.trials import with_trials
-from trainables.data.hub import open_data
-from trainables.data.mirror import MirrorData
-from trainables.data.reading import files_of
 from trainables.ledger.cells import Cell, Row
 from trainables.ledger.plan import Node, Plan
 from trainables.ledger.race import Guarantee, Rule
@@ -67,23 +64,6 @@ def copied(request, tmp_path):
 def no_ray(monkeypatch):
     """Whoever imports the driver fails."""
     monkeypatch.setitem(sys.modules, "sweep.cluster.driver", None)
-
-
-@pytest.fixture
-def rows_of_then(monkeypatch):
-    """The built-in corpus answers with the fingerprints it had when a store was written: it has grown since."""
-
-    def answer_as_in(store: Store) -> None:
-        data = open_data("demo")
-        specs = [store.record(run_id).spec for run_id in store.run_ids()]
-        then = {frozenset(source.path for source in files_of(spec, data, {})): spec.data.fingerprint for spec in specs}
-
-        def fingerprint(self, sources, *, anew=False):
-            return then[frozenset(source.path for source in sources)]
-
-        monkeypatch.setattr(MirrorData, "fingerprint", fingerprint)
-
-    return answer_as_in
 
 
 def old_scores(name: str) -> bytes:

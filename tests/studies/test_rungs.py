@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.report.brief import body
 from analysis.report.searches import searches_section
 from search_spaces.config_file import ConfigError, apply_sets, dump_yaml, load_yaml
 from search_spaces.presets import demo
@@ -110,6 +111,6 @@ def test_the_report_counts_pruned_trials_and_says_where_each_ended():
         node="r0", name="squad", row=Row("squad", False), phase=Phase.INTERMEDIATE, tasks=("squad",), mlm=False,
         seed=1, winner="r0", gain=0.0, importances={}, trials=(trial, behind),
     )  # fmt: skip
-    text = searches_section([study])
+    text = body(searches_section([study]))
     assert "| squad | 2 | 1 | 0 | 0 | epochs 2 | 61.0 | +0.0 | – |" in text
     assert f"| 1 | 2 | pruned | `r1`: {reason} |" in text
