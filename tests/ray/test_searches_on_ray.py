@@ -10,6 +10,7 @@ import pytest
 from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
+from analysis.report.brief import body
 from analysis.report.searches import searches_section
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.run import Place, run_plan
@@ -48,7 +49,7 @@ def test_studies_run_side_by_side_and_a_second_start_computes_nothing(store):
     studies = store.studies()
     assert sorted(len(study.trials) for study in studies) == [3, 3, 4, 4]
     assert {study.node for study in studies} == set(plan.nodes)
-    text = searches_section(studies)
+    text = body(searches_section(studies))
     for study in studies:
         assert f"### {study.name}" in text
         [winner] = [line for line in text.splitlines() if f"`{study.winner}` **winner**" in line]
@@ -77,7 +78,7 @@ def test_pruned_runs_stop_early_and_a_second_start_runs_none_of_them(store):
         assert not (folder / ".work").exists()
         assert f": {noted.reason.removeprefix('pruned ')}" in screen.getvalue()
     assert "failed" not in screen.getvalue()
-    text = searches_section(studies)
+    text = body(searches_section(studies))
     for study in studies:
         counted = sum(trial.state is State.PRUNED for trial in study.trials)
         assert f"| {study.name} | {len(study.trials)} | {counted} | 0 |" in text
