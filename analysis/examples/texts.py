@@ -75,7 +75,7 @@ def _configured(store: Store, kind: str) -> tuple[str, dict[str, str]]:
     if kind == HUB:
         return "", {}
     try:
-        kept = yaml.safe_load((store.root / "config.yaml").read_text(encoding="utf-8"))["data"]
+        kept = yaml.safe_load(store.config_text())["data"]
         raw = {str(name): str(folder) for name, folder in (kept.get("raw") or {}).items() if folder}
         name = str(kept["source"])
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):

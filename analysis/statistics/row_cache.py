@@ -96,7 +96,7 @@ class RowCache:
     def _made_from(self, of: Measured) -> dict[str, Any]:
         """What scores follow from; records of format 1 do not say the digest of the predictions."""
         name = f"predictions/{of.target}.parquet"
-        said = of.record.files.get(name) or digest(self._store.root / "runs" / of.record.run_id / name)
+        said = of.record.files.get(name) or digest(self._store.fetch(of.record.run_id, name))
         return {
             "version": VERSION,
             "predictions": said,

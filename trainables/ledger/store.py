@@ -241,6 +241,10 @@ class Store(Runs):
         files.write(self.root / "config.yaml", signed(text))
         return self.root / "config.yaml"
 
+    def config_text(self) -> str:
+        """The configuration of the last sweep, YAML; raises OSError where there is none, ValueError for other bytes."""
+        return (self.root / "config.yaml").read_text(encoding="utf-8")
+
     def save_best(self, text: str) -> Path:
         """Keep the settings that a search has found, YAML; returns where."""
         files.write(self.root / "best.yaml", signed(text))
