@@ -39,6 +39,7 @@ from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
 from search_spaces.text_fields import Folder, OwnFolder, PathText, ShortName, Text
+from trainables.ledger.artefacts import Keep
 from trainables.ledger.nearest import unknown
 from trainables.ledger.spec import HiddenStates, MlmLength
 from trainables.model.names import DEFAULT_REVISION, EncoderKind, parse_encoder
@@ -259,6 +260,7 @@ class EngineFields(Section):
         micro_tokens: most sub-words in one forward pass of training on a CPU, rows sorted by length; 0 is no limit.
         micro_batch: most rows in one forward pass of training; 0 is no limit.
         eval_tokens: sub-words in one evaluation batch.
+        store_deltas: keep of an encoder that was trained on a trimmed vocabulary what has changed; off, the whole.
     """
 
     trim_vocabulary: bool = True
@@ -270,13 +272,15 @@ class EngineFields(Section):
     micro_tokens: CountOrNone = 1024
     micro_batch: CountOrNone = 0
     eval_tokens: Count = 8192
+    store_deltas: bool = True
 
 
 class SweepConfig(Section):
-    """A whole sweep. `store` empty means `results/<name>` in the current folder."""
+    """A whole sweep. `store` empty means `results/<name>` in the current folder; `keep` is what stays of its models."""
 
     name: Annotated[ShortName, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
     store: Folder = ""
+    keep: Annotated[Keep, named("keep", lambda: Keep)] = Keep.SELECTED
     grid: GridFields
     encoder: EncoderFields
     data: DataFields = DataFields()

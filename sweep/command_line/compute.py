@@ -12,6 +12,7 @@ from sweep.cluster.place import Place
 from sweep.cluster.run import run_plan
 from sweep.cluster.summary import Summary
 from sweep.command_line.setup import Setup
+from trainables.ledger.artefacts import Keep
 from trainables.ledger.plan import Plan
 from trainables.phases.options import Options
 
@@ -40,6 +41,7 @@ def run_options(config: SweepConfig, plan: Plan) -> Options:
         device="cuda" if any(node.share.gpus for node in plan.nodes.values()) else "cpu",
         threads=config.cluster.threads,
         **config.engine.model_dump(),
+        keep_models=config.keep is not Keep.NONE,
         checkpoint_seconds=config.cluster.checkpoint_seconds,
         commit=code_commit(),
     )

@@ -21,6 +21,7 @@ from trainables.data.hub import DataSource, Loaded, load, open_data
 from trainables.data.labels import with_labels
 from trainables.data.mlm import load_mlm, mlm_sources
 from trainables.data.reading import check_unchanged, held_languages
+from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import DataUse, Finding, Record, Score
 from trainables.ledger.spec import MlmSettings, Precision, RunSpec
 from trainables.ledger.store import Store
@@ -34,8 +35,6 @@ from trainables.tasks.formats.sentence import encode_texts
 from trainables.tasks.registry import task as registered
 from trainables.tasks.task import Source, Split, Task
 
-ENCODER = "encoder"
-PREDICTIONS = "predictions"
 Promise = tuple[str, str, str, str]
 """Task, split, language and metric of a score that a run owes."""
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pyarrow", "ray")

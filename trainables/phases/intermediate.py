@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import Record
 from trainables.model.encoder import save_encoder
 from trainables.model.finite import check_finite
 from trainables.phases.collapse import findings
-from trainables.phases.context import ENCODER, Context
+from trainables.phases.context import Context
 from trainables.phases.fit import fit
 from trainables.report import Advanced
 from trainables.tasks.languages import ENGLISH

@@ -42,6 +42,9 @@ class Options:
         compile: on a GPU, compile the encoder's layers (`Network.use_compiled`).
         trim_vocabulary: train only the embedding rows in use and put the full table back, which changes nothing
             (model/vocabulary.py).
+        store_deltas: keep of an encoder that was trained on a trimmed vocabulary what has changed, beside the digest of
+            the pretrained one.
+        keep_models: leave the fine-tuned encoder and its heads in target runs, too.
     """
 
     data: str
@@ -62,3 +65,5 @@ class Options:
     fast_dropout: bool = True
     unpadded: bool = True
     compile: Compile = Compile.OFF
+    store_deltas: bool = True
+    keep_models: bool = False

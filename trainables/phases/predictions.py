@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trainables.phases.context import PREDICTIONS, Context
+from trainables.ledger.artefacts import PREDICTIONS
+from trainables.phases.context import Context
 
 SCHEMA = pa.schema(
     {
