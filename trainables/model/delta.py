@@ -22,10 +22,9 @@ from torch import Tensor
 from trainables.ledger.digests import digest
 from trainables.ledger.seal import sealed, unsealed
 from trainables.model.base import Base
-from trainables.model.names import EncoderUnavailableError
+from trainables.model.names import DELTA_FILE, EncoderUnavailableError
 from trainables.model.word_table import Changes
 
-DELTA_FILE = "delta.json"
 DELTA_WEIGHTS_FILE = "delta.safetensors"
 _IDS, _ROWS = "changed.ids", "changed.rows"
 _FORMATS = range(1, 2)

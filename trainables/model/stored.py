@@ -12,7 +12,7 @@ from transformers import AutoConfig, PreTrainedModel
 
 from trainables.ledger import files
 from trainables.model.base import Base, Pretrained, pretrained_table
-from trainables.model.delta import DELTA_FILE, Delta, read_delta, read_weights, write_delta
+from trainables.model.delta import Delta, read_delta, read_weights, write_delta
 from trainables.model.encoder import (
     assign_weights,
     empty_encoder,
@@ -21,7 +21,7 @@ from trainables.model.encoder import (
     weights_of,
     write_config,
 )
-from trainables.model.names import EncoderUnavailableError
+from trainables.model.names import DELTA_FILE, EncoderUnavailableError
 from trainables.model.word_table import WordLookup, WordTable, hold_whole_table, table_name
 
 
