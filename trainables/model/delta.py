@@ -106,10 +106,8 @@ def read_weights(folder: Path, delta: Delta) -> tuple[dict[str, Tensor], Changes
     except (OSError, SafetensorError, KeyError) as error:
         raise _damaged(folder, f"{DELTA_WEIGHTS_FILE}: {error}") from error
     if ids_R.shape != (delta.changed,) or rows_RH.shape != (delta.changed, delta.width):
-        shapes = f"{tuple(ids_R.shape)} ids and {tuple(rows_RH.shape)} rows"
-        raise _damaged(
-            folder, f"{DELTA_WEIGHTS_FILE} holds {shapes}, said are {delta.changed} of {delta.width} numbers"
-        )
+        shapes = f"ids {tuple(ids_R.shape)}, rows {tuple(rows_RH.shape)}"
+        raise _damaged(folder, f"{DELTA_WEIGHTS_FILE}: {shapes}, expected rows ({delta.changed}, {delta.width})")
     if ids_R.dtype != torch.int64 or not _is_sorted(ids_R, delta.vocabulary):
         raise _damaged(folder, f"{DELTA_WEIGHTS_FILE}: ids that are not sorted, or not in the vocabulary")
     return weights, Changes(factors=delta.factors, ids_R=ids_R, rows_RH=rows_RH)
