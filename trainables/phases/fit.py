@@ -170,9 +170,7 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
     on_gpu = context.device.type == "cuda"
     heads: dict[str, TaskHead] = {}
     for task in tasks:
-        heads[task.name] = new_head(
-            task.format, config.hidden_size, config.hidden_dropout_prob, config.initializer_range
-        )
+        heads[task.name] = new_head(task.format, config)
     if context.spec.mlm:
         head = initialise(
             MlmHead(config.hidden_size, config.vocab_size, config.layer_norm_eps), config.initializer_range
