@@ -45,6 +45,57 @@ class Classifier:
     differs: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LanguageModel:
+    """Names in a checkpoint of a masked-language-model head: dense, activation, norm, projection to the vocabulary.
+
+    Attributes:
+        dense: its first layer; empty where there is none, and no norm either.
+        norm: the norm after it.
+        decoder: the projection; where the configuration does not tie it to the word embedding, it has weights.
+        bias: of the projection; names under which checkpoints have it, the first one found counts.
+        rest: rows of the projection beyond the width of the word embedding; empty for none.
+        activation: by its name in transformers, or `config.FIELD`.
+        has_biases: whether every layer must have a bias.
+        always_tied: whether the configuration cannot untie it.
+    """
+
+    dense: str = "lm_head.dense"
+    norm: str = "lm_head.layer_norm"
+    decoder: str = "lm_head.decoder"
+    bias: tuple[str, ...] = ("lm_head.bias", "lm_head.decoder.bias")
+    rest: str = ""
+    activation: str = "gelu"
+    has_biases: bool = True
+    always_tied: bool = False
+
+
+_LM_HEAD = LanguageModel()
+_PREDICTIONS = LanguageModel(
+    dense="cls.predictions.transform.dense", norm="cls.predictions.transform.LayerNorm",
+    decoder="cls.predictions.decoder", bias=("cls.predictions.bias", "cls.predictions.decoder.bias"),
+    activation="config.hidden_act",
+)  # fmt: skip
+_LM_PREDICTIONS = LanguageModel(
+    dense="lm_predictions.lm_head.dense", norm="lm_predictions.lm_head.LayerNorm", decoder="",
+    bias=("lm_predictions.lm_head.bias",), activation="config.hidden_act", always_tied=True,
+)  # fmt: skip
+_GENERATOR = LanguageModel(
+    dense="generator_predictions.dense", norm="generator_predictions.LayerNorm", decoder="generator_lm_head",
+    bias=("generator_lm_head.bias",),
+)  # fmt: skip
+_DECODER = LanguageModel(
+    dense="head.dense", norm="head.norm", decoder="decoder", bias=("decoder.bias",),
+    activation="config.classifier_activation", has_biases=False,
+)  # fmt: skip
+_LINEAR = LanguageModel(dense="", norm="", decoder="lm_head", bias=("lm_head.bias",), has_biases=False)
+_REMBERT = dataclasses.replace(_PREDICTIONS, dense="cls.predictions.dense", norm="cls.predictions.LayerNorm")
+_ALBERT = LanguageModel(
+    dense="predictions.dense", norm="predictions.LayerNorm", decoder="predictions.decoder",
+    bias=("predictions.bias", "predictions.decoder.bias"), activation="config.hidden_act",
+)  # fmt: skip
+
+
 def _pooled(pooler: str, **more: object) -> Classifier:
     return Classifier(dense=pooler, out="classifier", **more)  # type: ignore[arg-type]
 
@@ -67,6 +118,9 @@ class Architecture:
         tagging: its head for words.
         span: its head for answers; None where transformers has no class for that.
         head_dropout: field of the configuration with the dropout of new heads; empty for none.
+        language_models: names that its masked-language-model head has in checkpoints, the likeliest first.
+        table: the weights of its word embedding.
+        width: field of the configuration with the width of the word embedding, where that need not be `hidden_size`.
         vocabulary: files from which its tokenizer is made where there is no `tokenizer.json`; empty for none.
         shifts_positions: whether its positions begin after the padding id, which takes that many off its longest input.
         layers: its list of layers; empty where it has none, so that sentences cannot be embedded by one in the middle.
@@ -78,6 +132,9 @@ class Architecture:
     tagging: Classifier = _TAGGING
     span: Classifier | None = _SPAN
     head_dropout: str = "hidden_dropout_prob"
+    language_models: tuple[LanguageModel, ...] = (_LM_HEAD,)
+    table: str = "embeddings.word_embeddings.weight"
+    width: str = ""
     vocabulary: tuple[str, ...] = ()
     shifts_positions: bool = False
     layers: str = "encoder.layer"
@@ -99,7 +156,7 @@ class Architecture:
 def _like_bert(prefix: str, **more: object) -> Architecture:
     """Pooling layer, dropout, linear, for pairs and for choices."""
     pooled = _pooled(f"{prefix}.pooler.dense")
-    return Architecture(classifier=pooled, choice=pooled, **more)  # type: ignore[arg-type]
+    return Architecture(classifier=pooled, choice=pooled, **({"language_models": (_PREDICTIONS,)} | more))  # type: ignore[arg-type]
 
 
 def _like_roberta(prefix: str, **more: object) -> Architecture:
@@ -122,17 +179,32 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({
     "electra": Architecture(
         classifier=Classifier(differs=_GELU),
         choice=Classifier(dense="sequence_summary.summary", out="classifier", differs=_GELU),
+        language_models=(_GENERATOR,),
+        width="embedding_size",
         vocabulary=_WORD_PIECE,
     ),
     "ernie": _like_bert("ernie", vocabulary=_WORD_PIECE),
-    "mobilebert": Architecture(classifier=_MOBILE, choice=_MOBILE, vocabulary=_WORD_PIECE),
-    "deberta-v2": Architecture(classifier=_DEBERTA, choice=_DEBERTA),
+    "mobilebert": Architecture(
+        classifier=_MOBILE,
+        choice=_MOBILE,
+        language_models=(dataclasses.replace(_PREDICTIONS, rest="cls.predictions.dense"),),
+        width="embedding_size",
+        vocabulary=_WORD_PIECE,
+    ),
+    "deberta-v2": Architecture(
+        classifier=_DEBERTA,
+        choice=_DEBERTA,
+        language_models=(_LM_PREDICTIONS, _PREDICTIONS),
+        width="embedding_size",
+    ),
     "modernbert": Architecture(
         classifier=_PREDICTION_HEAD,
         choice=_PREDICTION_HEAD,
         tagging=dataclasses.replace(_PREDICTION_HEAD, settings=()),
         span=dataclasses.replace(_PREDICTION_HEAD, settings=()),
         head_dropout="classifier_dropout",
+        language_models=(_DECODER,),
+        table="embeddings.tok_embeddings.weight",
         layers="layers",
         last_norm="final_norm",
     ),
@@ -142,12 +214,30 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({
         ),
         span=None,
         head_dropout="",
+        language_models=(_LINEAR,),
+        table="embed_tokens.weight",
         layers="layers",
         last_norm="norm",
     ),
-    "rembert": _like_bert("rembert", head_dropout="classifier_dropout_prob"),
-    "albert": Architecture(classifier=_pooled("albert.pooler"), choice=_pooled("albert.pooler"), layers=""),
-    "nomic_bert": Architecture(classifier=_pooled("nomic_bert.pooler.dense"), span=None, layers="layers"),
+    "rembert": _like_bert(
+        "rembert",
+        head_dropout="classifier_dropout_prob",
+        language_models=(_REMBERT,),
+        width="input_embedding_size",
+    ),
+    "albert": Architecture(
+        classifier=_pooled("albert.pooler"),
+        choice=_pooled("albert.pooler"),
+        language_models=(_ALBERT,),
+        width="embedding_size",
+        layers="",
+    ),
+    "nomic_bert": Architecture(
+        classifier=_pooled("nomic_bert.pooler.dense"),
+        span=None,
+        language_models=(dataclasses.replace(_PREDICTIONS, norm="cls.predictions.transform.layer_norm"),),
+        layers="layers",
+    ),
     "jina_embeddings_v3": Architecture(layers="layers"),
 })  # fmt: skip
 """By `model_type` in an encoder's `config.json`."""

@@ -9,7 +9,7 @@ effective batch may be split anywhere, and into one output array a row for `Form
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -68,7 +68,7 @@ class Hidden(nn.Module):
         self.dropout = nn.Dropout(dropout)
         if layer:
             self.dense = nn.Linear(hidden, hidden, bias=layer.bias)
-            self.activation = activation(layer.activation)
+            self.activation = named_activation(layer.activation)
             if layer.norm:
                 self.norm = nn.LayerNorm(hidden, eps=layer.epsilon, bias=layer.norm_bias)
 
@@ -155,21 +155,61 @@ class SpanHead(Hidden, TaskHead):
 
 
 class MlmHead(TaskHead):
-    """Dense, GELU, layer norm, projection tied to the word embeddings, bias; at the masked positions only."""
+    """Dense, GELU, layer norm, projection tied to the word embeddings, bias; at the masked positions only.
 
-    def __init__(self, hidden: int, vocabulary: int, epsilon: float) -> None:
+    W is the width of what is projected, E that of the word embedding. Some families have another activation, a
+    projection of their own (`decoder`, [V, W]), rows of the projection beyond E (`rest`, [W - E, V]), or no dense layer
+    and norm, or no biases.
+    """
+
+    decoder: nn.Parameter | None
+    rest: nn.Parameter | None
+
+    def __init__(
+        self, hidden: int, vocabulary: int, epsilon: float, *, width: int = 0, activation: str = "gelu"
+    ) -> None:
         super().__init__()
-        self.dense = nn.Linear(hidden, hidden)
-        self.layer_norm = nn.LayerNorm(hidden, eps=epsilon)
-        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.dense: nn.Linear | None = nn.Linear(hidden, width or hidden)
+        self.activation = named_activation(activation)
+        self.layer_norm: nn.LayerNorm | None = nn.LayerNorm(width or hidden, eps=epsilon)
+        self.bias: nn.Parameter | None = nn.Parameter(torch.zeros(vocabulary))
+        self.decoder = self.rest = None
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor], epsilon: float, activation: str) -> MlmHead:
+        """The head that has these weights, by the names of its parameters, and no other parts."""
+        width, hidden = weights["dense.weight"].shape if "dense.weight" in weights else (1, 1)
+        head = cls(hidden, 0, epsilon, width=width, activation=activation)
+        if "dense.weight" not in weights:
+            head.dense = head.layer_norm = None
+        elif head.dense and head.layer_norm:
+            if "dense.bias" not in weights:
+                head.dense.register_parameter("bias", None)
+            if "layer_norm.bias" not in weights:
+                head.layer_norm.register_parameter("bias", None)
+        for name in ("bias", "decoder", "rest"):
+            head.register_parameter(name, nn.Parameter(torch.empty_like(weights[name])) if name in weights else None)
+        head.load_state_dict(weights)
+        return head
+
+    def logits(self, hidden_PH: Tensor, embedding: nn.Embedding) -> Tensor:
+        """fp32[P, V]."""
+        shaped_PW = hidden_PH
+        if self.dense and self.layer_norm:
+            shaped_PW = self.layer_norm(self.activation(self.dense(hidden_PH)))
+        if self.decoder is not None:
+            return _full(functional.linear(shaped_PW, self.decoder, self.bias))
+        tied_PE = shaped_PW[:, : embedding.embedding_dim]
+        if isinstance(embedding, TableEmbedding):
+            logits_PV = embedding.project(tied_PE, torch.zeros(1) if self.bias is None else self.bias)
+        else:
+            logits_PV = _full(functional.linear(tied_PE, embedding.weight, self.bias))
+        if self.rest is not None:
+            logits_PV = logits_PV + _full(shaped_PW[:, embedding.embedding_dim :] @ self.rest)
+        return logits_PV
 
     def loss_sum(self, hidden_PH: Tensor, batch: Batch, embedding: nn.Embedding) -> Tensor:
-        shaped_PH = self.layer_norm(functional.gelu(self.dense(hidden_PH)))
-        if isinstance(embedding, TableEmbedding):
-            logits_PV = embedding.project(shaped_PH, self.bias)
-        else:
-            logits_PV = _full(functional.linear(shaped_PH, embedding.weight, self.bias))
-        return functional.cross_entropy(logits_PV, batch.targets_P, reduction="sum")
+        return functional.cross_entropy(self.logits(hidden_PH, embedding), batch.targets_P, reduction="sum")
 
     def outputs(self, hidden_PH: Tensor, batch: Batch) -> list[np.ndarray]:
         raise ValueError("the MLM head makes no predictions; it is a training loss only")
@@ -214,7 +254,13 @@ def norm_epsilon(config: PretrainedConfig) -> float:
     return float(next(getattr(config, field) for field in fields if hasattr(config, field)))
 
 
-def activation(name: str) -> Callable[[Tensor], Tensor]:
+def said_by(config: PretrainedConfig, value: str) -> str:
+    """A value of an architecture's description: `config.FIELD` is what the configuration says in that field."""
+    field = value.removeprefix("config.")
+    return str(getattr(config, field)) if field != value else value
+
+
+def named_activation(name: str) -> Callable[[Tensor], Tensor]:
     """An activation by its name in transformers; `tanh` and `gelu` are PyTorch's functions."""
     plain: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "gelu": functional.gelu}
     return plain[name] if name in plain else ACT2FN[name]
@@ -223,10 +269,8 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
 def _layer(names: Classifier | None, config: PretrainedConfig) -> Layer | None:
     if not names or not names.dense:
         return None
-    said = names.activation
-    field = said.removeprefix("config.")
     return Layer(
-        activation=getattr(config, field) if field != said else said,
+        activation=said_by(config, names.activation),
         bias=getattr(config, names.bias) if names.bias else True,
         norm=bool(names.norm),
         norm_bias=getattr(config, "norm_bias", True),
