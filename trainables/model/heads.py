@@ -283,5 +283,6 @@ def initialise(module: Module, deviation: float) -> Module:
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.normal_(part.weight, std=deviation)
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
     return module
