@@ -66,7 +66,8 @@ def states(
     ids_T, positions_T, starts = ids_BL.flatten()[batch.places_T], batch.offsets_T + first, batch.starts
     size_P, lengths, longest = len(ids_T) if reads_P is None else len(reads_P), batch.lengths, max(batch.lengths)
     if filled:
-        ids_T, positions_T, starts = fill(ids_T, positions_T, starts, config.pad_token_id)
+        padding = encoder.get_input_embeddings().padding_idx  # of a trimmed table, unlike the configuration's
+        ids_T, positions_T, starts = fill(ids_T, positions_T, starts, padding or 0)
         lengths = (*lengths, len(ids_T) - sum(lengths))
         longest = max(config.max_position_embeddings, COARSEST)
         reads_P = reads_P if reads_P is None else fill_reads(reads_P)
@@ -157,11 +158,10 @@ def attention(
     how many sub-words one sees on either side, itself included; None for all.
     """
     shared = query_1ATD.shape[1] // key_1ATD.shape[1]
-    parts = [
-        query_1ATD,
-        *(part.repeat_interleave(shared, 1) if shared > 1 else part for part in (key_1ATD, value_1ATD)),
-    ]
-    parts = [part.squeeze(0).transpose(0, 1).to(value_1ATD.dtype) for part in parts]
+    if shared > 1:
+        key_1ATD, value_1ATD = (part.repeat_interleave(shared, 1) for part in (key_1ATD, value_1ATD))
+    whole = (query_1ATD, key_1ATD, value_1ATD)
+    parts = [part.squeeze(0).transpose(0, 1).to(value_1ATD.dtype) for part in whole]
     window = None if sliding_window is None else sliding_window - 1
     if groups:
         return grouped_attention(parts, groups, dropout=dropout, scaling=scaling, drop=drop, window=window)[None], None
