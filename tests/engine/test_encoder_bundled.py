@@ -34,7 +34,8 @@ from trainables.model.bundled_source import (
     find_source,
     read_source,
 )
-from trainables.model.encoder import load_encoder, load_encoder_folder, load_mlm_head, save_encoder
+from trainables.model.encoder import load_encoder, load_encoder_folder, save_encoder
+from trainables.model.mlm_head import load_mlm_head
 from trainables.model.names import EncoderUnavailableError, encoder_fingerprint
 from trainables.model.tokenizer import load_tokenizer
 
