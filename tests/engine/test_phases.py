@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from tests.made.phases import OPTIONS, spec
 from trainables.ledger.errors import MissingRunError
+from trainables.ledger.inspection import Condition, inspect
 from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
 from trainables.phases.context import Context
@@ -100,7 +101,7 @@ def test_a_run_that_is_cut_continues_and_ends_bit_identical(tmp_path, store, mlm
     wanted = spec(Phase.INTERMEDIATE, "qqp", mlm=mlm)
     run_to_end(wanted, "name", store, OPTIONS)
     other = Store(tmp_path).prepare()
-    often = dataclasses.replace(OPTIONS, checkpoint_seconds=0.001)
+    often = dataclasses.replace(OPTIONS, checkpoint_seconds=0.001, checkpoint_share=1.0)
     first = run(wanted, "name", other, often)
     while not (isinstance(item := next(first), Advanced) and item.selection is not None):
         pass
@@ -109,7 +110,13 @@ def test_a_run_that_is_cut_continues_and_ends_bit_identical(tmp_path, store, mlm
     run_to_end(wanted, "name", other, often)
     one, two = (load_file(s.fetch(wanted.run_id, "encoder") / "model.safetensors") for s in (store, other))
     assert all(np.array_equal(one[name], two[name]) for name in one)
-    assert store.record(wanted.run_id).dev_curve == other.record(wanted.run_id).dev_curve
+    calm, cut = store.record(wanted.run_id), other.record(wanted.run_id)
+    assert calm.dev_curve == cut.dev_curve
+    assert "checkpoint" not in calm.seconds
+    assert cut.seconds["checkpoint"] > 0
+    assert any(note.startswith("checkpoints while it trained: ") for note in cut.notes)
+    assert all(each.condition is not Condition.DAMAGED for each in inspect(other)), "locks of the writers among it"
+    assert (other.root / "checkpoint-slots").is_dir()
 
 
 def test_trimming_the_vocabulary_changes_nothing_but_rounding(tmp_path, store):

@@ -41,7 +41,7 @@ class TrainingState:
 
     Attributes:
         seconds: since it began, over all attempts.
-        checkpoints: that were written before this one.
+        checkpoints: that were written.
         checkpoint_seconds: how long training stood still for them.
     """
 
@@ -96,7 +96,7 @@ def header(state: TrainingState) -> dict[str, Any]:
         "step": state.step,
         "tokens": state.tokens,
         "seconds": state.seconds,
-        "checkpoints": state.checkpoints,
+        "checkpoints": state.checkpoints + 1,  # this one, too
         "checkpoint_seconds": state.checkpoint_seconds,
         "curve": [dataclasses.asdict(point) for point in state.curve],
     }
