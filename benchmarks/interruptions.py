@@ -1,10 +1,10 @@
 """One training run is ended at random moments, while it leaves checkpoints all the time, until it ends by itself.
 
 A real run (one intermediate task on the built-in corpus, one layer of the bundled encoder, CPU) is computed
-undisturbed. Then, as often as is asked for, it is computed in a fresh store by processes that are ended: killed (SIGKILL) at any
-moment, killed while a checkpoint is being written, or told to leave (SIGTERM, upon which the run is closed as Ray
-closes it). Every next process goes on, until one ends. Scores, dev curve and the SHA-256 of the encoder that is left
-must be those of the undisturbed run.
+undisturbed. Then, as often as is asked for, it is computed in a fresh store by processes that are ended: killed
+(SIGKILL) at any moment, killed while a checkpoint is being written, or told to leave (SIGTERM, upon which the run is
+closed as Ray closes it). Every next process goes on, until one ends. Scores, dev curve and the SHA-256 of the encoder
+that is left must be those of the undisturbed run.
 
     python -m benchmarks.interruptions [--times 50] [--seed 1] [--rows 240] [--json FILE]
 

@@ -366,7 +366,7 @@ def test_tensors_are_written_as_the_library_reads_them(tmp_path) -> None:
         "wide": torch.randn(2, 3, dtype=torch.float64),
         "large": torch.randn(5_000_001),
     }
-    write_tensors(tmp_path / "ours", tensors, {"state": "ä\n"})
+    write_tensors(tensors, tmp_path / "ours", {"state": "ä\n"})
     save_file(tensors, tmp_path / "theirs", metadata={"state": "ä\n"})
     ours, theirs = load_file(tmp_path / "ours"), load_file(tmp_path / "theirs")
     assert ours.keys() == theirs.keys()

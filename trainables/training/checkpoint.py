@@ -117,7 +117,7 @@ def write(
     tensors = {name: tensor.cpu().contiguous() for name, tensor in {**moving, **best}.items()}
     said = sealed({**header, "digests": _digests(tensors, threads)})
     with files.replacing(path, sole=True) as temporary:
-        write_tensors(temporary, tensors, {"state": said})
+        write_tensors(tensors, temporary, {"state": said})
 
 
 def load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> TrainingState:

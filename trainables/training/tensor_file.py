@@ -21,7 +21,7 @@ _PIECE_BYTES = 2**24
 _ALIGNMENT = 8
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """Write floating-point tensors, which lie on the CPU without gaps. Not flushed.
 
     The largest elements come first and the header is padded, so that every tensor can be read in place.
