@@ -249,6 +249,10 @@ class Runs:
         """Artefacts of a run that were removed -> why."""
         return {name: each.why for name, each in removed.read(self._folder(run_id)).items()}
 
+    def holds(self, run_id: str, name: str) -> bool:
+        """Whether a run has an artefact that was not removed; what it is worth is for `fetch` to say."""
+        return (self._folder(run_id) / name).exists() and name not in self.removed(run_id)
+
     def removed_ids(self) -> set[str]:
         """Ids of all runs of which something was removed."""
         return {name for name, path in self._begun() if os.path.lexists(f"{path}/{removed.NOTE}")}
