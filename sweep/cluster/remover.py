@@ -39,8 +39,11 @@ class Remover:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
 
     def begin(self, graph: Graph) -> None:
-        """Finish what a killed driver has left half-removed, and remove what it did not get to."""
-        self._do(self._store.finish_removals)
+        """Finish what a killed driver has left half-removed, and remove what it did not get to.
+
+        The first is done when this returns: no run has started yet that may be computing what was removed.
+        """
+        self._safely(self._store.finish_removals)
         self._retention = retention_of(graph, self._keep, self._store, self._races)
         self._ask(lambda retention: retention.look(graph))
 
@@ -79,15 +82,15 @@ class Remover:
                 self._store.discard(run_id)
 
     def _do(self, remove: Callable[[], object]) -> None:
-        def done() -> None:
-            try:
-                remove()
-            except (OSError, MissingRunError, BrokenRecordError) as error:
-                log.warning("cannot remove what is not needed any more from %s: %s", self._store, error)
-            except Exception:
-                log.exception("cannot remove what is not needed any more from %s", self._store)
+        self._thread.submit(self._safely, remove)
 
-        self._thread.submit(done)
+    def _safely(self, remove: Callable[[], object]) -> None:
+        try:
+            remove()
+        except (OSError, MissingRunError, BrokenRecordError) as error:
+            log.warning("cannot remove what is not needed any more from %s: %s", self._store, error)
+        except Exception:
+            log.exception("cannot remove what is not needed any more from %s", self._store)
 
 
 def retention_of(graph: Graph, keep: Keep, store: Store, races: Races | None = None) -> Retention | None:
