@@ -84,9 +84,10 @@ def run_seconds(
     return seconds + 2 * size.layer_parameters * tokens / (device.flops * parts)
 
 
-def encoder_bytes(size: EncoderSize) -> int:
-    """Disk that one saved encoder takes."""
-    return BYTES_PER_WEIGHT * size.parameters
+def tokens_of(task: str, rows: int, max_length: int) -> float:
+    """About how many sub-words so many rows of a task have, cut to `max_length`."""
+    shape = _shape(task)
+    return rows * min(shape.length, max_length) * shape.sequences
 
 
 def _capped(rows: Mapping[str, int], cap: int) -> dict[str, int]:
@@ -102,8 +103,7 @@ def _training_seconds(
     update = _OPTIMISER_BYTES * trained / (device.bytes_per_second * parts)
     arithmetic = 0.0
     for name, chance in probabilities(rows, settings.mixing_cap).items():
-        shape = _shape(name)
-        tokens = settings.batch_sizes[name] * min(shape.length, settings.max_length) * shape.sequences
+        tokens = tokens_of(name, settings.batch_sizes[name], settings.max_length)
         weights: float = size.layer_parameters
         if spec.mlm and name == MLM:
             weights += spec.mlm.mask_probability * size.hidden * size.vocabulary
