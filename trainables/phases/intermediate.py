@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import Record
-from trainables.model.encoder import save_encoder
-from trainables.model.finite import check_finite
 from trainables.phases.collapse import findings
 from trainables.phases.context import Context
 from trainables.phases.fit import fit
+from trainables.phases.leaving import leave_encoder
 from trainables.report import Advanced
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Split
@@ -26,9 +24,5 @@ def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
     for task in tasks:
         context.findings += findings(task, Split.STOPPING, {ENGLISH: fitted.compared[task.name]})
     with context.stage("save"):
-        fitted.restore()
-        check_finite(fitted.network.encoder, f"the encoder that {context.name} has trained")
-        made = context.work / ENCODER
-        save_encoder(fitted.network.encoder, made)
-        context.publish(ENCODER, made)
+        leave_encoder(context, fitted)
     return context.record(fitted.scores, **fitted.record_fields)
