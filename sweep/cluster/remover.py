@@ -5,22 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 
-from analysis.scores.headings import AnalysisError
-from analysis.selection.averages import TaskScore, score_of
 from sweep.cluster.summary import resolved
 from sweep.graph.graph import Graph
 from sweep.graph.races import Races
-from sweep.graph.retention import Removal, Retention, named_by
+from sweep.graph.retention import Removal, Retention
+from sweep.planning.retained import retention_of
 from trainables.ledger.artefacts import Keep
-from trainables.ledger.errors import LedgerError, MissingRunError
-from trainables.ledger.plan import Plan
-from trainables.ledger.record import BrokenRecordError, Record
+from trainables.ledger.errors import MissingRunError
+from trainables.ledger.record import BrokenRecordError
 from trainables.ledger.removed import REMOVABLE
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
-from trainables.tasks.registry import task
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +40,11 @@ class Remover:
         The first is done when this returns: no run has started yet that may be computing what was removed.
         """
         self._safely(self._store.finish_removals)
-        self._retention = retention_of(graph, self._keep, self._store, self._races)
+        races = self._races
+        self._retention = retention_of(
+            graph.plan, resolved(graph), self._keep, self._store,
+            dropped=(lambda: races.record.decisions) if races else tuple,
+        )  # fmt: skip
         self._ask(lambda retention: retention.look(graph))
 
     def after(self, graph: Graph, run_id: str) -> None:
@@ -91,49 +91,6 @@ class Remover:
             log.warning("cannot remove what is not needed any more from %s: %s", self._store, error)
         except Exception:
             log.exception("cannot remove what is not needed any more from %s", self._store)
-
-
-def retention_of(graph: Graph, keep: Keep, store: Store, races: Races | None = None) -> Retention | None:
-    """What may go of the runs of a graph; None where a plan of another sweep cannot be read, which may need them all.
-
-    Reads nothing where everything is kept.
-    """
-    if keep is Keep.ALL:
-        return None
-    try:
-        others = [other for other in _others(graph.plan, store) if not _is_part(other, resolved(graph))]
-    except LedgerError as error:
-        log.warning("no encoder and no model is removed, since another sweep may need it: %s", error)
-        return None
-    return Retention(
-        graph.plan, keep, dev_score(store),
-        elsewhere=frozenset().union(*map(named_by, others)),
-        dropped=(lambda: races.record.decisions) if races else tuple,
-    )  # fmt: skip
-
-
-def dev_score(store: Store) -> Callable[[str, str], float | None]:
-    """(run id, target) -> score on the split that selects, from the record; None where it is not whole."""
-    record: Callable[[str], Record] = lru_cache(maxsize=1)(store.record)
-
-    def score(run_id: str, target: str) -> float | None:
-        try:
-            found = score_of(record(run_id), target, task(target).selection_split)
-        except (AnalysisError, ValueError, MissingRunError):
-            return None
-        return found.value if isinstance(found, TaskScore) else None
-
-    return score
-
-
-def _others(plan: Plan, store: Store) -> list[Plan]:
-    """Plans of the other sweeps of a store; raises LedgerError."""
-    return [store.plan(sweep) for sweep in store.sweeps() if sweep != plan.sweep]
-
-
-def _is_part(other: Plan, plan: Plan) -> bool:
-    """Whether a plan has all that another one has: a sweep that has grown."""
-    return other.nodes.keys() <= plan.nodes.keys() and other.cells.items() <= plan.cells.items()
 
 
 def _given_up(graph: Graph, store: Store) -> list[str]:

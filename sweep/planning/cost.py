@@ -17,9 +17,8 @@ from trainables.tasks import registry
 from trainables.tasks.formats.base import Head
 from trainables.training.mixing import MLM, probabilities, total_steps
 
-BYTES_PER_WEIGHT = 4
 _OPTIMISER_BYTES = 16
-_TYPICAL_EVAL_ROWS = 2000
+TYPICAL_EVAL_ROWS = 2000
 """Rows of one evaluated split and language when nothing caps them: the middle of Table 1."""
 
 
@@ -79,7 +78,7 @@ def run_seconds(
     if spec.optimisation:
         capped = _capped(rows, spec.data.train_rows)
         seconds += _training_seconds(spec, spec.optimisation, size, device, parts, capped)
-    per_file = spec.data.eval_rows or _TYPICAL_EVAL_ROWS
+    per_file = spec.data.eval_rows or TYPICAL_EVAL_ROWS
     tokens = sum(count * per_file * _shape(name).tokens for name, count in files.items())
     return seconds + 2 * size.layer_parameters * tokens / (device.flops * parts)
 

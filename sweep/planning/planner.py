@@ -13,6 +13,7 @@ from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
 from sweep.graph.capacity import Capacity
 from sweep.planning.cost import run_seconds
+from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
 from sweep.planning.rows import num_rows
 from sweep.planning.start import check_data
@@ -21,7 +22,7 @@ from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.reading import EVALUATED
 from trainables.data.source import DataSource
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
-from trainables.ledger.plan import Node, Plan, Share
+from trainables.ledger.plan import Footprint, Node, Plan, Share
 from trainables.ledger.spec import DataRef, EncoderRef, Phase, RunSpec
 from trainables.tasks import registry
 from trainables.tasks.language_modeling import STAND_IN
@@ -73,6 +74,7 @@ class _Planner:
         self._measured: dict[str, tuple[str, ...] | NoRowsError] = {}
         self._fingerprints: dict[tuple[str, ...], str] = {}
         self._rows: dict[str, int] = {}
+        self._texts: dict[str, tuple[Texts, bool]] = {}
         self._problems: dict[str, str] = {}
         self._sentences = 0
         self._here = Capacity([this_machine()])
@@ -330,7 +332,17 @@ class _Planner:
         measured = () if spec.phase is Phase.INTERMEDIATE else spec.tasks
         files = {name: self._num_evaluated(registry.task(name)) for name in measured}
         cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, files=files)
-        return Node(spec=spec, name=name, row=row, cost=cost, share=share)
+        footprint = self._footprint(spec, rows, files, cost)
+        return Node(spec=spec, name=name, row=row, cost=cost, share=share, footprint=footprint)
+
+    def _footprint(self, spec: RunSpec, rows: Mapping[str, int], files: Mapping[str, int], seconds: float) -> Footprint:
+        """What a run takes on disk, which depends on what its parent has changed of the embedding."""
+        before, was_whole = self._texts.get(spec.parent, ({}, False))
+        engine, own = self.config.engine, texts_of(spec, rows)
+        texts = {name: before.get(name, 0.0) + own.get(name, 0.0) for name in {**before, **own}}
+        is_whole = was_whole or spec.mlm is not None or not engine.trim_vocabulary or not engine.store_deltas
+        self._texts[spec.run_id] = (texts, is_whole)
+        return footprint_of(spec, self.size, self.config, texts=texts, is_whole=is_whole, seconds=seconds, files=files)
 
     def _num_evaluated(self, task: Task) -> int:
         """Languages of all splits that a run of the task evaluates."""

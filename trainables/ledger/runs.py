@@ -251,7 +251,11 @@ class Runs:
 
     def holds(self, run_id: str, name: str) -> bool:
         """Whether a run has an artefact that was not removed; what it is worth is for `fetch` to say."""
-        return (self._folder(run_id) / name).exists() and name not in self.removed(run_id)
+        return self.artefact(run_id, name).exists() and name not in self.removed(run_id)
+
+    def artefact(self, run_id: str, name: str) -> Path:
+        """Where an artefact of a run is, if it is there; `fetch` is for those who read it."""
+        return self._folder(run_id) / name
 
     def removed_ids(self) -> set[str]:
         """Ids of all runs of which something was removed."""
