@@ -19,7 +19,7 @@ from trainables.training.mixing import MLM, probabilities, total_steps
 
 _OPTIMISER_BYTES = 16
 TYPICAL_EVAL_ROWS = 2000
-"""Rows of one evaluated split and language when nothing caps them: the middle of Table 1."""
+"""Rows of one evaluated split and language where they cannot be counted: the middle of Table 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +62,17 @@ _SHAPES: Mapping[Head, InputShape] = {
 
 
 def run_seconds(
-    spec: RunSpec, size: EncoderSize, share: Share, threads: int, *, rows: Mapping[str, int], files: Mapping[str, int]
+    spec: RunSpec,
+    size: EncoderSize,
+    share: Share,
+    threads: int,
+    *,
+    rows: Mapping[str, int],
+    evaluated: Mapping[str, int],
 ) -> float:
     """Expected duration of a run with this share of the machine.
 
-    `rows` are its training rows by task, MLM included; `files` counts, by task, the languages of all splits that it
-    evaluates.
+    `rows` are its training rows by task, MLM included; `evaluated` those of all languages and splits that it evaluates.
     """
     bf16 = spec.optimisation is not None and spec.optimisation.precision is Precision.BF16
     if share.gpus:
@@ -78,8 +83,7 @@ def run_seconds(
     if spec.optimisation:
         capped = _capped(rows, spec.data.train_rows)
         seconds += _training_seconds(spec, spec.optimisation, size, device, parts, capped)
-    per_file = spec.data.eval_rows or TYPICAL_EVAL_ROWS
-    tokens = sum(count * per_file * _shape(name).tokens for name, count in files.items())
+    tokens = sum(count * _shape(name).tokens for name, count in evaluated.items())
     return seconds + 2 * size.layer_parameters * tokens / (device.flops * parts)
 
 

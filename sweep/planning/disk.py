@@ -7,7 +7,7 @@ than those before it: of every target one model stays beside those that may stil
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -89,14 +89,15 @@ def forecast(
     plan = outlook.plan
     held = bytes_on_disk(store.root)
     adds = 0 if store.tokenizers.exists() or not any(node.footprint.model for node in plan.nodes.values()) else once
-    retention = retention_of(plan, plan, keep, store, score=_later_is_better(store, set(store.run_ids())))
+    retention = retention_of(plan, plan, keep, store, score=later_is_better(store, set(store.run_ids())))
     models = {run_id: size for run_id in plan.nodes if (size := _model_bytes(store, run_id))}
     usage = Usage(plan, retention, held + adds * any(map(outlook.needs, plan.nodes)), models)
     outlook.simulate(machine, parallel=parallel, max_concurrent=max_concurrent, watch=usage)
     return Forecast(held=held, peak=usage.peak, end=usage.now, free=_free(store.root))
 
 
-def _later_is_better(store: Store, recorded: set[str]) -> Score:
+def later_is_better(store: Store, recorded: Collection[str]) -> Score:
+    """Scores of runs that are recorded; of any other a better one each time it is asked for."""
     known, later = dev_score(store), count()
 
     def score(run_id: str, target: str) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from search_spaces.config import SweepConfig
 from search_spaces.encoders import EncoderSize
-from sweep.planning.cost import TYPICAL_EVAL_ROWS, tokens_of
+from sweep.planning.cost import tokens_of
 from sweep.planning.distinct_words import distinct_words
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.plan import Footprint
@@ -27,9 +27,9 @@ _COPIES = 4
 """Of the trained weights in a checkpoint."""
 _FIXED_BYTES = 12_000
 """Configuration of the encoder, notes."""
-_TOKENIZER_BYTES = 69
+_TOKENIZER_BYTES = 37
 """A word of the vocabulary in `tokenizer.json`, which a store keeps once."""
-_RUN_BYTES = 60_000
+_RUN_BYTES = 30_000
 """Record, and Ray Tune's own files of a run."""
 _ROW_BYTES: Mapping[Head, float] = {Head.TAGGING: 40.0, Head.SPAN: 60.0}
 """A row of predictions, compressed; elsewhere an id and two labels."""
@@ -58,12 +58,12 @@ def footprint_of(
     texts: Texts,
     is_whole: bool,
     seconds: float,
-    files: Mapping[str, int],
+    evaluated: Mapping[str, int],
 ) -> Footprint:
     """What a run is expected to take.
 
     `texts` are those of the run and of the one that it starts from; `is_whole` says that the whole embedding has
-    changed, by MLM or in its parent. `files` counts, by task, the languages of all splits that it evaluates.
+    changed, by MLM or in its parent. `evaluated` are the rows of all languages and splits, by task.
     """
     rows = min(distinct_words(texts, spec.data.source), size.vocabulary) if texts else 0
     layers = size.layer_parameters + size.hidden * _POSITIONS
@@ -76,7 +76,7 @@ def footprint_of(
     written = 0 if not spec.optimisation or seconds <= longest else 1 if seconds <= 2 * longest else 2
     return Footprint(
         model=round(model),
-        rest=round(_RUN_BYTES + sum(_predicted(name, count, spec.data.eval_rows) for name, count in files.items())),
+        rest=round(_RUN_BYTES + sum(count * _row_bytes(name) for name, count in evaluated.items())),
         work=round(written * _COPIES * trained * _BYTES),  # the next one is written beside the last
     )
 
@@ -86,7 +86,5 @@ def tokenizer_bytes(size: EncoderSize) -> int:
     return _TOKENIZER_BYTES * size.vocabulary
 
 
-def _predicted(task: str, num_files: int, eval_rows: int) -> float:
-    return (
-        num_files * (eval_rows or TYPICAL_EVAL_ROWS) * _ROW_BYTES.get(registry.task(task).format.head, _SHORT_ROW_BYTES)
-    )
+def _row_bytes(task: str) -> float:
+    return _ROW_BYTES.get(registry.task(task).format.head, _SHORT_ROW_BYTES)
