@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
 
 from search_spaces.search_fields import SearchFields
 from sweep.cluster.keeper import Keeper
@@ -17,6 +21,8 @@ from trainables.ledger.plan import Plan
 from trainables.ledger.record import Record, Score
 from trainables.ledger.spec import RunSpec
 from trainables.ledger.store import Store
+from trainables.phases.options import Options
+from trainables.report import Advanced
 from trainables.tasks.registry import task
 
 
@@ -54,6 +60,29 @@ def leaving(store: Store, value: Callable[[Run], float] = lambda run: 50.0) -> C
         leave(store, run.spec, record_of(run.spec, run.name, value(run)))
 
     return compute
+
+
+def run(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """An executor: what it leaves and how good it is follows from the spec and the encoder that it starts from."""
+    yield Advanced(stage="train", step=1, planned_steps=2)
+    start = (store.fetch(spec.parent, ENCODER) / "weights").read_bytes() if spec.parent else b""
+    luck = hashlib.sha256(start + spec.run_id.encode()).digest()[0]
+    yield leave(store, spec, record_of(spec, name, 100 * luck / 256))
+
+
+def slow(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """As `run`, in a second."""
+    for step in range(10):
+        yield Advanced(stage="train", step=step, planned_steps=10)
+        time.sleep(0.1)
+    yield from run(spec, name, store, options)
+
+
+def lost(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """As `run`; a run that was finished before and is computed again dies like a killed process."""
+    if store.is_finished(spec.run_id):
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from run(spec, name, store, options)
 
 
 def sweep(

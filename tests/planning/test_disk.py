@@ -56,7 +56,7 @@ def nowhere(tmp_path):
 
 
 def test_one_run_after_another(nowhere):
-    """Two encoders, then a target of each: an encoder goes with the end of its target, a model when the next is better."""
+    """Two encoders, then a target of each: an encoder goes with its target, a model when the next is better."""
     plan = sized(graphs.fan(["squad", "qqp"], ["xnli"]))
     found = on_paper(plan, nowhere, Keep.SELECTED)
     assert (found.held, found.end) == (0, MODEL + 4 * REST)
