@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -169,14 +170,24 @@ def _mapped_from(address: int) -> str:
     raise AssertionError(address)
 
 
-def test_the_digest_of_a_base_is_taken_once_in_a_process_and_file(bert, delta, monkeypatch):
+def test_the_digest_of_a_base_is_taken_once_in_a_process_and_file(bert, delta):
     load_stored(delta)
-
-    def again(_):
-        raise AssertionError
-
-    monkeypatch.setattr(base_module, "_digest_of", again)
+    before = base_module._digest.cache_info().misses
     load_stored(delta)
+    assert base_module._digest.cache_info().misses == before
+    held = load_file(Path(bert.name) / "model.safetensors")
+    save_file(held, Path(bert.name) / "model.safetensors", metadata={"format": "pt"})
+    load_stored(delta)
+    assert base_module._digest.cache_info().misses == before + 1
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_the_digest_is_that_of_the_table_as_float32(bert, kind):
+    held = load_file(Path(bert.name) / "model.safetensors")
+    save_file({name: tensor.to(kind) for name, tensor in held.items()}, Path(bert.name) / "model.safetensors")
+    found = pretrained_table(bert, "embeddings.word_embeddings.weight")
+    assert found.digest == hashlib.sha256(found.table_VH.numpy().tobytes()).hexdigest()
+    assert torch.equal(found.table_VH, held["embeddings.word_embeddings.weight"].to(kind).float())
 
 
 def flip(path: Path, place: int) -> None:
