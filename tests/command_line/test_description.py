@@ -7,7 +7,6 @@ import re
 import pytest
 from rich.console import Console
 
-from search_spaces.encoders import EncoderSize
 from search_spaces.search_fields import SearchFields
 from sweep.graph.capacity import Machine
 from sweep.planning.outlook import look_at
@@ -28,10 +27,9 @@ RANGES = {"intermediate": RATES, "target": RATES}
 def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
     found = plan("grid.intermediates=none,qqp", "grid.targets=xnli,pawsx", data=FakeData("PAWS-X.en"))
     console = Console(width=100, record=True, file=(tmp_path / "out").open("w"))
-    size = EncoderSize(num_layers=2, hidden=8, vocabulary=100)
     store, search = Store(tmp_path / "store"), SearchFields(target=8)
     whole, _ = with_trials(found, search)
-    console.print(describe(look_at(whole, store), store, size, search, {}))
+    console.print(describe(look_at(whole, store), store, search, {}))
     text = console.export_text()
     assert "6 cells, 1 seed: 3 no data, 3 pending" in text
     assert len([line for line in text.splitlines() if line.startswith("encoder: ")]) == 1
@@ -71,9 +69,8 @@ def test_a_plan_says_what_its_encoder_is(tmp_path, name, revision, expected):
 
 def described(found, store, search, machines):
     console = Console(width=150, record=True, file=io.StringIO())
-    size = EncoderSize(num_layers=2, hidden=8, vocabulary=100)
     whole, _ = with_trials(found, search, store.allocation())
-    console.print(describe(look_at(whole, store), store, size, search, machines))
+    console.print(describe(look_at(whole, store), store, search, machines))
     return console.export_text().splitlines()
 
 

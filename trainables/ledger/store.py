@@ -18,7 +18,8 @@ STORE/
   tokenizers/<digest>/       files of tokenizers, kept once and linked into the folders of runs
   openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
-  runs/<run id>/<name>       published artefacts: encoder/, predictions/, candidates/, layers.json
+  runs/<run id>/<name>       published artefacts: encoder/, heads/, predictions/, candidates/, layers.json
+  runs/<run id>/removed.json artefacts that were removed since nothing needs them, and why; removed with the next record
   runs/<run id>/failure.json why the last attempt failed; removed when the run finishes
   runs/<run id>/pruned.json  a search ended the run early; removed when the run finishes
   runs/<run id>/damage.json  a file of the finished run is not what its record says; removed when that is mended
