@@ -1,23 +1,25 @@
-"""Intermediate phase: train the encoder on one English task or a mixture, with or without MLM; leave the encoder."""
+"""Intermediate phase: train the encoder on one English task or a mixture, with or without MLM.
+
+Leaves the encoder and the heads of the tasks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 
-from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import Record
-from trainables.model.encoder import save_encoder
-from trainables.model.finite import check_finite
 from trainables.phases.collapse import findings
 from trainables.phases.context import Context
 from trainables.phases.fit import fit
+from trainables.phases.leaving import leave_encoder
+from trainables.phases.trained_heads import leave_heads
 from trainables.report import Advanced
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Split
 
 
 def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
-    """Compute the run; its encoder is published before its record is returned."""
+    """Compute the run; its encoder and heads are published before its record is returned."""
     names = context.spec.tasks
     if len(names) > 1:
         context.notes.append(f"mixture of {', '.join(names)}")
@@ -26,9 +28,6 @@ def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
     for task in tasks:
         context.findings += findings(task, Split.STOPPING, {ENGLISH: fitted.compared[task.name]})
     with context.stage("save"):
-        fitted.restore()
-        check_finite(fitted.network.encoder, f"the encoder that {context.name} has trained")
-        made = context.work / ENCODER
-        save_encoder(fitted.network.encoder, made)
-        context.publish(ENCODER, made)
+        leave_heads(context, fitted.network, tasks)
+        leave_encoder(context, fitted)
     return context.record(fitted.scores, **fitted.record_fields)
