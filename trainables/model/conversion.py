@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 from transformers.models.auto import modeling_auto as auto
 
-from trainables.model.architectures import ARCHITECTURES
+from trainables.model.architectures import ARCHITECTURES, Classifier
 from trainables.model.batches import Batch, collate
 from trainables.model.encoder import without_pooler
 from trainables.model.heads import SequenceHead, SpanHead, TaggingHead, TaskHead, new_head
@@ -45,8 +45,6 @@ _MAPPINGS = MappingProxyType({
 })  # fmt: skip
 _DROPOUTS = ("classifier_dropout", "classifier_dropout_prob", "cls_dropout")
 """What architectures call the dropout of their heads."""
-_POOLED = ("{0}.pooler.dense", "pooler.dense", "{0}.pooler", "sequence_summary.summary", "head.dense")
-"""What they call the first layer of a head that chooses; `{0}` is the encoder's prefix."""
 _REMEDY = "its encoder can be exported, and the head is in the run's folder"
 TOLERANCE = 1e-4
 """Of outputs, relative to the largest; far above rounding in fp32 and far below any other formula."""
@@ -62,20 +60,21 @@ def converted(encoder: PreTrainedModel, trained: TrainedHead) -> PreTrainedModel
     """The model of transformers with these weights, in evaluation mode; it shares their memory.
 
     Raises ConversionError where there is no such class, where its weights are not exactly those of the encoder and the
-    head, and where its outputs differ.
+    head, and where its outputs differ; HeadError for a head that this version has no task for.
     """
     facts = trained.facts
-    name = type(encoder.config).model_type
+    format_of(facts)
     found = _MAPPINGS[facts.kind].get(type(encoder.config), None)
-    if found is None:
-        raise ConversionError(f"transformers has no {AUTO_CLASSES[facts.kind].__name__} for {name}; {_REMEDY}")
+    own = ARCHITECTURES[encoder.config.model_type].head(facts.kind)
+    if found is None or own is None:
+        name = AUTO_CLASSES[facts.kind].__name__
+        raise ConversionError(f"transformers has no {name} for {encoder.config.model_type}; {_REMEDY}")
+    if own.differs:
+        raise ConversionError(f"{found.__name__} {own.differs}, so it would be another model; {_REMEDY}")
     with no_init_weights():
         model: PreTrainedModel = found(configured(encoder.config, facts)).to(torch.float32)
     weights = {f"{model.base_model_prefix}.{key}": tensor for key, tensor in encoder.state_dict().items()}
-    names = _head_names(model, facts.kind)
-    for key, tensor in trained.weights.items():
-        layer, _, kind = key.rpartition(".")
-        weights[f"{names.get(layer, layer)}.{kind}"] = tensor
+    weights |= {_name(key, own): tensor for key, tensor in trained.weights.items()}
     wanted = model.state_dict()
     if wanted.keys() != weights.keys() or any(wanted[key].shape != weights[key].shape for key in wanted):
         more, less = sorted(wanted.keys() - weights.keys()), sorted(weights.keys() - wanted.keys())
@@ -91,18 +90,13 @@ def converted(encoder: PreTrainedModel, trained: TrainedHead) -> PreTrainedModel
 
 def taken_apart(model: PreTrainedModel, facts: HeadFacts) -> Network:
     """Encoder and head of a model that `converted` made; the inverse. They share its memory."""
-    prefix, names = model.base_model_prefix, _head_names(model, facts.kind)
+    prefix, own = model.base_model_prefix, ARCHITECTURES[model.config.model_type].head(facts.kind)
+    assert own
     state = model.state_dict()
     head = trained_head(facts, model.config)
-    own = {}
-    for key in head.state_dict():
-        layer, _, kind = key.rpartition(".")
-        own[key] = state.pop(f"{names.get(layer, layer)}.{kind}")
-    head.load_state_dict(own, strict=True, assign=True)
+    head.load_state_dict({key: state.pop(_name(key, own)) for key in head.state_dict()}, strict=True, assign=True)
     with no_init_weights():
-        encoder = AutoModel.from_config(
-            model.config, attn_implementation="sdpa", dtype=torch.float32, **without_pooler(model.config)
-        )
+        encoder = AutoModel.from_config(model.config, dtype=torch.float32, **without_pooler(model.config))
     encoder.load_state_dict({key.removeprefix(f"{prefix}."): each for key, each in state.items()}, strict=True,
                             assign=True)  # fmt: skip
     return Network(encoder.eval(), {facts.task: head}).eval()
@@ -118,6 +112,9 @@ def configured(config: PretrainedConfig, facts: HeadFacts) -> PretrainedConfig:
     for name in _DROPOUTS:
         if hasattr(made, name):
             setattr(made, name, facts.dropout)
+    own = ARCHITECTURES[config.model_type].head(facts.kind)
+    for name, value in own.settings if own else ():
+        setattr(made, name, value)
     return made
 
 
@@ -138,27 +135,18 @@ def format_of(facts: HeadFacts) -> Format:
 
 def trained_head(facts: HeadFacts, config: PretrainedConfig) -> TaskHead:
     """A head of this kind, its weights yet to be loaded."""
-    return new_head(format_of(facts), config.hidden_size, facts.dropout, 0.0)
+    return new_head(format_of(facts), config)
 
 
-def _head_names(model: PreTrainedModel, kind: Head) -> dict[str, str]:
-    """Layers of our heads -> those of the model, of which some may not exist."""
-    if kind is Head.TAGGING:
-        return {"out": "classifier"}
-    if kind is Head.SPAN:
-        return {"out": "qa_outputs"}
-    if kind is Head.CHOICE:
-        known = dict(model.named_modules())
-        dense = [name.format(model.base_model_prefix) for name in _POOLED]
-        linear = [name for name in dense if isinstance(known.get(name), nn.Linear)]
-        return {"dense": (linear or dense)[0], "norm": "head.norm", "out": "classifier"}
-    own = ARCHITECTURES[model.config.model_type].classifier
-    return {"dense": own.dense, "norm": own.norm, "out": own.out}
+def _name(key: str, own: Classifier) -> str:
+    """Name in the model of a weight of a head of ours."""
+    layer, _, kind = key.rpartition(".")
+    return f"{getattr(own, layer)}.{kind}"
 
 
 @torch.no_grad()
 def _check_equal(model: PreTrainedModel, encoder: PreTrainedModel, trained: TrainedHead) -> None:
-    """Compare outputs with ours on random sub-words; the random state of the process stays as it is."""
+    """Compare outputs with ours on random sub-words."""
     facts = trained.facts
     head = trained_head(facts, encoder.config)
     head.load_state_dict(dict(trained.weights), strict=True)
