@@ -96,6 +96,7 @@ def _of_run(store: Store, run_id: str, encoder: EncoderRef, pretrained: str) -> 
     if any((folder / name).is_file() for name in TOKENIZER_FILES):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     else:
+        compare_encoder(pretrained, encoder.revision)
         tokenizer = load_tokenizer(pretrained, encoder.revision)
     return load_encoder_folder(folder), tokenizer
 
