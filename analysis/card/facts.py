@@ -68,9 +68,7 @@ class Card:
 def card_of(chosen: Chosen, exported: Exported, shown: Sequence[Shown], closed: Sequence[str]) -> Card:
     """The card of a model that has been exported from the run that was chosen."""
     record, parent = chosen.run.record, chosen.run.parent
-    made = [each for each in (parent, record) if each and exported.run_id in (each.run_id, record.run_id)]
-    trained = [each for each in made if each.spec.optimisation]
-    steps = tuple(_step(each) for each in trained if exported.run_id)
+    steps = tuple(_step(each) for each in (parent, record) if each and each.spec.optimisation)
     is_demo = record.spec.data.source == DEMO
     return Card(
         title=_title(exported),

