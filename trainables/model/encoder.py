@@ -159,7 +159,7 @@ def empty_encoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
     """An encoder of a configuration; what its weights are is left to chance."""
     with no_init_weights():
         return AutoModel.from_config(
-            config, attn_implementation=attn_implementation, dtype=torch.float32, **_without_pooler(config)
+            config, attn_implementation=attn_implementation, dtype=torch.float32, **without_pooler(config)
         )
 
 
@@ -186,7 +186,7 @@ def _load_checkpoint(
 ) -> PreTrainedModel:
     """A checkpoint of the hub or a foreign folder, through transformers' own loader."""
     try:
-        with _quiet():
+        with quiet():
             source = {"revision": revision or DEFAULT_REVISION, "trust_remote_code": False}
             config = AutoConfig.from_pretrained(encoder.name, **source)
             model, info = AutoModel.from_pretrained(
@@ -197,7 +197,7 @@ def _load_checkpoint(
                 use_safetensors=True,
                 output_loading_info=True,
                 **source,
-                **_without_pooler(config),
+                **without_pooler(config),
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise unavailable(encoder, revision, error) from error
@@ -223,7 +223,7 @@ def _able(config: PretrainedConfig, attn_implementation: str) -> str:
     return attn_implementation if fused or attn_implementation != "sdpa" else "eager"
 
 
-def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:
+def without_pooler(config: PretrainedConfig) -> dict[str, Any]:
     """The argument that leaves the pooling layer out, for the architectures that know it."""
     architecture = MODEL_MAPPING.get(type(config), None)
     known = inspect.isclass(architecture) and "add_pooling_layer" in inspect.signature(architecture).parameters
@@ -236,7 +236,7 @@ def _layer_of(name: str) -> int:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence transformers' progress bar and its list of unused weights, which we check ourselves."""
     level, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
