@@ -30,6 +30,8 @@ from trainables.tasks.registry import task
 from trainables.training.loop import Training, TrainingSet
 from trainables.training.optimiser import decay_factor, new_optimiser
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KINDS = list(ARCHITECTURES)
 UNPADDED = {"xlm-roberta", "roberta", "camembert", "bert", "modernbert", "eurobert"}
 TASKS = {Head.CLASSIFICATION: "xnli", Head.CHOICE: "csqa", Head.TAGGING: "udpos", Head.SPAN: "xquad"}
@@ -37,6 +39,15 @@ AUTO = {
     Head.CLASSIFICATION: "SequenceClassification", Head.CHOICE: "MultipleChoice", Head.TAGGING: "TokenClassification",
     Head.SPAN: "QuestionAnswering",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Tiny products are faster so."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def texts(kind: str, lengths: list[int], seed: int = 5) -> Encoded:
@@ -101,24 +112,31 @@ def test_every_sub_word_is_of_type_0(kind, tmp_path):
         assert torch.allclose(own, plain(kind, alone, folder, **options)[0], atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "positions"), [(kind, 520) for kind in KINDS] + [
-    (kind, 8192) for kind in ("xlm-roberta", "bert", "deberta-v2", "modernbert", "eurobert", "nomic_bert")
-])  # fmt: skip
+LONG = {
+    "xlm-roberta": {"num_attention_heads": 1, "num_hidden_layers": 1},
+    "modernbert": {"num_attention_heads": 1, "num_hidden_layers": 2},
+    "eurobert": {"num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions"), [*((kind, 150) for kind in KINDS), *((kind, 8192 + 2) for kind in LONG)]
+)
 def test_inputs_may_be_as_long_as_there_are_positions(kind, positions, tmp_path):
-    """The longest input alone, and beside a short one."""
+    """The longest input beside a short one, which it does not disturb."""
     shift = tokenizer_of(kind).pad_token_id + 1 if ARCHITECTURES[kind].shifts_positions else 0
-    heads = {"num_attention_heads": 2, "num_hidden_layers": 2} if kind != "eurobert" else {}
-    folder = encoder_folder(tmp_path, kind, max_position_embeddings=positions, **heads)
-    longest = min(positions - shift, 2048 if kind in ("deberta-v2", "nomic_bert") else positions)
-    encoded = texts(kind, [longest, 6])
-    batch = collate(encoded, np.arange(2), tokenizer_of(kind).pad_token_id)
+    changes = LONG[kind] if positions > 8192 else {}
+    folder = encoder_folder(tmp_path, kind, max_position_embeddings=positions, **changes)
+    encoded = texts(kind, [positions - shift, 6])
+    net = loaded(folder, unpadded=True)
     with torch.inference_mode():
-        found = loaded(folder, unpadded=True).states(batch)
-    assert torch.allclose(found[-6:], plain(kind, texts(kind, [longest, 6]), folder)[1], atol=1e-5)
-    made = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager" if longest <= 2048 else "sdpa")
+        found = net.states(collate(encoded, np.arange(2), tokenizer_of(kind).pad_token_id))
+    short = Encoded(examples=[], sequences=Ragged.of([encoded.sequences[1]]), owners=np.zeros(1, np.int32))
+    assert torch.allclose(found[-6:], plain(kind, short, folder)[0], atol=1e-5)
+    made = transformers.AutoModel.from_pretrained(folder).eval()
     with torch.inference_mode():
-        whole = made.eval()(input_ids=batch.ids_BL[:1]).last_hidden_state[0]
-    assert torch.allclose(found[:longest], whole, atol=2e-5)
+        whole = made(torch.from_numpy(encoded.sequences[0][None].astype(np.int64))).last_hidden_state[0]
+    assert torch.allclose(found[:-6], whole, atol=2e-5)
 
 
 def all_heads(kind: str, config: object) -> dict[str, nn.Module]:
@@ -173,7 +191,7 @@ def test_without_padding_losses_and_gradients_are_those_of_padded_batches(kind, 
     assert torch.allclose(loss, other, rtol=rounding)
     assert padded.keys() == without.keys()
     largest = max(grown.abs().max().item() for grown in padded.values())
-    assert largest > 0.01
+    assert largest > 0.001
     assert all(torch.allclose(padded[name], without[name], rtol=0, atol=rounding * largest) for name in padded)
 
 
@@ -346,7 +364,7 @@ def trained(kind: str, *, trims: bool, path: Path) -> tuple[list[float], torch.T
         assert len(kept) < ROWS - 50
         trimmed = trim(net, kept)
     settings = Optimisation(
-        learning_rate=1e-2, epochs=2, batch_sizes={"pairs": 8}, max_length=64, weight_decay=0.1, evaluations=1
+        learning_rate=1e-2, epochs=1, batch_sizes={"pairs": 8}, max_length=64, weight_decay=0.1, evaluations=1
     )
     training = Training(
         network=net, sets=[TrainingSet(name="pairs", encoded=encoded)], settings=settings,

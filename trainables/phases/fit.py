@@ -164,6 +164,8 @@ def _stopping_set(context: Context, task: Task, settings: Optimisation) -> Encod
 def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
     mlm = context.spec.mlm
     assert mlm
+    if context.tokenizer.mask_token_id is None:
+        raise ValueError(f"{context.encoder_name}: its tokenizer has no mask_token, which MLM needs")
     masking = Masking(
         probability=mlm.mask_probability,
         mask_id=context.tokenizer.mask_token_id,
