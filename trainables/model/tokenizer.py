@@ -61,12 +61,13 @@ def tokenizer_files(tokenizer: PreTrainedTokenizerFast) -> Mapping[str, bytes]:
     """Files from which `AutoTokenizer` makes the same tokenizer, by their names.
 
     Their class is the one that takes `tokenizer.json` as it stands; those of the architectures lay out anew what is
-    read, each in its own way.
+    read, each in its own way. Token types are not given: no run has any but the first, and the second one would lead
+    to other hidden states.
     """
     told = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": tokenizer.model_max_length,
-        "model_input_names": tokenizer.model_input_names,
+        "model_input_names": [name for name in tokenizer.model_input_names if name != "token_type_ids"],
         "padding_side": tokenizer.padding_side,
         "truncation_side": tokenizer.truncation_side,
         "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
