@@ -1,6 +1,6 @@
 """One training run is ended at random moments, while it leaves checkpoints all the time, until it ends by itself.
 
-A real run (one intermediate task on the built-in corpus, one layer of the bundled encoder, CPU) is computed
+A run of a small encoder with random weights (one intermediate task on the built-in corpus, CPU) is computed
 undisturbed. Then, as often as is asked for, it is computed in a fresh store by processes that are ended: killed
 (SIGKILL) at any moment, killed while a checkpoint is being written, or told to leave (SIGTERM, upon which the run is
 closed as Ray closes it). Every next process goes on, until one ends. Scores, dev curve and the SHA-256 of the encoder
@@ -40,11 +40,13 @@ from rich.text import Text
 from safetensors import safe_open
 
 from benchmarks.chaos.forks import in_child
+from benchmarks.chaos.lab import room
 from benchmarks.measure import machine, write
 from search_spaces.config_file import apply_sets
 from search_spaces.presets import demo
 from sweep.command_line.compute import run_options
 from sweep.planning.planner import build_plan
+from tests.made.encoders import encoder_folder
 from trainables.ledger import files
 from trainables.ledger.plan import Node
 from trainables.ledger.record import Record
@@ -53,10 +55,10 @@ from trainables.phases.options import Options
 from trainables.phases.run import run
 
 SETTINGS = [
-    "encoder.name=bundled:1", "grid.intermediates=qqp", "grid.targets=xnli", "grid.mlm=off", "grid.seeds=42",
-    "data.languages=en", "data.eval_rows=16", "intermediate.epochs=2", "intermediate.batch_size=8",
-    "intermediate.evaluations=10", "intermediate.learning_rate=1e-4", "intermediate.precision=fp32",
-    "cluster.checkpoint_seconds=0.01", "cluster.checkpoint_share=1",
+    "grid.intermediates=qqp", "grid.targets=xnli", "grid.mlm=off", "grid.seeds=42",
+    "data.languages=en", "data.eval_rows=16", "intermediate.epochs=4", "intermediate.batch_size=8",
+    "intermediate.max_length=64", "intermediate.evaluations=10", "intermediate.learning_rate=1e-4",
+    "intermediate.precision=fp32", "cluster.checkpoint_seconds=0.01", "cluster.checkpoint_share=1",
 ]  # fmt: skip
 
 
@@ -92,9 +94,10 @@ class Attempt:
         return not self.is_finished
 
 
-def planned(rows: int) -> tuple[Node, Options]:
-    """The run, and how it is computed."""
-    config = apply_sets(demo(), [*SETTINGS, f"data.train_rows={rows}"])
+def planned(folder: Path, rows: int) -> tuple[Node, Options]:
+    """The run, and how it is computed; its encoder is made in the folder. A checkpoint has 8 MB."""
+    encoder = encoder_folder(folder, "bert", hidden_size=128, intermediate_size=512, num_attention_heads=4)
+    config = apply_sets(demo(), [f"encoder.name={encoder}", *SETTINGS, f"data.train_rows={rows}"])
     plan = build_plan(config)
     [node] = [node for node in plan.nodes.values() if not node.parents and node.name.startswith("qqp")]
     return node, run_options(config, plan)
@@ -155,7 +158,10 @@ class Ending:
 
 
 def attempts(node: Node, options: Options, store: Store, longest: float, chance: random.Random) -> Iterator[Attempt]:
-    """Processes at one run until it is finished."""
+    """Processes at one run until it is finished; their ends come within `longest` seconds.
+
+    That grows where one got no further than the one before it: the machine may have become slower.
+    """
     finished = False
     while not finished:
         checkpoint = store.checkpoint(node.run_id)
@@ -166,6 +172,8 @@ def attempts(node: Node, options: Options, store: Store, longest: float, chance:
         if ended.code not in (0, -signal.SIGKILL):
             raise RuntimeError(ended.words[-4000:])
         finished = store.is_finished(node.run_id)
+        if not finished and _step(checkpoint) <= before:
+            longest *= 1.5
         yield Attempt(
             way=way,
             from_step=before,
@@ -210,8 +218,8 @@ def main(arguments: list[str] | None = None) -> int:
     console, chance, began = Console(width=110), random.Random(given.seed), time.monotonic()
     tried: list[Attempt] = []
     others = 0
-    with tempfile.TemporaryDirectory(prefix="interruptions-") as folder:
-        node, options = planned(given.rows)
+    with tempfile.TemporaryDirectory(prefix="interruptions-", dir=room()) as folder:
+        node, options = planned(Path(folder) / "encoder", given.rows)
         calm = Store(Path(folder) / "calm").prepare()
         for _ in range(2):  # the first fills the caches
             calm.recompute(node.run_id)
