@@ -1,8 +1,9 @@
 """Disk of a sweep: what `plan` forecasts against what its store took, at the peak and at the end.
 
-    python -m benchmarks.disk [--data DIR] [--only demo,search] [--out FILE]
+    python -m benchmarks.disk [--data DIR] [--only demo,search] [--kept selected,whole] [--out FILE]
 
-Each sweep is run twice, as it is and with everything kept whole (`--keep all`, `engine.store_deltas: false`), and its
+Each sweep is run twice, as it is and with everything kept whole (`--keep all`, `engine.store_deltas: false`; tens of
+gigabytes), and its
 store is watched: the blocks of all files, a file with several names once, twice a second.
 
 - demo: the preset of that name;
@@ -111,13 +112,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("/work/shared/data/mirror"))
     parser.add_argument("--only", default="demo,search")
+    parser.add_argument("--kept", default="selected,whole", help="selected: as it is; whole: everything, not as deltas")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     console, found = Console(width=130), list[Measured]()
     with tempfile.TemporaryDirectory(prefix="xstilts-disk-") as folder:
         for name in given.only.split(","):
             options = sweeps(given.data)[name]
-            for kept, more in {"selected": (), "all, whole": WHOLE}.items():
+            for kept in given.kept.split(","):
+                more = {"selected": (), "whole": WHOLE}[kept]
                 found.append(measure(name, kept, [*options, *more], Path(folder)))
                 console.print(shown(found[-1:]))
     console.print(shown(found))
