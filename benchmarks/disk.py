@@ -49,16 +49,22 @@ class Measured:
 
 def sweeps(data: Path) -> Mapping[str, Sequence[str]]:
     """Their options by name."""
-    few = ["--train-rows", "200", "--eval-rows", "20", "--languages", "en,de,sw"]
+    few = ["--train-rows", "48", "--eval-rows", "8", "--languages", "en,de"]
     return {
         "demo": ["--preset", "demo"],
         "search": [
             "--data", str(data), "--encoder", "bundled:3", "--intermediates", "none,qqp,squad", "--mlm", "off",
             "--targets", "xnli,udpos,xquad,tatoeba", *few, "--search", "intermediate=8,target=8",
-            "--set", "intermediate.max_length=128", "--set", "target.max_length=128",
-            "--set", "target.epochs=1", "--set", "intermediate.epochs=1",
+            *_short("intermediate"), *_short("target"),
         ],
     }  # fmt: skip
+
+
+def _short(phase: str) -> list[str]:
+    """Short runs, of whose trials the learning rate alone is searched."""
+    settings = ("epochs=1", "max_length=128", "dev_rows=16")
+    fields = [*(f"{phase}.{setting}" for setting in settings), f"search.ranges.{phase}.epochs=fixed"]
+    return [word for field in fields for word in ("--set", field)]
 
 
 def measure(name: str, kept: str, options: Sequence[str], folder: Path) -> Measured:
