@@ -54,7 +54,7 @@ def one(contender: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     torch.manual_seed(42)
     encoder = load_encoder(settings["encoder"], attn_implementation=attention(device, Precision.FP32))
     config = encoder.config
-    head = new_head(known.format, config.hidden_size, 0.0, config.initializer_range)
+    head = new_head(known.format, config)
     network = Network(encoder, {known.name: head}).to(device).eval()
     if contender == "engine" and device.type == "cpu":  # as phases/fit.py does; on a GPU in bf16 only
         network.use_unpadded()

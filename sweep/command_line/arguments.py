@@ -36,7 +36,20 @@ def _program(name: str, commands: Sequence[str], default: str = "") -> Program:
 
 XSTILTS = _program(
     "xstilts",
-    ("run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples", "check"),
+    (
+        "run",
+        "plan",
+        "status",
+        "tasks",
+        "search",
+        "report",
+        "submission",
+        "compare",
+        "examples",
+        "check",
+        "export",
+        "predict",
+    ),
 )
 GRID = _program("python -m sweep.grid", ("run", "plan", "status", "tasks"), default="run")
 SEARCH = Program(name="python -m sweep.search", commands={"search": "python -m sweep.search"})

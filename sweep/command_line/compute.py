@@ -45,6 +45,8 @@ def run_options(config: SweepConfig, plan: Plan) -> Options:
         **config.engine.model_dump(),
         keep_models=config.keep is not Keep.NONE,
         checkpoint_seconds=config.cluster.checkpoint_seconds,
+        checkpoint_share=config.cluster.checkpoint_share,
+        checkpoint_writers=config.cluster.checkpoint_writers,
         commit=code_commit(),
     )
 

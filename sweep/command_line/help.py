@@ -15,6 +15,8 @@ SUMMARIES = {
     "compare": "what changed between two stores beyond chance, on dev",
     "examples": "which rows an intermediate task fixed or broke, as a table and a page",
     "check": "read all that a store holds, and say what is sound",
+    "export": "a model of a store as a folder for transformers, with a model card",
+    "predict": "predictions of an exported model on rows of your own",
 }
 
 _SWEEP = """\

@@ -24,6 +24,8 @@ WHOLE = MappingProxyType({
     "compare": "analysis.comparing.command",
     "examples": "analysis.examples.command",
     "check": "sweep.command_line.check",
+    "export": "sweep.command_line.export",
+    "predict": "sweep.command_line.predict",
 })  # fmt: skip
 """Command -> the module that has it whole, with its options."""
 _OURS = ("sweep", "analysis", "search_spaces", "trainables")

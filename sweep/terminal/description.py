@@ -21,6 +21,7 @@ from trainables.ledger.plan import Plan
 from trainables.ledger.spec import Phase
 from trainables.ledger.standing import cell_states
 from trainables.ledger.store import Store
+from trainables.model.names import described
 
 _RACING = "race: these figures are the most that can be needed; what is dropped on the way is not run"
 _FEW = 4
@@ -70,6 +71,8 @@ def _headline(plan: Plan, store: Store) -> Iterator[RenderableType]:
     counts = in_states(states.values())
     seeds = {cell.seed for cell in states}
     yield Text(f"{len(states)} cells, {len(seeds)} seed{'s' * (len(seeds) > 1)}: {counts or 'none'}")
+    for encoder in dict.fromkeys(node.spec.encoder for node in plan.nodes.values()):
+        yield Text(f"encoder: {plain(described(encoder.name, encoder.revision))}")
 
 
 def _again(outlook: Outlook) -> Iterator[RenderableType]:

@@ -14,7 +14,10 @@ from sweep.command_line.arguments import GRID, SEARCH, XSTILTS, UsageError, pars
 from sweep.command_line.main import grid, main, search
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples")
+COMMANDS = (
+    "run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples", "check", "export",
+    "predict",
+)  # fmt: skip
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--debug"},
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
@@ -45,7 +48,12 @@ OWN = {
         "--json",
         "--width",
     },
-}
+    "export": {
+        "--target", "--run", "--to", "--seed", "--task", "--encoder", "--open-test", "--force", "--push", "--private",
+        "--sweep", "--where", "--debug",
+    },
+    "predict": {"--rows", "--out", "--language", "--batch-tokens", "--device", "--debug"},
+}  # fmt: skip
 IN_HELP = re.compile(r"^  (?:-h, )?(--[a-z-]+)", re.MULTILINE)
 
 

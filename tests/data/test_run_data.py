@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 import pytest
 import torch
+from transformers import XLMRobertaConfig
 
 from search_spaces.config_file import apply_sets
 from search_spaces.presets import grid_demo
@@ -57,7 +58,7 @@ def test_the_categories_of_the_data_are_the_outputs_of_the_head():
     data = open_data("demo")
     known = with_labels(task("ccg"), data)
     assert len(set(known.format.labels)) == len(known.format.labels) > 5
-    head = new_head(known.format, 8, 0.0, 0.02)
+    head = new_head(known.format, XLMRobertaConfig(hidden_size=8, hidden_dropout_prob=0.0))
     assert isinstance(head, TaggingHead)
     assert head.out.out_features == len(known.format.labels)
     assert with_labels(known, data) is known

@@ -19,7 +19,7 @@ from trainables.model.architectures import ARCHITECTURES, SLOW_TOKENIZERS
 from trainables.model.names import encoder_fingerprint
 from trainables.phases.run import run_to_end
 
-OTHERS = ("deberta-v2", "modernbert", "distilbert", "mpnet", "rembert", "roformer", "xlm", "t5", "gpt2")
+OTHERS = ("deberta", "distilbert", "mpnet", "roformer", "xlm", "t5", "gpt2")
 
 
 def wanted(folder, phase, *tasks, **given):

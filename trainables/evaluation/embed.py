@@ -15,14 +15,8 @@ from trainables.evaluation.hidden_states import pooled, pooled_layers
 from trainables.evaluation.predict import to_the_end, token_budget_batches
 from trainables.evaluation.room import room
 from trainables.model.batches import Batch, collate
+from trainables.model.layers import layers_of, set_layers
 from trainables.tasks.formats.base import Encoded
-
-
-def layers_of(encoder: nn.Module) -> nn.ModuleList:
-    """The layers of an encoder, the first one first."""
-    stack = encoder.encoder.layer  # type: ignore[union-attr]
-    assert isinstance(stack, nn.ModuleList)
-    return stack
 
 
 def cut_to_layer(encoder: nn.Module, layer: int) -> None:
@@ -30,7 +24,7 @@ def cut_to_layer(encoder: nn.Module, layer: int) -> None:
     stack = layers_of(encoder)
     if layer > len(stack):
         raise ValueError(f"retrieval layer {layer} does not exist: the encoder has {len(stack)} layers")
-    encoder.encoder.layer = stack[:layer]  # type: ignore[union-attr]
+    set_layers(encoder, stack[:layer])
 
 
 def embed(encoder: nn.Module, encoded: Encoded, *, pad_id: int, max_tokens: int) -> Tensor:

@@ -24,7 +24,7 @@ def pooled(hidden_BLH: Tensor, mask_BL: Tensor) -> Tensor:
 
 
 def pooled_layers(encoder: nn.Module, layers: nn.ModuleList, batch: Batch) -> Tensor:
-    """`pooled` of every hidden state, float32[K, B, H]: the input of the first layer, then the output of each.
+    """`pooled` of every hidden state, float32[K, B, H]: the input of each layer, then what the encoder gives.
 
     Each is what the encoder would give if the layers above were not there, with the norm that follows the last layer
     of some architectures; for others these are `hidden_states` of transformers. They are pooled as they appear, so
@@ -37,10 +37,10 @@ def pooled_layers(encoder: nn.Module, layers: nn.ModuleList, batch: Batch) -> Te
         found.append(pooled(norm(hidden_BLH), batch.mask_BL))
 
     with ExitStack() as hooks:
-        hooks.callback(layers[0].register_forward_pre_hook(lambda _, given: take(given[0])).remove)
         for layer in layers:
-            hooks.callback(layer.register_forward_hook(lambda _, __, output: take(output)).remove)
-        encoder(input_ids=batch.ids_BL, attention_mask=batch.mask_BL)
+            hooks.callback(layer.register_forward_pre_hook(lambda _, given: take(given[0])).remove)
+        given = encoder(input_ids=batch.ids_BL, attention_mask=batch.mask_BL)
+    found.append(pooled(given.last_hidden_state, batch.mask_BL))
     assert len(found) == len(layers) + 1
     return torch.stack(found)
 

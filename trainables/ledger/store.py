@@ -13,6 +13,7 @@ STORE/
   best.yaml                  settings that `search` has found
   report/, submission/, ray/ what is made from it, and Ray Tune's own files
   receipts.json              which selections stood, from which dev scores; written before a test score is opened
+  checkpoint-slots/          locks of the runs that write a checkpoint at this moment
   cache/                     what readers keep for the next one; it may be removed at any time
   tokenizers/<digest>/       files of tokenizers, kept once and linked into the folders of runs
   openings.json              which test scores were looked at, when, and after which selection
@@ -51,6 +52,7 @@ from trainables.ledger.receipts import Receipt
 from trainables.ledger.runs import Runs, is_held
 from trainables.ledger.shared import link_shared
 from trainables.ledger.signature import signed
+from trainables.ledger.slots import Slots
 from trainables.ledger.studies import StudyResult
 
 log = logging.getLogger(__name__)
@@ -281,6 +283,10 @@ class Store(Runs):
     def cache(self) -> Path:
         """Folder of what can be made again from the rest."""
         return self.root / "cache"
+
+    def checkpoint_slots(self, number: int) -> Slots:
+        """Places of those who write a checkpoint at the same time; 0 is no limit."""
+        return Slots(folder=self.root / "checkpoint-slots", number=number)
 
     @property
     def ray(self) -> Path:

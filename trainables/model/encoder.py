@@ -10,14 +10,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub import try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
@@ -27,6 +25,7 @@ from transformers.utils import logging as transformers_logging
 from trainables.ledger import files
 from trainables.ledger.digests import digest, git_digest
 from trainables.model.bundled import CONFIG_FILE, WEIGHTS_FILE, bundled_folder
+from trainables.model.checkpoint_files import INDEX_FILE
 from trainables.model.names import (
     DEFAULT_REVISION,
     TOKENIZER_FILES,
@@ -41,8 +40,6 @@ from trainables.model.names import (
 from trainables.model.word_table import table_name
 
 _LAYER = "encoder.layer."
-_HEAD = "lm_head."
-INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 
 
 def load_encoder(
@@ -139,44 +136,12 @@ def write_config(model: PreTrainedModel, folder: Path) -> None:
     config.save_pretrained(folder)
 
 
-def load_mlm_head(name: str, config: PretrainedConfig, revision: str | None = None) -> dict[str, torch.Tensor] | None:
-    """Weights of XLM-R's masked-language-model head, float32, or None if the checkpoint has none (bundled has none).
-
-    Keys and shapes, H hidden and V vocabulary: `dense.weight` (H, H), `dense.bias` (H), `layer_norm.weight` (H),
-    `layer_norm.bias` (H), `bias` (V). The decoder is the word embedding. Raises ValueError when they do not fit
-    `config`, and otherwise as `load_encoder` does.
-    """
-    encoder = parse_encoder(name)
-    check_revision(encoder, revision)
-    if encoder.kind is EncoderKind.BUNDLED:
-        return None
-    try:
-        found = _read_head(encoder, revision or DEFAULT_REVISION)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise unavailable(encoder, revision, error) from error
-    if not found:
-        return None
-    hidden, words = config.hidden_size, config.vocab_size
-    expected = {
-        "dense.weight": (hidden, hidden),
-        "dense.bias": (hidden,),
-        "layer_norm.weight": (hidden,),
-        "layer_norm.bias": (hidden,),
-        "bias": (words,),
-    }
-    if "bias" not in found and "decoder.bias" in found:
-        found["bias"] = found["decoder.bias"]
-    shapes = {key: tuple(found[key].shape) for key in expected if key in found}
-    if shapes != expected:
-        raise ValueError(f"encoder {name!r}: expected a language-model head {expected}, found {shapes}")
-    return {key: found[key] for key in expected}
-
-
 def _load_folder(
     folder: Path, attn_implementation: str, num_layers: int | None = None, mapped: bool = False
 ) -> PreTrainedModel:
     """Weights named as in the model, copied straight from the memory-mapped file; the first `num_layers` layers."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    attn_implementation = _able(config, attn_implementation)
     if num_layers is not None:
         config.num_hidden_layers = num_layers
     model = empty_encoder(config, attn_implementation)
@@ -194,7 +159,7 @@ def empty_encoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
     """An encoder of a configuration; what its weights are is left to chance."""
     with no_init_weights():
         return AutoModel.from_config(
-            config, attn_implementation=attn_implementation, dtype=torch.float32, **_without_pooler(config)
+            config, attn_implementation=attn_implementation, dtype=torch.float32, **without_pooler(config)
         )
 
 
@@ -221,18 +186,18 @@ def _load_checkpoint(
 ) -> PreTrainedModel:
     """A checkpoint of the hub or a foreign folder, through transformers' own loader."""
     try:
-        with _quiet():
+        with quiet():
             source = {"revision": revision or DEFAULT_REVISION, "trust_remote_code": False}
             config = AutoConfig.from_pretrained(encoder.name, **source)
             model, info = AutoModel.from_pretrained(
                 encoder.name,
                 config=config,
                 dtype=torch.float32,
-                attn_implementation=attn_implementation,
+                attn_implementation=_able(config, attn_implementation),
                 use_safetensors=True,
                 output_loading_info=True,
                 **source,
-                **_without_pooler(config),
+                **without_pooler(config),
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise unavailable(encoder, revision, error) from error
@@ -251,7 +216,14 @@ def _own_weights(model: PreTrainedModel, but: torch.Tensor | None = None) -> Non
             tensor.data = tensor.data.clone()
 
 
-def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:
+def _able(config: PretrainedConfig, attn_implementation: str) -> str:
+    """The attention asked for, or the plain one for architectures that PyTorch's own does not compute."""
+    architecture = MODEL_MAPPING.get(type(config), None)
+    fused = inspect.isclass(architecture) and getattr(architecture, "_supports_sdpa", False)
+    return attn_implementation if fused or attn_implementation != "sdpa" else "eager"
+
+
+def without_pooler(config: PretrainedConfig) -> dict[str, Any]:
     """The argument that leaves the pooling layer out, for the architectures that know it."""
     architecture = MODEL_MAPPING.get(type(config), None)
     known = inspect.isclass(architecture) and "add_pooling_layer" in inspect.signature(architecture).parameters
@@ -263,38 +235,8 @@ def _layer_of(name: str) -> int:
     return int(name.removeprefix(_LAYER).split(".", 1)[0]) if name.startswith(_LAYER) else -1
 
 
-def _read_head(encoder: EncoderName, revision: str) -> dict[str, torch.Tensor]:
-    head = {}
-    for path in _weight_files(encoder, revision):
-        with safe_open(path, framework="pt") as file:
-            for key in file.keys():  # noqa: SIM118
-                if key.startswith(_HEAD) and key != f"{_HEAD}decoder.weight":
-                    head[key.removeprefix(_HEAD)] = file.get_tensor(key).to(torch.float32, copy=True)
-    return head
-
-
-def _weight_files(encoder: EncoderName, revision: str) -> list[Path]:
-    """The safetensors files that hold a head; at most one shard in practice."""
-    try:
-        return [encoder_file(encoder, WEIGHTS_FILE, revision)]
-    except (EntryNotFoundError, FileNotFoundError):
-        index = json.loads(encoder_file(encoder, INDEX_FILE, revision).read_text(encoding="utf-8"))
-        shards = {shard for key, shard in index["weight_map"].items() if key.startswith(_HEAD)}
-        return [encoder_file(encoder, shard, revision) for shard in sorted(shards)]
-
-
-def encoder_file(encoder: EncoderName, file: str, revision: str) -> Path:
-    """Where a file of an encoder of the hub or of a folder lies; raises OSError where there is none."""
-    if encoder.kind is EncoderKind.HUB:
-        return Path(hf_hub_download(encoder.name, file, revision=revision))
-    path = encoder.folder / file
-    if not path.is_file():
-        raise FileNotFoundError(f"no {file} in {encoder.name!r}")
-    return path
-
-
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence transformers' progress bar and its list of unused weights, which we check ourselves."""
     level, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()

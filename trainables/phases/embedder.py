@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainables.evaluation.embed import cut_to_layer, embedding, embedding_layers, layers_of
+from trainables.evaluation.embed import cut_to_layer, embedding, embedding_layers
 from trainables.ledger.spec import HiddenStates
 from trainables.model.finite import NotFiniteError, is_finite
+from trainables.model.layers import layers_of, set_layers
 from trainables.phases.context import Context
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.task import Split, Task
@@ -72,7 +73,7 @@ class Embedder:
         """Embed sentences; yields between batches. Raises OSError where what is kept on disk finds no room."""
         context, encoder = self._context, self._encoder
         limits = {"pad_id": context.tokenizer.pad_token_id, "max_tokens": context.options.eval_tokens}
-        encoder.encoder.layer = self._stacks[split]
+        set_layers(encoder, self._stacks[split])
         if split is self._every_of:
             found_KNH = yield from embedding_layers(encoder, encoded, **limits, folder=context.work)
             layers = tuple(range(len(found_KNH)))

@@ -10,8 +10,8 @@ from collections.abc import Generator, Mapping, Sequence
 from trainables.evaluation.predict import predict
 from trainables.ledger.record import DevPoint, Score
 from trainables.ledger.spec import MlmLength, Optimisation, Precision
-from trainables.model.encoder import load_mlm_head
-from trainables.model.heads import MlmHead, TaskHead, initialise, new_head
+from trainables.model.heads import TaskHead, new_head
+from trainables.model.mlm_head import new_mlm_head, pretrained_mlm_head
 from trainables.model.network import Network
 from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
 from trainables.model.word_table import WordTable
@@ -22,6 +22,7 @@ from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.trivial import Comparison
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Split, Task
+from trainables.training.keeper import Keeping
 from trainables.training.loop import Outcome, Training, TrainingSet
 from trainables.training.masking import Masking
 from trainables.training.mixing import MLM
@@ -103,12 +104,19 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
         micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept) else 0,
-        checkpoint_seconds=context.options.checkpoint_seconds,
+        keeping=Keeping(
+            seconds=context.options.checkpoint_seconds,
+            share=context.options.checkpoint_share,
+            slots=context.store.checkpoint_slots(context.options.checkpoint_writers),
+        ),
         is_wanted=lambda: not context.store.pruned(context.spec.run_id),
     )
     outcome = yield from _reported(training)
-    context.seconds["train"] = outcome.seconds
+    context.seconds["train"] = outcome.seconds - outcome.checkpoint_seconds
     context.notes.extend(training.notes)
+    if outcome.checkpoints:
+        context.seconds["checkpoint"] = outcome.checkpoint_seconds
+        context.notes.append(f"checkpoints while it trained: {outcome.checkpoints}")
     if kept:
         network.release_table_gradient()
     rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
@@ -173,17 +181,11 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
     on_gpu = context.device.type == "cuda"
     heads: dict[str, TaskHead] = {}
     for task in tasks:
-        heads[task.name] = new_head(
-            task.format, config.hidden_size, config.hidden_dropout_prob, config.initializer_range
-        )
+        heads[task.name] = new_head(task.format, config)
     if context.spec.mlm:
-        head = initialise(
-            MlmHead(config.hidden_size, config.vocab_size, config.layer_norm_eps), config.initializer_range
-        )
-        pretrained = load_mlm_head(context.options.encoder, config, context.spec.encoder.revision)
-        if pretrained:
-            head.load_state_dict(pretrained)
-        else:
+        head = pretrained_mlm_head(context.options.encoder, config, context.spec.encoder.revision)
+        if head is None:
+            head = new_mlm_head(config)
             context.notes.append(f"{context.spec.encoder.name} has no language-model head; a new one was trained")
         heads[MLM] = head
     network = Network(encoder, heads, context.precision)

@@ -1,4 +1,7 @@
-"""Intermediate phase: train the encoder on one English task or a mixture, with or without MLM; leave the encoder."""
+"""Intermediate phase: train the encoder on one English task or a mixture, with or without MLM.
+
+Leaves the encoder and the heads of the tasks.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ from trainables.phases.collapse import findings
 from trainables.phases.context import Context
 from trainables.phases.fit import fit
 from trainables.phases.leaving import leave_encoder
+from trainables.phases.trained_heads import leave_heads
 from trainables.report import Advanced
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Split
 
 
 def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
-    """Compute the run; its encoder is published before its record is returned."""
+    """Compute the run; its encoder and heads are published before its record is returned."""
     names = context.spec.tasks
     if len(names) > 1:
         context.notes.append(f"mixture of {', '.join(names)}")
@@ -24,5 +28,6 @@ def run_intermediate(context: Context) -> Generator[Advanced, None, Record]:
     for task in tasks:
         context.findings += findings(task, Split.STOPPING, {ENGLISH: fitted.compared[task.name]})
     with context.stage("save"):
+        leave_heads(context, fitted.network, tasks)
         leave_encoder(context, fitted)
     return context.record(fitted.scores, **fitted.record_fields)

@@ -16,6 +16,7 @@ from trainables.phases.context import Context
 from trainables.phases.fit import fit
 from trainables.phases.leaving import leave_encoder
 from trainables.phases.predictions import PredictionTable, publish
+from trainables.phases.trained_heads import leave_heads
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.trivial import Comparison
@@ -23,11 +24,15 @@ from trainables.tasks.task import Split, Task
 
 
 def run_target(context: Context) -> Generator[Advanced, None, Record]:
-    """Compute the run; targets that share the fine-tuning are measured with one network, in one pass."""
+    """Compute the run; targets that share the fine-tuning are measured with one network, in one pass.
+
+    Where models are kept, the fine-tuned encoder and its head are published, too.
+    """
     tasks = [context.task(name) for name in context.spec.tasks]
     fitted = yield from fit(context, [tasks[0]])
     if context.options.keep_models:
         with context.stage("save"):
+            leave_heads(context, fitted.network, tasks[:1])
             leave_encoder(context, fitted)
     scores = list(fitted.scores)
     tables = {task.name: PredictionTable() for task in tasks}

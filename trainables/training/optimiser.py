@@ -33,12 +33,15 @@ def decay_factor(steps: int, total: int, settings: Optimisation) -> float:
 
 
 def new_optimiser(module: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over all parameters; none of the biases and layer-norm weights decay."""
+    """AdamW over all parameters; none of the biases and norms' weights decay.
+
+    Norms are PyTorch's layer norms, and the RMS norms of transformers, which are a class of each architecture.
+    """
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for owner in module.modules():
         for name, parameter in owner.named_parameters(recurse=False):
-            exempt = isinstance(owner, nn.LayerNorm) or name == "bias"
+            exempt = isinstance(owner, nn.LayerNorm) or type(owner).__name__.endswith("RMSNorm") or name == "bias"
             (plain if exempt else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)

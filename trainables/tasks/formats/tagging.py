@@ -79,7 +79,8 @@ class TaggingFormat(Format):
         return with_majority(gold, given, "accuracy over words")
 
     def _word_ids(self, tokenizer: Tokenizer, sentences: Sequence[TaggingExample], room: int) -> list[IntArray]:
-        unknown = np.array([tokenizer.unk_token_id], dtype=np.int32)
+        nothing = Layout.of(tokenizer).before[0] if tokenizer.unk_token_id is None else tokenizer.unk_token_id
+        unknown = np.array([nothing], dtype=np.int32)
         longest = min(LONGEST_WORD, room)
         words = token_ids(tokenizer, [word for sentence in sentences for word in sentence.words])
         return [ids if 0 < len(ids) <= longest else unknown for ids in words]

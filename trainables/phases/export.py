@@ -1,0 +1,122 @@
+"""Export: the encoder or the fine-tuned model of a run as a folder that transformers alone can load."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer, PreTrainedModel
+
+from trainables.ledger.artefacts import ENCODER, HEADS
+from trainables.ledger.digests import digests
+from trainables.ledger.errors import MissingRunError, StoreError
+from trainables.ledger.exported import Exported, Kind
+from trainables.ledger.nearest import unknown
+from trainables.ledger.record import Record
+from trainables.ledger.spec import EncoderRef, Phase, Precision
+from trainables.ledger.store import Store
+from trainables.model.base import Base
+from trainables.model.conversion import converted
+from trainables.model.encoder import compare_encoder, load_encoder, quiet
+from trainables.model.names import TOKENIZER_FILES
+from trainables.model.stored import load_stored
+from trainables.model.tokenizer import load_tokenizer
+from trainables.model.trained_head import SUFFIX, load_head
+
+SHARD = "5GB"
+"""Largest file of weights."""
+
+
+class NotKeptError(StoreError):
+    """A model that the store does not hold; the message says how to get it."""
+
+
+def write_model(store: Store, record: Record, task: str, folder: Path, pretrained: str) -> Exported:
+    """Write the model of a run and a task into an empty folder: configuration, weights, tokenizer.
+
+    `pretrained` is where the pretrained encoder is loaded from. Raises ValueError for a task that the run has no head
+    of, NotKeptError, DamagedRunError, ConversionError, and what loading the pretrained encoder raises.
+    """
+    spec = record.spec
+    if task not in spec.tasks or spec.phase is Phase.RETRIEVAL:
+        trained = spec.tasks if spec.phase is not Phase.RETRIEVAL else ("none",)
+        raise ValueError(unknown(f"trained task of run {record.run_id}", task, trained))
+    trained_on = task if spec.phase is Phase.INTERMEDIATE else spec.tasks[0]
+    with _kept(store, record, "model"):
+        head = load_head(store.fetch(record.run_id, f"{HEADS}/{trained_on}{SUFFIX}"))
+        encoder, tokenizer = _of_run(store, record.run_id, spec.encoder, pretrained)
+    model = converted(encoder, head)
+    _write(model, tokenizer, folder)
+    facts = head.facts
+    return Exported(
+        kind=Kind.MODEL, run_id=record.run_id, name=record.name, parent=spec.parent, encoder=spec.encoder, task=task,
+        head=facts.kind, labels=facts.labels, max_length=facts.max_length, dropout=facts.dropout,
+        precision=spec.optimisation.precision if spec.optimisation else Precision.FP32, files=_digests(folder),
+    )  # fmt: skip
+
+
+def write_encoder(store: Store, record: Record, folder: Path, pretrained: str) -> Exported:
+    """Write the encoder that a run trained, or of a retrieval run the one that it embeds with; as `write_model`."""
+    spec = record.spec
+    owner = store.record(spec.parent) if spec.phase is Phase.RETRIEVAL and spec.parent else record
+    if spec.phase is Phase.RETRIEVAL and not spec.parent:
+        encoder, tokenizer = _pretrained(spec.encoder, pretrained)
+    else:
+        with _kept(store, owner, "encoder"):
+            encoder, tokenizer = _of_run(store, owner.run_id, spec.encoder, pretrained)
+    _write(encoder, tokenizer, folder)
+    optimisation, trained = owner.spec.optimisation, owner.spec.phase is not Phase.RETRIEVAL
+    return Exported(
+        kind=Kind.ENCODER, encoder=spec.encoder, files=_digests(folder),
+        run_id=owner.run_id if trained else "", name=owner.name if trained else "",
+        parent=owner.spec.parent, layer=spec.retrieval.layer if spec.retrieval else -1,
+        max_length=spec.retrieval.max_length if spec.retrieval else optimisation.max_length if optimisation else 0,
+        precision=optimisation.precision if optimisation else Precision.FP32,
+    )  # fmt: skip
+
+
+@contextmanager
+def _kept(store: Store, record: Record, what: str) -> Iterator[None]:
+    """An artefact that is not there becomes a sentence that says how to get it."""
+    try:
+        yield
+    except MissingRunError as error:
+        place = shlex.quote(str(store.root))
+        raise NotKeptError(
+            f"the {what} of run {record.run_id} ({record.name}) is not kept in {store}. To get it: `xstilts run "
+            f"--config {place}/config.yaml --store {place} --keep all --recompute {record.run_id}`"
+        ) from error
+
+
+def _of_run(store: Store, run_id: str, encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Any]:
+    """The encoder that a run left, and its tokenizer."""
+    folder = store.fetch(run_id, ENCODER)
+    if any((folder / name).is_file() for name in TOKENIZER_FILES):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    else:
+        compare_encoder(pretrained, encoder.revision)
+        tokenizer = load_tokenizer(pretrained, encoder.revision)
+    return load_stored(folder, base=Base(name=pretrained, revision=encoder.revision)), tokenizer
+
+
+def _pretrained(encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Any]:
+    compare_encoder(pretrained, encoder.revision)
+    return load_encoder(pretrained, encoder.revision), load_tokenizer(pretrained, encoder.revision)
+
+
+def _write(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
+    with quiet():
+        model.save_pretrained(folder, max_shard_size=SHARD)
+    own = copy.copy(tokenizer)  # the loaded one is shared
+    own.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
+    own.save_pretrained(folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors makes files that their owner alone may read
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {path.name: each for path in sorted(folder.iterdir()) for each in digests(path).values()}
