@@ -1,8 +1,9 @@
 """Disk of a sweep: what `plan` forecasts against what its store took, at the peak and at the end.
 
-    python -m benchmarks.disk [--data DIR] [--only demo,search] [--out FILE]
+    python -m benchmarks.disk [--data DIR] [--only demo,search] [--kept selected,whole] [--out FILE]
 
-Each sweep is run twice, as it is and with everything kept whole (`--keep all`, `engine.store_deltas: false`), and its
+Each sweep is run twice, as it is and with everything kept whole (`--keep all`, `engine.store_deltas: false`; tens of
+gigabytes), and its
 store is watched: the blocks of all files, a file with several names once, twice a second.
 
 - demo: the preset of that name;
@@ -48,16 +49,22 @@ class Measured:
 
 def sweeps(data: Path) -> Mapping[str, Sequence[str]]:
     """Their options by name."""
-    few = ["--train-rows", "200", "--eval-rows", "20", "--languages", "en,de,sw"]
+    few = ["--train-rows", "48", "--eval-rows", "8", "--languages", "en,de"]
     return {
         "demo": ["--preset", "demo"],
         "search": [
             "--data", str(data), "--encoder", "bundled:3", "--intermediates", "none,qqp,squad", "--mlm", "off",
             "--targets", "xnli,udpos,xquad,tatoeba", *few, "--search", "intermediate=8,target=8",
-            "--set", "intermediate.max_length=128", "--set", "target.max_length=128",
-            "--set", "target.epochs=1", "--set", "intermediate.epochs=1",
+            *_short("intermediate"), *_short("target"),
         ],
     }  # fmt: skip
+
+
+def _short(phase: str) -> list[str]:
+    """Short runs, of whose trials the learning rate alone is searched."""
+    settings = ("epochs=1", "max_length=128", "dev_rows=16")
+    fields = [*(f"{phase}.{setting}" for setting in settings), f"search.ranges.{phase}.epochs=fixed"]
+    return [word for field in fields for word in ("--set", field)]
 
 
 def measure(name: str, kept: str, options: Sequence[str], folder: Path) -> Measured:
@@ -111,13 +118,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("/work/shared/data/mirror"))
     parser.add_argument("--only", default="demo,search")
+    parser.add_argument("--kept", default="selected,whole", help="selected: as it is; whole: everything, not as deltas")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     console, found = Console(width=130), list[Measured]()
     with tempfile.TemporaryDirectory(prefix="xstilts-disk-") as folder:
         for name in given.only.split(","):
             options = sweeps(given.data)[name]
-            for kept, more in {"selected": (), "all, whole": WHOLE}.items():
+            for kept in given.kept.split(","):
+                more = {"selected": (), "whole": WHOLE}[kept]
                 found.append(measure(name, kept, [*options, *more], Path(folder)))
                 console.print(shown(found[-1:]))
     console.print(shown(found))

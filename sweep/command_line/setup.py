@@ -120,6 +120,7 @@ def _disk(setup: Setup, outlook: Outlook, machines: Collection[Machine]) -> Fore
                 forecast(
                     outlook, setup.store, config.keep, machine, parallel=config.search.parallel,
                     max_concurrent=config.cluster.max_concurrent, once=tokenizer_bytes(size),
+                    writers=config.cluster.checkpoint_writers or len(outlook.plan.nodes),
                 )
             )  # fmt: skip
     return max(found, key=lambda each: each.peak, default=None)

@@ -6,6 +6,7 @@ than those before it: of every target one model stays beside those that may stil
 
 from __future__ import annotations
 
+import heapq
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -43,10 +44,17 @@ class Forecast:
 
 
 class Usage:
-    """Follows a simulated sweep, event by event: bytes now, and at the most."""
+    """Follows a simulated sweep, event by event: bytes now, and at the most.
 
-    def __init__(self, plan: Plan, retention: Retention | None, held: int, models: Mapping[str, int]) -> None:
+    `writers` is how many runs write a checkpoint at the same time: the next one stands beside the last until it is
+    complete.
+    """
+
+    def __init__(
+        self, plan: Plan, retention: Retention | None, held: int, models: Mapping[str, int], writers: int = 0
+    ) -> None:
         self.now = self.peak = held
+        self._writers = writers
         self._plan = plan
         self._retention = retention
         self._models = dict(models)
@@ -73,25 +81,35 @@ class Usage:
 
     def _take(self, num_bytes: int) -> None:
         self.now += num_bytes
-        self.peak = max(self.peak, self.now)
+        beside = sum(heapq.nlargest(self._writers, self._work.values()))
+        self.peak = max(self.peak, self.now + beside)
 
     def _remove(self, removals: list[Removal]) -> None:
         self.now -= sum(self._models.pop(removal.run_id, 0) for removal in removals)
 
 
 def forecast(
-    outlook: Outlook, store: Store, keep: Keep, machine: Machine, *, parallel: int, max_concurrent: int, once: int = 0
+    outlook: Outlook,
+    store: Store,
+    keep: Keep,
+    machine: Machine,
+    *,
+    parallel: int,
+    max_concurrent: int,
+    once: int = 0,
+    writers: int = 0,
 ) -> Forecast:
     """The bytes of a store while the plan is run on a machine.
 
-    `once` is what the first model of a store adds. Raises UnplaceableError for a run that is too large.
+    `once` is what the first model of a store adds; `writers` write a checkpoint at the same time. Raises
+    UnplaceableError for a run that is too large.
     """
     plan = outlook.plan
     held = bytes_on_disk(store.root)
     adds = 0 if store.tokenizers.exists() or not any(node.footprint.model for node in plan.nodes.values()) else once
     retention = retention_of(plan, plan, keep, store, score=later_is_better(store, set(store.run_ids())))
     models = {run_id: size for run_id in plan.nodes if (size := _model_bytes(store, run_id))}
-    usage = Usage(plan, retention, held + adds * any(map(outlook.needs, plan.nodes)), models)
+    usage = Usage(plan, retention, held + adds * any(map(outlook.needs, plan.nodes)), models, writers)
     outlook.simulate(machine, parallel=parallel, max_concurrent=max_concurrent, watch=usage)
     return Forecast(held=held, peak=usage.peak, end=usage.now, free=_free(store.root))
 

@@ -72,12 +72,11 @@ def footprint_of(
     leaves = spec.phase is Phase.INTERMEDIATE or (spec.phase is Phase.TARGET and config.keep is not Keep.NONE)
     model = changed + head * _BYTES + _FIXED_BYTES if leaves else 0
     trained = layers + head + size.hidden * (size.vocabulary if spec.mlm else rows)
-    longest = config.cluster.checkpoint_seconds
-    written = 0 if not spec.optimisation or seconds <= longest else 1 if seconds <= 2 * longest else 2
+    is_long = spec.optimisation is not None and seconds > config.cluster.checkpoint_seconds
     return Footprint(
         model=round(model),
         rest=round(_RUN_BYTES + sum(count * _row_bytes(name) for name, count in evaluated.items())),
-        work=round(written * _COPIES * trained * _BYTES),  # the next one is written beside the last
+        work=round(_COPIES * trained * _BYTES) if is_long else 0,
     )
 
 

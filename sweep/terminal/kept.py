@@ -27,9 +27,8 @@ def kept_lines(plan: Plan, store: Store) -> Iterator[Text]:
         yield Text(f"models: {' and '.join(counts)} kept{_how(plan, store, models)}")
     if gone := store.removed_ids():
         runs = "1 run" if len(gone) == 1 else f"{len(gone)} runs"
-        yield Text(
-            f"removed: what {runs} left, since nothing needs it; a `run` that does computes it again", style="dim"
-        )
+        said = f"removed: models of {runs} that nothing needs; a `run` that does computes them again"
+        yield Text(said, style="dim")
 
 
 def _number(runs: list[str], what: str) -> str:

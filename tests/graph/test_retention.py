@@ -279,6 +279,20 @@ def test_a_run_that_serves_two_targets_stays_while_either_may_select_it():
     assert by_name(plan, sweep.run()) == {"none xquad 0", "squad xquad 0"}
 
 
+def test_what_a_race_has_dropped_is_not_selected_however_good():
+    plan = grid({BASELINE: 1, "squad": 1, "qqp": 1}, {"xnli": 1}, 1)
+    figures = {"none xnli 0": 90.0, "squad xnli 0": 60.0, "qqp xnli 0": 50.0}
+    sweep = made(plan, Keep.SELECTED, lambda id_, n: figures.get(plan.nodes[id_].name, 50.0))
+    dropped = set()
+    sweep.retention._dropped = lambda: dropped
+
+    def drop(sweep):
+        if not dropped and by_name(plan, sweep) >= {"none xnli 0"}:
+            dropped.add((Row(BASELINE, False), "xnli"))
+
+    assert by_name(plan, sweep.run(drop)) == {"squad xnli 0"}
+
+
 # over random sweeps
 
 

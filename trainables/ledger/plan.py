@@ -47,7 +47,7 @@ class Footprint:
     Attributes:
         model: its encoder and heads, while they are kept.
         rest: what stays: its record, its predictions.
-        work: while it runs: its checkpoints.
+        work: while it runs: a checkpoint.
     """
 
     model: int = 0
