@@ -44,6 +44,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.mining
 	$(BIN)/python -m benchmarks.hidden_states --rows 40 --threads 1
+	$(BIN)/python -m benchmarks.deltas
 	$(BIN)/python -m benchmarks.racing
 	$(BIN)/python -m benchmarks.intervals
 	$(BIN)/python -m benchmarks.loading

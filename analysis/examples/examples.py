@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analysis.examples.asked import Asked
-from analysis.examples.predictions import Predicted, Texts, is_graded, read, row_score
+from analysis.examples.predictions import Predicted, Texts, is_graded, read, row_scores
 from analysis.examples.texts import Parts, read_texts
 from analysis.examples.texts import Texts as Sentences
 from analysis.scores.headings import AnalysisError
@@ -100,8 +100,8 @@ def examples(store: Store, sweep: Sweep, what: Asked, data: str | None = None) -
     if isinstance(of.format, MiningFormat):
         before, after = _completed(before, after), _completed(after, before)
     _check_same(what, before, after)
-    score = row_score(of, what.language)
-    scores = {key: (score(before[key]), score(after[key])) for key in before}
+    was, became = (row_scores(of, what.language, rows) for rows in (before, after))
+    scores = {key: (was[key], became[key]) for key in before}
     kinds = {key: _kind(*pair) for key, pair in scores.items()}
     counts = Counter(kinds.values())
     changed = [key for key, kind in kinds.items() if kind in (Kind.FIXED, Kind.BROKEN)]

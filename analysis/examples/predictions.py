@@ -1,26 +1,22 @@
-"""Predictions of one run in one language, compared with what its record says; and the score of a single row."""
+"""Predictions of one run in one language, compared with what its record says; and the scores of its rows."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.scores.headings import AnalysisError
 from analysis.scores.load import Run
-from analysis.selection.averages import mean
+from analysis.statistics.row_scores import COLUMNS, RowScorer
 from trainables.ledger.store import Store
-from trainables.metrics.span_qa import answer_scores, mlqa_normalise, squad_normalise
-from trainables.metrics.tagging_f1 import chunks
-from trainables.tasks.formats.mining import MiningFormat
 from trainables.tasks.formats.pair import PairFormat
 from trainables.tasks.formats.sentence import SentenceFormat
-from trainables.tasks.formats.span import Rule, SpanFormat
-from trainables.tasks.formats.tagging import TaggingFormat
+from trainables.tasks.formats.span import SpanFormat
 from trainables.tasks.task import Split, Task
 
 SAME = 1e-6
@@ -34,10 +30,6 @@ class Predicted(NamedTuple):
 
     prediction: Texts
     reference: Texts
-
-
-Score = Callable[[Predicted], float]
-"""From 0 to 1."""
 
 
 def read(store: Store, run: Run, of: Task, split: Split, language: str) -> dict[str, Predicted]:
@@ -60,28 +52,30 @@ def read(store: Store, run: Run, of: Task, split: Split, language: str) -> dict[
     return found
 
 
-def row_score(of: Task, language: str) -> Score:
-    """How a row of a task is scored: 0 or 1; QA: mean of F1 and EM; tags and pairs: F1 of the row's own."""
-    match of.format:
-        case PairFormat() | SentenceFormat():
-            return lambda row: float(row.prediction == row.reference)
-        case SpanFormat(rule=rule):
-            own = functools.partial(mlqa_normalise, language=language) if rule is Rule.MLQA else squad_normalise
-            return lambda row: mean(answer_scores(row.reference, _only(row.prediction), own))
-        case TaggingFormat():
-            return lambda row: _f1(set(chunks(row.reference)), set(chunks(row.prediction)))
-        case MiningFormat():
-            return lambda row: _f1(set(row.reference), set(row.prediction))
-    raise AnalysisError(f"{of.name} has no scores by row")
+def row_scores(of: Task, language: str, rows: Mapping[str, Predicted]) -> dict[str, float]:
+    """Score of every row by its id: 0 or 1; QA: mean of F1 and EM; tags and pairs: F1 of the row's own.
+
+    Raises AnalysisError for rows that are not of the task's format, or a task without scores by row.
+    """
+    columns = {
+        "language": [language] * len(rows),
+        "id": list(rows),
+        "prediction": [list(row.prediction) for row in rows.values()],
+        "reference": [list(row.reference) for row in rows.values()],
+    }
+    try:
+        found = RowScorer()(of.format, pa.table(columns, schema=COLUMNS))
+    except ValueError as error:
+        raise AnalysisError(f"the predictions on {of.name} {language}: {error}") from error
+    if found.ndim > 1:
+        right, gold, given = found.T
+        found = np.where(gold + given, 2 * right / np.maximum(gold + given, 1), 1.0)
+    return dict(zip(rows, found.tolist(), strict=True))
 
 
 def is_graded(of: Task) -> bool:
     """Whether a row may be partly right."""
     return not isinstance(of.format, PairFormat | SentenceFormat)
-
-
-def _f1(gold: set[Any], found: set[Any]) -> float:
-    return 2 * len(gold & found) / (len(gold) + len(found)) if gold or found else 1.0
 
 
 def _only(texts: Texts) -> str:

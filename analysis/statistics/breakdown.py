@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from analysis.statistics.average import mean_gains
-from analysis.statistics.column import Column
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.measured import Measured
 from analysis.statistics.rows import RowsError
@@ -14,17 +14,14 @@ from trainables.ledger.cells import Row
 
 def language_scores(measured: Measured, target: str) -> Mapping[tuple[Row, str], Estimate]:
     """(row, language) -> score on the split that selects; rows that cannot be read are left out."""
-    return _by_language(measured.column(target), lambda column, row: column.score(row))
-
-
-def language_gains(measured: Measured, target: str) -> Mapping[tuple[Row, str], Estimate]:
-    """(row, language) -> score less that of the baseline, for every other row; empty without a baseline."""
-    baseline = measured.results.baseline
-    if baseline is None:
-        return {}
-    return _by_language(
-        measured.column(target), lambda column, row: None if row == baseline else column.difference(row, baseline)
-    )
+    column = measured.column(target)
+    found: dict[tuple[Row, str], Estimate] = {}
+    for language in column.languages:
+        part = column.of([language])
+        for row in column.rows:
+            with suppress(RowsError):
+                found[row, language] = part.score(row)
+    return found
 
 
 def group_gains(
@@ -50,18 +47,4 @@ def group_gains(
         if parts:
             gains = mean_gains(parts, others, baseline)
             found |= {(row, group): gain for row, gain in gains.items() if isinstance(gain, Estimate)}
-    return found
-
-
-def _by_language(column: Column, of: Callable[[Column, Row], Estimate | None]) -> dict[tuple[Row, str], Estimate]:
-    found: dict[tuple[Row, str], Estimate] = {}
-    for language in column.languages:
-        part = column.of([language])
-        for row in column.rows:
-            try:
-                estimate = of(part, row)
-            except RowsError:
-                continue
-            if estimate:
-                found[row, language] = estimate
     return found

@@ -92,7 +92,8 @@ def _of_runs(grid: Sweep) -> Iterator[Surface]:
     child = without(grid.node("qqp -> tatoeba").run_id)
     of = partial(Surface, base=grid, reader="run with a child to do", read=readers.by_run, prepare=child)
     yield of(name="record of a parent", files=f"store/runs/{grid.node('qqp').run_id}/record.json")
-    yield of(name="encoder's weights", files=f"{encoder}/model.safetensors")
+    yield of(name="encoder's weights", files=f"{encoder}/*.safetensors")
+    yield of(name="encoder's delta.json", files=f"{encoder}/delta.json")
     yield of(name="encoder's config.json", files=f"{encoder}/config.json")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.selection.averages import mean
 from analysis.selection.sweep import gather
-from analysis.statistics.breakdown import group_gains, language_gains, language_scores
+from analysis.statistics.breakdown import group_gains, language_scores
 from analysis.statistics.measured import measure
 from tests.made.tables import NONE, PLAN, QQP, SEEDS, SQUAD, TARGETS, fill_table, part_of_plan
 from trainables.ledger.cells import Cell
@@ -43,15 +43,6 @@ def test_scores_by_language_are_the_recorded_ones(measured, target):
         assert (estimate.seeds, estimate.over_seeds) == (3, True)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_gains_by_language_are_differences_to_the_baseline(measured, target):
-    found, scores = language_gains(measured, target), language_scores(measured, target)
-    assert {row for row, _ in found} == {SQUAD, QQP}
-    for (row, language), estimate in found.items():
-        assert estimate.value == pytest.approx(scores[row, language].value - scores[NONE, language].value)
-        assert estimate.low < estimate.value < estimate.high
-
-
 def test_a_gain_of_a_group_is_the_mean_over_targets_of_the_mean_over_its_languages_there(measured):
     groups = {"Germanic": ("en", "de", "nl"), "Sino-Tibetan": ("zh",), "Uralic": ("fi", "hu")}
     found = group_gains(measured, groups, TARGETS)
@@ -80,12 +71,10 @@ def test_rows_that_cannot_be_read_are_left_out(tmp_path):
     store.fetch(PLAN.cells[Cell(*QQP, "mlqa", 2)], "predictions/mlqa.parquet").unlink()
     own = measure(store, gather(store, PLAN))
     assert {row for row, _ in language_scores(own, "mlqa")} == {NONE, SQUAD}
-    assert {row for row, _ in language_gains(own, "mlqa")} == {SQUAD}
     assert {row for row, _ in group_gains(own, {"English": ("en",)}, ["mlqa", "pawsx"])} == {SQUAD}
 
 
 def test_without_baseline_there_are_scores_and_no_gains(made):
     own = measure(made, gather(made, part_of_plan(rows=(SQUAD, QQP))))
     assert language_scores(own, "mlqa")
-    assert not language_gains(own, "mlqa")
     assert not group_gains(own, {"English": ("en",)}, TARGETS)

@@ -47,14 +47,19 @@ def store(parent, tmp_path) -> Store:
     return Store(tmp_path / "store")
 
 
+def weights(folder: Path) -> Path:
+    """The file of the weights: of a run what has changed, of the cache the whole."""
+    return next(folder.glob("*.safetensors"))
+
+
 def zero_bytes(folder: Path) -> None:
-    with (folder / "model.safetensors").open("r+b") as file:
+    with weights(folder).open("r+b") as file:
         file.seek(-4096, 2)
         file.write(bytes(4096))
 
 
 def flip_bits(folder: Path) -> None:
-    with (folder / "model.safetensors").open("r+b") as file:
+    with weights(folder).open("r+b") as file:
         for place in range(1_000_000, 2_000_000, 100_000):
             file.seek(place)
             [byte] = file.read(1)
@@ -197,8 +202,8 @@ def test_an_encoder_that_is_not_finite_is_named_and_nothing_else_blamed(tmp_path
 
 
 def test_an_encoder_folder_that_was_changed_after_planning_is_refused(tmp_path, not_finite):
-    weights = load_file(not_finite / "model.safetensors")
-    save_file({name: tensor.nan_to_num() for name, tensor in weights.items()}, not_finite / "model.safetensors",
+    held = load_file(not_finite / "model.safetensors")
+    save_file({name: tensor.nan_to_num() for name, tensor in held.items()}, not_finite / "model.safetensors",
               metadata={"format": "pt"})  # fmt: skip
     wanted = dataclasses.replace(
         TATOEBA, encoder=EncoderRef(name="encoder", revision=encoder_fingerprint(str(not_finite)))
@@ -257,8 +262,8 @@ def test_a_loss_that_is_infinite_from_the_start_is_the_encoders_fault(tmp_path):
 def test_a_tokenizer_that_was_changed_is_refused_by_the_children_too(tmp_path, store, not_finite):
     """Runs with a parent read the folder for its tokenizer alone."""
     [parent_id] = store.run_ids()
-    weights = load_file(not_finite / "model.safetensors")
-    save_file({name: tensor.nan_to_num() for name, tensor in weights.items()}, not_finite / "model.safetensors",
+    held = load_file(not_finite / "model.safetensors")
+    save_file({name: tensor.nan_to_num() for name, tensor in held.items()}, not_finite / "model.safetensors",
               metadata={"format": "pt"})  # fmt: skip
     planned = EncoderRef(name="encoder", revision=encoder_fingerprint(str(not_finite)))
     wanted = dataclasses.replace(spec(Phase.RETRIEVAL, "tatoeba", parent=parent_id), encoder=planned)

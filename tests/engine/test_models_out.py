@@ -24,9 +24,9 @@ from trainables.ledger.spec import EncoderRef, Phase
 from trainables.ledger.store import Store
 from trainables.model.batches import collate
 from trainables.model.conversion import our_logits, trained_head
-from trainables.model.encoder import load_encoder_folder
 from trainables.model.names import encoder_fingerprint
 from trainables.model.network import Network
+from trainables.model.stored import load_stored
 from trainables.model.tokenizer import load_tokenizer
 from trainables.model.trained_head import load_head
 from trainables.phases.export import write_encoder, write_model
@@ -161,7 +161,7 @@ def test_logits_are_those_of_the_network_that_was_trained(store, encoder, phase,
     """Ours without padding from the files of the run, theirs padded from the exported folder."""
     record = computed(store, encoder, phase, *(("xquad", "mlqa") if name == "xquad" else (name,)))
     trained = load_head(store.fetch(record.run_id, f"heads/{name}.safetensors"))
-    base, tokenizer = load_encoder_folder(store.fetch(record.run_id, "encoder")), load_tokenizer(encoder)
+    base, tokenizer = load_stored(store.fetch(record.run_id, "encoder")), load_tokenizer(encoder)
     head = trained_head(trained.facts, base.config)
     head.load_state_dict(dict(trained.weights))
     network = Network(base, {name: head}).eval()

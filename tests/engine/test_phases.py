@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import load_file
+import torch
 
 from tests.made.phases import OPTIONS, spec
 from trainables.ledger.errors import MissingRunError
 from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
+from trainables.model.stored import load_stored
 from trainables.phases.context import Context
 from trainables.phases.run import run, run_to_end
 from trainables.report import Advanced
@@ -35,7 +35,9 @@ def test_an_intermediate_run_leaves_an_encoder_and_its_dev_figures(store, tasks,
     wanted = spec(Phase.INTERMEDIATE, *tasks, mlm=mlm)
     record = run_to_end(wanted, "name", store, OPTIONS)
     assert record == store.record(wanted.run_id)
-    assert (store.fetch(wanted.run_id, "encoder") / "model.safetensors").exists()
+    left = {path.name for path in store.fetch(wanted.run_id, "encoder").iterdir()}
+    weights = {"model.safetensors"} if mlm else {"delta.json", "delta.safetensors"}
+    assert left == {"config.json", "tokenizer.json", "tokenizer_config.json"} | weights
     assert {(score.task, score.split) for score in record.scores} == {(name, "stopping") for name in tasks}
     assert all(score.rows == 6 for score in record.scores)
     assert record.steps == record.planned_steps == record.dev_curve[-1].step
@@ -90,8 +92,9 @@ def test_the_same_seed_gives_the_same_encoder_bit_for_bit_whatever_ran_before(tm
     run_to_end(spec(Phase.TARGET, "udpos"), "name", store, OPTIONS)
     other = Store(tmp_path).prepare()
     run_to_end(wanted, "name", other, OPTIONS)
-    one, two = (load_file(s.fetch(wanted.run_id, "encoder") / "model.safetensors") for s in (store, other))
-    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert store.record(wanted.run_id).files == other.record(wanted.run_id).files
+    one, two = (load_stored(s.fetch(wanted.run_id, "encoder")).state_dict() for s in (store, other))
+    assert all(torch.equal(one[name], two[name]) for name in one)
     assert store.record(wanted.run_id).scores == other.record(wanted.run_id).scores
 
 
@@ -107,8 +110,9 @@ def test_a_run_that_is_cut_continues_and_ends_bit_identical(tmp_path, store, mlm
     first.close()
     assert (other.work(wanted.run_id) / "checkpoint.safetensors").exists()
     run_to_end(wanted, "name", other, often)
-    one, two = (load_file(s.fetch(wanted.run_id, "encoder") / "model.safetensors") for s in (store, other))
-    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert store.record(wanted.run_id).files == other.record(wanted.run_id).files
+    one, two = (load_stored(s.fetch(wanted.run_id, "encoder")).state_dict() for s in (store, other))
+    assert all(torch.equal(one[name], two[name]) for name in one)
     assert store.record(wanted.run_id).dev_curve == other.record(wanted.run_id).dev_curve
 
 
@@ -120,9 +124,9 @@ def test_trimming_the_vocabulary_changes_nothing_but_rounding(tmp_path, store):
     run_to_end(wanted, "name", plain, dataclasses.replace(OPTIONS, trim_vocabulary=False, micro_tokens=0))
     trimmed = Store(tmp_path / "trimmed").prepare()
     run_to_end(wanted, "name", trimmed, dataclasses.replace(OPTIONS, micro_tokens=0))
-    one, two = (load_file(s.fetch(wanted.run_id, "encoder") / "model.safetensors") for s in (plain, trimmed))
+    one, two = (load_stored(s.fetch(wanted.run_id, "encoder")).state_dict() for s in (plain, trimmed))
     for name in one:
-        assert np.allclose(one[name], two[name], rtol=1e-4, atol=1e-6), name
+        assert torch.allclose(one[name], two[name], rtol=1e-4, atol=1e-6), name
     assert any("embedding rows" in note for note in trimmed.record(wanted.run_id).notes)
 
 
@@ -139,11 +143,11 @@ def test_a_target_is_measured_alike_with_the_whole_table_and_with_the_rows_in_us
 
 
 def test_a_parents_encoder_is_read_in_place_and_stays_as_it_is(store, parent):
-    file = store.fetch(parent.run_id, "encoder") / "model.safetensors"
-    before = file.read_bytes()
+    folder = store.fetch(parent.run_id, "encoder")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
     run_to_end(spec(Phase.TARGET, "pawsx", parent=parent.run_id), "name", store, OPTIONS)
     run_to_end(spec(Phase.TARGET, "pawsx", parent=parent.run_id, epochs=2.0), "name", store, OPTIONS)
-    assert file.read_bytes() == before
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_rows_are_counted_in_the_record(parent):

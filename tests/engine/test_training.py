@@ -308,7 +308,7 @@ def test_rows_that_are_put_back_are_those_of_the_whole_table(tmp_path):
     assert net.trimmed_ids is None
     assert torch.equal(net.word_embedding.weight[rows], some)
     assert torch.equal(some[-2:], before[rows[-2:]] * 0.9)
-    assert torch.equal(trimmed.full_VH, before)
+    assert torch.equal(trimmed.table.whole(), before)
 
 
 def test_masking_selects_fifteen_percent_and_replaces_eighty_ten_ten():

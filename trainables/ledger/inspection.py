@@ -8,8 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from trainables.ledger.errors import DamagedRunError, LedgerError
+from trainables.ledger.paths import names_in
 from trainables.ledger.record import BrokenRecordError
 from trainables.ledger.runs import RECOMPUTED
+from trainables.ledger.shared import is_sound
 from trainables.ledger.signature import is_as_signed
 from trainables.ledger.store import Store
 
@@ -50,6 +52,7 @@ def inspect(store: Store) -> Iterator[Inspected]:
     for run_id in store.begun_ids():
         yield _run(store, run_id)
     yield from _notes(store)
+    yield from _tokenizers(store)
     yield from _files(store)
 
 
@@ -76,6 +79,19 @@ def _notes(store: Store) -> Iterator[Inspected]:
         for name in store.broken_notes(run_id):
             text = "it counts as none; the next attempt writes it again"
             yield Inspected(what=f"run {run_id}, {name}", condition=Condition.DAMAGED, text=text)
+
+
+def _tokenizers(store: Store) -> Iterator[Inspected]:
+    """What runs share. The next run that needs a damaged one makes it again; runs that have it are damaged, too."""
+    for name in names_in(store.tokenizers):
+        folder = store.tokenizers / name
+        if folder.is_dir() and "." not in name:
+            what, size = f"tokenizers/{name}", sum(path.stat().st_size for path in folder.iterdir())
+            if is_sound(folder):
+                yield Inspected(what=what, condition=Condition.SOUND, num_bytes=size)
+            else:
+                text = "it is not what was written; the next run that needs it makes it again"
+                yield Inspected(what=what, condition=Condition.DAMAGED, text=text)
 
 
 def _files(store: Store) -> Iterator[Inspected]:

@@ -14,6 +14,7 @@ STORE/
   report/, submission/, ray/ what is made from it, and Ray Tune's own files
   receipts.json              which selections stood, from which dev scores; written before a test score is opened
   cache/                     what readers keep for the next one; it may be removed at any time
+  tokenizers/<digest>/       files of tokenizers, kept once and linked into the folders of runs
   openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
   runs/<run id>/<name>       published artefacts: encoder/, predictions/, candidates/, layers.json
@@ -30,7 +31,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.receipts import Receipt
 from trainables.ledger.runs import Runs, is_held
+from trainables.ledger.shared import link_shared
 from trainables.ledger.signature import signed
 from trainables.ledger.studies import StudyResult
 
@@ -235,6 +237,15 @@ class Store(Runs):
         """Which test scores were looked at so far, in order. Raises LedgerError."""
         what, remedy = "the list of opened test scores", "move it away; keep it, it says what was looked at when"
         return self._read(self.root / "openings.json", openings.from_json, what, remedy) or ()
+
+    def link_tokenizer(self, contents: Mapping[str, bytes], folder: Path) -> None:
+        """Put the files of a tokenizer into a folder of this store, which keeps their contents once."""
+        link_shared(self.tokenizers, contents, folder)
+
+    @property
+    def tokenizers(self) -> Path:
+        """Folder of the tokenizers of all runs, each named by its content."""
+        return self.root / "tokenizers"
 
     def save_config(self, text: str) -> Path:
         """Keep the configuration of the last sweep, YAML; returns where."""

@@ -2,19 +2,20 @@
 
 Every loader gives float32 weights that belong to the caller alone (transformers by itself leaves parameters in the
 memory map of the file), no pooling layer, evaluation mode, and leaves the random state as it was. With `mapped`, the
-word embedding of a folder of ours stays in the memory map of its file: rows can be read, nobody may write to it.
+word embedding stays in the memory map of its file, if that holds float32: rows can be read, nobody may write to it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
@@ -35,9 +36,10 @@ from trainables.model.names import (
     parse_encoder,
     unavailable,
 )
+from trainables.model.word_table import table_name
 
 _LAYER = "encoder.layer."
-_INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
+INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 
 
 def load_encoder(
@@ -54,7 +56,7 @@ def load_encoder(
     if encoder.kind is EncoderKind.BUNDLED:
         folder = bundled_folder(CONFIG_FILE, WEIGHTS_FILE)
         return _load_folder(folder, attn_implementation, num_layers=encoder.num_layers, mapped=mapped)
-    return _load_checkpoint(encoder, revision, attn_implementation)
+    return _load_checkpoint(encoder, revision, attn_implementation, mapped)
 
 
 def compare_encoder(name: str, revision: str | None) -> None:
@@ -81,7 +83,7 @@ def _check_cached(encoder: EncoderName, revision: str) -> None:
 
     Those are SHA-256 for large files and Git's SHA-1 for small ones. What is not there yet will be downloaded.
     """
-    for name in (CONFIG_FILE, WEIGHTS_FILE, _INDEX_FILE, *TOKENIZER_FILES, "tokenizer_config.json"):
+    for name in (CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE, *TOKENIZER_FILES, "tokenizer_config.json"):
         found = try_to_load_from_cache(encoder.name, name, revision=revision)
         if not isinstance(found, str):
             continue
@@ -108,16 +110,30 @@ def load_encoder_folder(path: Path, *, attn_implementation: str = "sdpa", mapped
     return _load_folder(path, attn_implementation, mapped=mapped)
 
 
-def save_encoder(model: PreTrainedModel, path: Path) -> None:
+def save_encoder(model: PreTrainedModel, path: Path, table_VH: torch.Tensor | None = None) -> None:
     """Write `config.json` and `model.safetensors` into the folder `path`, which appears complete or not at all.
 
-    An encoder already at `path` is replaced.
+    An encoder already at `path` is replaced. `table_VH` is the word embedding, if not the one that the model has.
     """
+    weights = weights_of(model)
+    if table_VH is not None:
+        weights[table_name(model)] = table_VH
     with files.replacing(path) as partial:
-        model.config.save_pretrained(partial)
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        write_config(model, partial)
         save_file(weights, partial / WEIGHTS_FILE, metadata={"format": "pt"})
         (partial / WEIGHTS_FILE).chmod(0o644)  # safetensors makes files that their owner alone may read
+
+
+def weights_of(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """The weights of an encoder under their names, on the CPU."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+
+
+def write_config(model: PreTrainedModel, folder: Path) -> None:
+    """Write `config.json`, which names the class of the model and its type of numbers."""
+    config = copy.deepcopy(model.config)
+    config.architectures, config.dtype = [type(model).__name__], torch.float32
+    config.save_pretrained(folder)
 
 
 def _load_folder(
@@ -125,24 +141,51 @@ def _load_folder(
 ) -> PreTrainedModel:
     """Weights named as in the model, copied straight from the memory-mapped file; the first `num_layers` layers."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    attn_implementation = _able(config, attn_implementation)
     if num_layers is not None:
         config.num_hidden_layers = num_layers
-    with no_init_weights():
-        model = AutoModel.from_config(
-            config, attn_implementation=attn_implementation, dtype=torch.float32, **without_pooler(config)
-        )
+    model = empty_encoder(config, attn_implementation)
     try:
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
             wanted = [name for name in file.keys() if num_layers is None or _layer_of(name) < num_layers]  # noqa: SIM118
-            model.load_state_dict({name: file.get_tensor(name) for name in wanted}, strict=True, assign=True)
-    except (SafetensorError, RuntimeError) as error:
-        raise EncoderUnavailableError(f"the weights in {str(folder)!r} do not fit its config: {error}") from error
-    _own_weights(model, but=model.get_input_embeddings().weight if mapped else None)
+            weights = {name: file.get_tensor(name) for name in wanted}
+    except SafetensorError as error:
+        raise EncoderUnavailableError(_unfit(folder, error)) from error
+    assign_weights(model, weights, folder, mapped=mapped)
     return model.eval()
 
 
-def _load_checkpoint(encoder: EncoderName, revision: str | None, attn_implementation: str) -> PreTrainedModel:
+def empty_encoder(config: PretrainedConfig, attn_implementation: str) -> PreTrainedModel:
+    """An encoder of a configuration; what its weights are is left to chance."""
+    with no_init_weights():
+        return AutoModel.from_config(
+            config,
+            attn_implementation=_able(config, attn_implementation),
+            dtype=torch.float32,
+            **without_pooler(config),
+        )
+
+
+def assign_weights(
+    model: PreTrainedModel, weights: Mapping[str, torch.Tensor], folder: Path, *, mapped: bool = False
+) -> None:
+    """Give an encoder all its weights, copied; `mapped` leaves the word embedding where it is.
+
+    Raises EncoderUnavailableError, which names the folder they are from, unless they are those that the model has.
+    """
+    try:
+        model.load_state_dict(weights, strict=True, assign=True)
+    except RuntimeError as error:
+        raise EncoderUnavailableError(_unfit(folder, error)) from error
+    _own_weights(model, but=model.get_input_embeddings().weight if mapped else None)
+
+
+def _unfit(folder: Path, error: Exception) -> str:
+    return f"the weights in {str(folder)!r} do not fit its config: {error}"
+
+
+def _load_checkpoint(
+    encoder: EncoderName, revision: str | None, attn_implementation: str, mapped: bool
+) -> PreTrainedModel:
     """A checkpoint of the hub or a foreign folder, through transformers' own loader."""
     try:
         with quiet():
@@ -164,7 +207,7 @@ def _load_checkpoint(encoder: EncoderName, revision: str | None, attn_implementa
         raise EncoderUnavailableError(
             f"encoder {encoder.name!r} lacks weights that its config asks for: {sorted(info['missing_keys'])}"
         )
-    _own_weights(model)
+    _own_weights(model, but=model.get_input_embeddings().weight if mapped else None)
     return model.eval()
 
 
@@ -192,6 +235,16 @@ def without_pooler(config: PretrainedConfig) -> dict[str, Any]:
 def _layer_of(name: str) -> int:
     """Number of the layer a weight belongs to; -1 for the embeddings."""
     return int(name.removeprefix(_LAYER).split(".", 1)[0]) if name.startswith(_LAYER) else -1
+
+
+def encoder_file(encoder: EncoderName, file: str, revision: str) -> Path:
+    """Where a file of an encoder of the hub or of a folder lies; raises OSError where there is none."""
+    if encoder.kind is EncoderKind.HUB:
+        return Path(hf_hub_download(encoder.name, file, revision=revision))
+    path = encoder.folder / file
+    if not path.is_file():
+        raise FileNotFoundError(f"no {file} in {encoder.name!r}")
+    return path
 
 
 @contextlib.contextmanager

@@ -28,6 +28,9 @@ DEFAULT_REVISION = "main"
 
 TOKENIZER_FILES = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
 
+DELTA_FILE = "delta.json"
+"""In the folder of an encoder of which a run has stored what has changed, and no more (model/delta.py)."""
+
 _LEGACY_NAMES = {
     "xlm-roberta-base": "FacebookAI/xlm-roberta-base",
     "xlm-roberta-large": "FacebookAI/xlm-roberta-large",
@@ -160,6 +163,13 @@ def _parse_bundled(name: str) -> EncoderName:
 
 
 def _check_folder(path: Path) -> None:
+    if (path / DELTA_FILE).is_file():
+        run = path.resolve().parent
+        store, run_id = (str(run.parent.parent), run.name) if run.parent.name == "runs" else ("STORE", "ID")
+        raise ValueError(
+            f"encoder {str(path)!r}: the folder holds what a run has changed of its pretrained encoder, not a whole "
+            f"one; `xstilts export {store} --run {run_id} --to DIR` makes it whole"
+        )
     missing = []
     if not (path / "config.json").is_file():
         missing.append("config.json")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
+from collections.abc import Mapping
 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from trainables.model.bundled import bundled_folder
 from trainables.model.bundled_tokenizer import MAX_LENGTH, SPECIAL_TOKENS, TOKENIZER_FILE
 from trainables.model.names import DEFAULT_REVISION, EncoderKind, check_revision, parse_encoder, unavailable
+
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 
 
 @functools.lru_cache(maxsize=2)
@@ -48,3 +52,25 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
 def tokenizer_digest(tokenizer: PreTrainedTokenizerFast) -> str:
     """SHA-256 of all that decides what the tokenizer makes of a text."""
     return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=2)
+def tokenizer_files(tokenizer: PreTrainedTokenizerFast) -> Mapping[str, bytes]:
+    """Files from which `AutoTokenizer` makes the same tokenizer, by their names.
+
+    Their class is the one that takes `tokenizer.json` as it stands; those of the architectures lay out anew what is
+    read, each in its own way. Token types are none of its outputs: encoders are trained without them here.
+    """
+    told = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": tokenizer.model_max_length,
+        "model_input_names": [name for name in tokenizer.model_input_names if name != "token_type_ids"],
+        "padding_side": tokenizer.padding_side,
+        "truncation_side": tokenizer.truncation_side,
+        "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
+        **tokenizer.special_tokens_map,
+    }
+    return {
+        TOKENIZER_FILE: tokenizer.backend_tokenizer.to_str().encode(),
+        TOKENIZER_CONFIG_FILE: json.dumps(told, indent=2, ensure_ascii=False).encode(),
+    }

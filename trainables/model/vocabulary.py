@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.model.network import Network
+from trainables.model.word_table import WordTable, table_of
 from trainables.tasks.formats.ragged import Ragged
 
 LEADING = 16
@@ -33,37 +34,37 @@ def used_ids(texts: Iterable[Ragged], vocabulary: int, pad_id: int) -> np.ndarra
 
 @dataclass(frozen=True)
 class Trimmed:
-    """What `restore` needs: the table as it was, in the memory of the CPU or of its file, and the kept rows."""
+    """What `restore` needs: the table as it was, in the memory of the CPU or of its files, and the kept rows."""
 
-    full_VH: Tensor
+    table: WordTable
     kept_T: np.ndarray
+
+    def after(self, network: Network, decay: float) -> WordTable:
+        """The table now: rows as trained where kept, every other one shrunk by `decay`; the network is as it was."""
+        small_TH = network.word_embedding.weight.detach().cpu()
+        return self.table.trained(torch.from_numpy(self.kept_T), small_TH, decay)
 
 
 def trim(network: Network, kept_T: np.ndarray) -> Trimmed:
     """Cut the word embedding to the rows `kept_T`; the table is only read."""
-    whole = network.word_embedding
-    full_VH = whole.weight.detach().cpu()
-    small_TH = full_VH[torch.from_numpy(kept_T)].to(whole.weight.device)
-    _use(network, small_TH, kept_T, len(full_VH), whole.padding_idx)
-    return Trimmed(full_VH, kept_T)
+    table, device = table_of(network.encoder), next(network.parameters()).device
+    small_TH = table.rows(torch.from_numpy(kept_T)).to(device)
+    _use(network, small_TH, kept_T, len(table), network.word_embedding.padding_idx)
+    return Trimmed(table, kept_T)
 
 
 def restore(network: Network, trimmed: Trimmed, decay: float, rows: np.ndarray | None = None) -> None:
     """Put rows back: those trained where kept, every other one shrunk by `decay`.
 
     `rows`, sorted, are those that will be looked up from now on, padding among them; without it the whole table comes
-    back, as saving an encoder needs it.
+    back.
     """
     small = network.word_embedding
-    full_VH, device = trimmed.full_VH, small.weight.device
+    table, device = trimmed.after(network, decay), small.weight.device
     padding = None if small.padding_idx is None else int(trimmed.kept_T[small.padding_idx])
-    wanted = np.arange(len(full_VH)) if rows is None else rows
-    table_TH = (full_VH if rows is None else full_VH[torch.from_numpy(rows)]) * decay
-    places = np.minimum(np.searchsorted(trimmed.kept_T, wanted), len(trimmed.kept_T) - 1)
-    trained = trimmed.kept_T[places] == wanted
-    small_TH = small.weight.detach().cpu()
-    table_TH[torch.from_numpy(trained)] = small_TH[torch.from_numpy(places[trained])]
-    _use(network, table_TH.to(device), wanted, len(full_VH), padding)
+    wanted = np.arange(len(table)) if rows is None else rows
+    found_TH = table.whole() if rows is None else table.rows(torch.from_numpy(rows))
+    _use(network, found_TH.to(device), wanted, len(table), padding)
 
 
 def _use(network: Network, table_TH: Tensor, kept_T: np.ndarray, vocabulary: int, padding: int | None) -> None:

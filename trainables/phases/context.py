@@ -25,9 +25,11 @@ from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import DataUse, Finding, Record, Score
 from trainables.ledger.spec import MlmSettings, Precision, RunSpec
 from trainables.ledger.store import Store
-from trainables.model.encoder import compare_encoder, load_encoder, load_encoder_folder
+from trainables.model.base import Base
+from trainables.model.encoder import compare_encoder, load_encoder
 from trainables.model.finite import check_finite
 from trainables.model.precision import attention, use
+from trainables.model.stored import load_stored
 from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
 from trainables.phases.options import Options
 from trainables.tasks.formats.base import Encoded
@@ -105,6 +107,11 @@ class Context:
         """What this run starts from, for messages."""
         return f"the encoder of run {self.spec.parent}" if self.spec.parent else f"encoder {self.options.encoder!r}"
 
+    @property
+    def base(self) -> Base:
+        """The pretrained encoder of the sweep."""
+        return Base(name=self.options.encoder, revision=self.spec.encoder.revision)
+
     def check_data(self) -> None:
         """Raise DataChangedError unless the rows are those that the run was planned with."""
         with self.stage("check"):
@@ -113,14 +120,14 @@ class Context:
     def encoder(self, *, mapped: bool) -> PreTrainedModel:
         """The parent's encoder, or the pretrained one, on the CPU. A parent that is not finished is an error.
 
-        Its files are compared with what is written of them. `mapped` leaves the word embedding in its file, where one
-        may read it. Raises NotFiniteError for weights that are no numbers.
+        Its files are compared with what is written of them. `mapped` leaves the word embedding in its files, where one
+        may read it (`stored.load_stored`). Raises NotFiniteError for weights that are no numbers.
         """
         kind = attention(self.device, self.precision)
         if self.spec.parent:
             with self.stage("check"):
                 folder = self.store.fetch(self.spec.parent, ENCODER)
-            return load_encoder_folder(folder, attn_implementation=kind, mapped=mapped)
+            return load_stored(folder, base=self.base, attn_implementation=kind, mapped=mapped)
         with self.stage("check"):
             compare_encoder(self.options.encoder, self.spec.encoder.revision)
         encoder = load_encoder(

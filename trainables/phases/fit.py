@@ -14,6 +14,7 @@ from trainables.model.heads import TaskHead, new_head
 from trainables.model.mlm_head import new_mlm_head, pretrained_mlm_head
 from trainables.model.network import Network
 from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
+from trainables.model.word_table import WordTable
 from trainables.phases.context import Context
 from trainables.phases.options import Compile
 from trainables.report import Advanced
@@ -41,14 +42,16 @@ class Fitted:
     trimmed: Trimmed | None
     decay: float
 
-    def restore(self, texts: Sequence[Encoded] | None = None, pad_id: int = 0) -> None:
-        """Have the embedding rows again that were not trained: those of the texts, or all of them."""
-        if not self.trimmed:
-            return
-        rows = None
-        if texts is not None:
-            rows = used_ids([encoded.sequences for encoded in texts], len(self.trimmed.full_VH), pad_id)
-        restore(self.network, self.trimmed, self.decay, rows)
+    @property
+    def table(self) -> WordTable | None:
+        """The whole word embedding where the network holds some rows of it only."""
+        return self.trimmed.after(self.network, self.decay) if self.trimmed else None
+
+    def restore(self, texts: Sequence[Encoded], pad_id: int) -> None:
+        """Have the embedding rows again that the texts use and that were not trained."""
+        if self.trimmed:
+            rows = used_ids([encoded.sequences for encoded in texts], len(self.trimmed.table), pad_id)
+            restore(self.network, self.trimmed, self.decay, rows)
 
     @property
     def record_fields(self) -> dict[str, object]:
@@ -164,7 +167,7 @@ def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
 
 
 def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Network:
-    """The network on the CPU; `mapped` leaves its word embedding in the file."""
+    """The network on the CPU; `mapped` leaves its word embedding in its files."""
     encoder = context.encoder(mapped=mapped)
     config = encoder.config
     on_gpu = context.device.type == "cuda"
@@ -189,10 +192,10 @@ def _network(context: Context, tasks: Sequence[Task], *, mapped: bool) -> Networ
 
 def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimmed:
     """Keep the embedding rows that training and dev text use; MLM scores the whole vocabulary, so it keeps all."""
-    vocabulary = len(network.word_embedding.weight)
+    vocabulary = network.word_embedding.num_embeddings
     ids = used_ids([encoded.sequences for encoded in used], vocabulary, context.tokenizer.pad_token_id)
     trimmed = trim(network, ids)
-    context.notes.append(f"trained {len(ids):,} of {len(trimmed.full_VH):,} embedding rows")
+    context.notes.append(f"trained {len(ids):,} of {vocabulary:,} embedding rows")
     return trimmed
 
 

@@ -1,25 +1,30 @@
-"""The encoder that a run leaves."""
+"""Leaving: the encoder that a run has trained, as it stays in the store."""
 
 from __future__ import annotations
 
 from trainables.ledger.artefacts import ENCODER
-from trainables.model.encoder import save_encoder
 from trainables.model.finite import check_finite
+from trainables.model.stored import save_stored
+from trainables.model.tokenizer import tokenizer_files
 from trainables.phases.context import Context
 from trainables.phases.fit import Fitted
 
 
 def leave_encoder(context: Context, fitted: Fitted) -> None:
-    """Publish the encoder of a network that was trained; the network stays as it is, so that it can predict.
+    """Publish the encoder and its tokenizer; the network is as it was.
 
-    Raises NotFiniteError for weights that are no numbers.
+    Of a trimmed vocabulary what has changed is written, unless the options want the whole. Raises NotFiniteError for
+    weights that are no numbers.
     """
-    network = fitted.network
-    trained, ids = network.word_embedding, network.trimmed_ids
-    fitted.restore()
-    check_finite(network.encoder, f"the encoder that {context.name} has trained")
-    made = context.work / ENCODER
-    save_encoder(network.encoder, made)
-    network.encoder.set_input_embeddings(trained)
-    network.trimmed_ids = ids
+    encoder, made = fitted.network.encoder, context.work / ENCODER
+    check_finite(encoder, f"the encoder that {context.name} has trained")
+    base = context.base if context.options.store_deltas and _changes_the_pretrained(context, fitted) else None
+    save_stored(encoder, made, table=fitted.table, base=base)
+    context.store.link_tokenizer(tokenizer_files(context.tokenizer), made)
     context.publish(ENCODER, made)
+
+
+def _changes_the_pretrained(context: Context, fitted: Fitted) -> bool:
+    """Whether the word embedding is a change of the pretrained one's; after a parent that is kept whole it is not."""
+    trimmed = fitted.trimmed
+    return trimmed is not None and (not context.spec.parent or trimmed.table.changes is not None)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from trainables.evaluation.neighbours import nearest
 from trainables.ledger.layers import LAYERS, LayerScore, to_json
 from trainables.ledger.record import Record, Score
+from trainables.model.word_table import hold_whole_table
 from trainables.phases.collapse import findings
 from trainables.phases.context import Context
 from trainables.phases.embedder import Embed, Embedder
@@ -47,7 +48,10 @@ def run_retrieval(context: Context) -> Generator[Advanced, None, Record]:
     [measured] = [context.task(name) for name in spec.tasks]
     yield Advanced(stage="load")
     with context.stage("load"):
-        embed = Embedder(context, measured, context.encoder(mapped=True))
+        encoder = context.encoder(mapped=True)
+        if context.device.type != "cpu":
+            hold_whole_table(encoder)
+        embed = Embedder(context, measured, encoder)
     mining = Mining(context, measured, embed) if isinstance(measured.format, MiningFormat) else None
     search: Search = mining or _aligned(measured, embed)
     scores: list[Score] = []
