@@ -19,7 +19,7 @@ help:
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[demo,dev]"
 	touch $@
 
 demo: $(STAMP)
@@ -50,9 +50,11 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.loading
 	$(BIN)/python -m benchmarks.row_scores
 	$(BIN)/python -m benchmarks.page
+	$(BIN)/python -m benchmarks.checkpoints
 
 chaos: $(STAMP)
 	$(BIN)/python -m benchmarks.chaos
+	$(BIN)/python -m benchmarks.interruptions
 
 # GPU: torch, transformers, accelerate (for Trainer), pyarrow and safetensors are enough, and the tokens that
 # `make bench-tokens` makes on a machine with the data

@@ -26,6 +26,7 @@ from trainables.model.network import Network
 from trainables.model.precision import attention, autocast, use
 from trainables.model.vocabulary import trim, used_ids
 from trainables.tasks.formats.base import Encoded
+from trainables.training.keeper import Keeping
 from trainables.training.loop import Steps, Training, TrainingSet
 from trainables.training.masking import Masking
 
@@ -105,7 +106,7 @@ def engine(task: str, encoded: Encoded, steps: int, settings: Mapping[str, Any])
             origin="the encoder",
             micro_batch=0,
             micro_tokens=settings["micro_tokens"] if on_cpu else 0,
-            checkpoint_seconds=1e9,
+            keeping=Keeping(seconds=1e9),
         )
         run = training.run()
         next(found for found in run if not isinstance(found, Steps))

@@ -26,6 +26,7 @@ from search_spaces.fields import (
     Row,
     Section,
     Seed,
+    Share,
     Silence,
     Slots,
     SlotsOrAll,
@@ -231,7 +232,9 @@ class ClusterFields(Section):
         gpus: shares of a GPU by phase and by task.
         max_concurrent: runs at the same time; 0 is as many as fit.
         threads: CPU threads of one run's arithmetic.
-        checkpoint_seconds: time between two checkpoints of a run.
+        checkpoint_seconds: shortest time between two checkpoints of a run.
+        checkpoint_share: most of its training time that they may take; they are further apart where it takes that.
+        checkpoint_writers: runs that write a checkpoint at the same time; 0 is no limit.
         hang_seconds: longest silence of a run before its worker is ended and the run tried again from its checkpoint;
             a worker is silent while it downloads an encoder or a data set.
         results: Ray Tune's own folder; empty means `ray` inside the store.
@@ -242,7 +245,9 @@ class ClusterFields(Section):
     gpus: GpuFields = GpuFields()
     max_concurrent: SlotsOrAll = 0
     threads: Slots = 1
-    checkpoint_seconds: Positive = 120.0
+    checkpoint_seconds: Positive = 60.0
+    checkpoint_share: Share = 0.01
+    checkpoint_writers: SlotsOrAll = 2
     hang_seconds: Silence = 600.0
     results: OwnFolder = ""
 

@@ -99,5 +99,10 @@ def architecture_of(encoder: EncoderName, config: Mapping[str, Any]) -> Architec
     given = config.get("model_type")
     if isinstance(given, str) and given in ARCHITECTURES:
         return ARCHITECTURES[given]
+    if config.get("auto_map"):
+        raise ValueError(
+            f"encoder {encoder.name!r}: {plain(str(given))!r} is code of its own repository (auto_map in config.json), "
+            f"which is never run; allowed: an encoder of the kind {', '.join(ARCHITECTURES)}"
+        )
     wrong = unknown("architecture", plain(given), ARCHITECTURES) if isinstance(given, str) else "config.json names none"
     raise ValueError(f"encoder {encoder.name!r}: {wrong}")

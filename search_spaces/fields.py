@@ -149,6 +149,7 @@ SlotsOrAll = Annotated[int, Within(SLOTS)]
 Positive = Annotated[float, Within(POSITIVE)]
 Silence = Annotated[float, Within(SILENCE)]
 NotNegative = Annotated[float, Within(NOT_NEGATIVE)]
+Share = Annotated[float, Within(Bounds(low=0, high=1, above=True))]
 Chance = Annotated[float, Within(Bounds(low=0, high=1, open=True))]
 
 Intermediate = Annotated[str, named("intermediate task", intermediate_names)]

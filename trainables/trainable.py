@@ -19,6 +19,7 @@ from typing import Any
 from ray import tune
 
 from trainables.data.cache_folder import own_folder
+from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import DivergedError, Record
 from trainables.ledger.spec import RunSpec
 from trainables.ledger.store import Store
@@ -129,7 +130,7 @@ class RunTrainable(tune.Trainable):
         spec = RunSpec.from_dict(self._run["spec"])
         options = Options(**self._run["options"])
         with self._store.run_lock(run_id, seconds=LOCK_SECONDS):
-            if self._store.is_finished(run_id):
+            if self._store.is_finished(run_id) and ENCODER not in self._store.removed(run_id):
                 yield self._store.record(run_id)
                 return
             if options.device == "cuda":

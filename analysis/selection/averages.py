@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from analysis.scores.headings import AnalysisError, heading
 from trainables.ledger.cells import Cell
-from trainables.ledger.record import Finding
+from trainables.ledger.record import Finding, Record
 from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 from trainables.tasks.registry import task
@@ -197,6 +197,15 @@ def task_scores(frame: DataFrame) -> dict[tuple[Cell, Split], TaskScore | Gap]:
         for split in (Split.DEV, Split.TEST)
         if _task(cell.target).languages.get(split)
     }
+
+
+def score_of(record: Record, target: str, split: Split) -> TaskScore | Gap:
+    """Score of one run on a target, as `task_scores` has it; raises AnalysisError for an unknown target."""
+    values: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for score in record.scores:
+        if score.task == target and score.split == split:
+            values[score.metric][score.language] = score.value
+    return _task_score(target, split, values, capped=False, restricted=",".join(record.spec.data.languages))
 
 
 def _task_score(

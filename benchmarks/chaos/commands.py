@@ -23,7 +23,7 @@ BASE = [
     "--data", "demo", "--encoder", "bundled:1", "--languages", "en,de,zh", "--train-rows", "32", "--eval-rows", "8",
     "--set", "intermediate.learning_rate=1e-4", "--set", "intermediate.batch_size=8", "--set", "intermediate.epochs=1",
     "--set", "target.learning_rate=1e-4", "--set", "target.batch_size=8", "--set", "target.epochs=1",
-    "--set", "cluster.threads=1", "--set", "cluster.checkpoint_seconds=2",
+    "--set", "cluster.threads=1", "--set", "cluster.checkpoint_seconds=2", "--set", "cluster.checkpoint_share=1",
 ]  # fmt: skip
 GRID = [
     *BASE, "--intermediates", "none,qqp", "--mlm", "off,on", "--targets", "xnli,panx,xquad,mlqa,tatoeba",

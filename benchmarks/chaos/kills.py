@@ -73,7 +73,7 @@ def kills(lab: Lab, grid: Sweep, search: Sweep, chance: random.Random, scale: fl
 
 def subjects(lab: Lab, grid: Sweep, search: Sweep) -> Iterator[Subject]:
     """Runs of every phase, the caches, and commands whole."""
-    options = dataclasses.replace(options_of(grid.words, grid), checkpoint_seconds=0.0)
+    options = dataclasses.replace(options_of(grid.words, grid), checkpoint_seconds=0.0, checkpoint_share=1.0)
     for name, ending, points, moments in (
         ("target run", "none -> xnli", 32, 8),
         ("retrieval run", "qqp -> tatoeba", 16, 2),

@@ -12,6 +12,7 @@ from search_spaces.search_fields import SearchFields
 from sweep.cluster.interruption import Interruption
 from sweep.cluster.keeper import Keeper
 from sweep.cluster.place import Place
+from sweep.cluster.remover import Remover
 from sweep.cluster.summary import Summary, summary_of
 from sweep.graph.graph import Graph
 from sweep.graph.node import Single, Trials, started_from
@@ -20,6 +21,7 @@ from sweep.graph.searched import Searched
 from sweep.planning.courses import courses_of
 from sweep.studies.journal import Journal
 from sweep.studies.study import Study
+from trainables.ledger.artefacts import ENCODER, Keep
 from trainables.ledger.plan import Node, Plan
 from trainables.ledger.race import Rule
 from trainables.ledger.standing import finished_runs
@@ -40,6 +42,7 @@ def run_plan(
     *,
     search: SearchFields = NO_SEARCH,
     race: Rule | None = None,
+    keep: Keep = Keep.ALL,
 ) -> Summary:
     """Compute whatever the plan still lacks, and say how it ended.
 
@@ -51,6 +54,7 @@ def run_plan(
         console: where progress is drawn.
         search: how what is searched is searched.
         race: when an intermediate counts as beaten and gets no further runs on a target; None: never.
+        keep: which encoders and models are left; the others are removed as soon as nothing needs them.
 
     Raises:
         ValueError: for a plan that cannot run on these machines, or has nothing to race for; before anything starts.
@@ -61,14 +65,18 @@ def run_plan(
     """
     began = time.monotonic()
     graph: Graph | None = None
+    remover: Remover | None = None
     stopped = ""
     with store.driver_lock(), Interruption() as interruption:
         try:
             keeper = Keeper(store, Races(plan, courses_of(plan), race, search.sampler, store) if race else None)
+            remover = Remover(store, keep, keeper.races)
             graph = make_graph(
-                plan, store, search, races=keeper.races, on_close=keeper.note, max_concurrent=place.max_concurrent
-            )
+                plan, store, search, races=keeper.races, on_close=keeper.note, on_end=remover.after,
+                max_concurrent=place.max_concurrent,
+            )  # fmt: skip
             keeper.note(graph)
+            remover.begin(graph)
             if not graph.is_complete:
                 from sweep.cluster.driver import drive  # imports Ray, which takes seconds
 
@@ -79,6 +87,8 @@ def run_plan(
         finally:
             if graph:
                 stopped = _kept(keeper, graph, stopped)
+            if remover:
+                remover.end(graph)
     seconds = time.monotonic() - began
     if graph is None:
         return Summary(plan=plan, done=(), not_started=tuple(plan.nodes), seconds=seconds, stopped=stopped)
@@ -102,6 +112,7 @@ def make_graph(
     *,
     races: Races | None = None,
     on_close: Callable[[Graph], object] = lambda graph: None,
+    on_end: Callable[[Graph, str], object] = lambda graph, run_id: None,
     max_concurrent: int = 0,
 ) -> Graph:
     """The graph of a plan, which knows what the store holds; nothing starts before it has machines."""
@@ -113,6 +124,8 @@ def make_graph(
         max_concurrent=max_concurrent,
         races=races,
         on_close=on_close,
+        on_end=on_end,
+        lacks=lambda run_id: ENCODER in store.removed(run_id),
     )
 
 

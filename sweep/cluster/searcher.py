@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 from sweep.graph.capacity import Machine
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
+from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.plan import Share
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
@@ -162,12 +163,17 @@ class GraphSearcher(Searcher):
             log.warning("cannot note why run %s failed (%s): %s", run_id, failed.reason, error)
 
     def _recorded(self, run_id: str, patience: float) -> bool:
+        """Whether a run has a record, that of this attempt where an earlier one stands."""
         deadline = time.monotonic() + patience
-        while not self._store.is_finished(run_id):
+        while not self._store.is_finished(run_id) or self._is_earlier(run_id):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.2)
         return True
+
+    def _is_earlier(self, run_id: str) -> bool:
+        """Whether the record of a run that is computed again is still the one of which the encoder was removed."""
+        return self.graph.is_again(run_id) and ENCODER in self._store.removed(run_id)
 
 
 def run_config(run: Run, share: Share, store: Store, options: Options) -> dict[str, Any]:

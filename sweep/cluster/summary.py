@@ -67,7 +67,11 @@ def summary_of(graph: Graph, store: Store, seconds: float, stopped: str) -> Summ
     return Summary(
         plan=resolved(graph),
         done=in_state(State.DONE),
-        computed=tuple(filter(store.is_finished, sorted(graph.runs, key=lambda run_id: order[graph.node_of(run_id)]))),
+        computed=tuple(
+            run_id
+            for run_id in sorted(graph.runs, key=lambda run_id: order[graph.node_of(run_id)])
+            if store.is_finished(run_id) and not graph.has_earlier(run_id)
+        ),
         failed={node_id: graph.trials[node_id].why_failed for node_id in in_state(State.FAILED)},
         blocked=dict(graph.blocked_by),
         not_started=in_state(State.WAITING, State.READY, State.RUNNING),

@@ -29,15 +29,20 @@ def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
         return 2
     console = make_console(100)
     counts: Counter[Condition] = Counter()
+    gone: Counter[str] = Counter()
     num_bytes = 0
     store = Store(given.store)
     for found in (*inspect(store), *_journal(store)):
         counts[found.condition] += 1
         num_bytes += found.num_bytes
+        gone.update(found.removed)
         if found.condition in _STYLES:
             _show(found, console)
     told = ", ".join(f"{counts[condition]} {condition}" for condition in Condition if counts[condition])
     console.print(Text(f"{told or 'nothing'} ({size_of(num_bytes)} compared)"))
+    if gone:
+        listed = " and ".join(f"the {name} of {count} runs" for name, count in sorted(gone.items()))
+        console.print(Text(f"removed, since nothing needs them any more: {listed}", style="dim"))
     return 1 if counts[Condition.DAMAGED] else 0
 
 

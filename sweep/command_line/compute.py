@@ -28,7 +28,9 @@ def compute(setup: Setup, console: Console) -> Summary:
         hang_seconds=config.cluster.hang_seconds,
     )
     options = run_options(config, setup.plan)
-    return run_plan(setup.plan, setup.store, options, place, console, search=config.search, race=setup.rule)
+    return run_plan(
+        setup.plan, setup.store, options, place, console, search=config.search, race=setup.rule, keep=config.keep
+    )
 
 
 def run_options(config: SweepConfig, plan: Plan) -> Options:
@@ -43,6 +45,8 @@ def run_options(config: SweepConfig, plan: Plan) -> Options:
         **config.engine.model_dump(),
         keep_models=config.keep is not Keep.NONE,
         checkpoint_seconds=config.cluster.checkpoint_seconds,
+        checkpoint_share=config.cluster.checkpoint_share,
+        checkpoint_writers=config.cluster.checkpoint_writers,
         commit=code_commit(),
     )
 

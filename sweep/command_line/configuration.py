@@ -21,6 +21,7 @@ _FIELDS = {
     "train_rows": ("data", "train_rows"),
     "eval_rows": ("data", "eval_rows"),
     "languages": ("data", "languages"),
+    "keep": ("keep",),
     "store": ("store",),
     "address": ("cluster", "address"),
 }
@@ -29,8 +30,8 @@ _FIELDS = {
 _BUDGETS = {"intermediate": "intermediate", "target": "target", "gpu-hours": "gpu_hours"}
 """Key of `--search` -> field of the section `search`."""
 
-_WHERE = frozenset({"store", "address"})
-"""Options that say where, not what; alone they leave the sweep the demo."""
+_WHERE = frozenset({"keep", "store", "address"})
+"""Options that say where and what is kept, not what is computed; alone they leave the sweep the demo."""
 
 
 def configure(given: argparse.Namespace) -> SweepConfig:

@@ -60,6 +60,11 @@ OPTIONS = {
     "--race": _option(
         _WHAT, "no further seeds or trials on targets where an intermediate is beaten", action="store_true"
     ),
+    "--keep": _option(
+        _WHAT,
+        "models to keep: selected (of every target the one that dev selects), all or none",
+        metavar="WHICH",
+    ),
     "--recompute": _option(
         _WHAT,
         "id of a finished run to compute again, for one that is damaged; may be repeated",

@@ -15,6 +15,7 @@ from search_spaces.config_file import dump_yaml
 from sweep.command_line.compute import compute
 from sweep.command_line.recompute import recompute
 from sweep.command_line.setup import Setup, described, note, set_up
+from sweep.terminal.kept import kept_lines
 from sweep.terminal.reasons import LONGEST_REASON, show_reasons
 from trainables.ledger.plain import plain
 from trainables.ledger.plan import Plan
@@ -45,6 +46,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
         if given.debug:
             complain(traceback.format_exc())
         complain(_without_report(error, setup, is_complete=code == 0))
+    for line in kept_lines(summary.plan, setup.store):
+        console.print(line, soft_wrap=True)
     return code
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rich.console import Console, RenderableType
@@ -12,8 +14,11 @@ from search_spaces.config import SweepConfig
 from search_spaces.encoders import encoder_size
 from sweep.command_line.configuration import configure, starts_as_published
 from sweep.command_line.stores import store_of
+from sweep.graph.capacity import Machine, UnplaceableError
 from sweep.planning.courses import courses_of
-from sweep.planning.outlook import clusters, look_at
+from sweep.planning.disk import Forecast, forecast
+from sweep.planning.footprint import tokenizer_bytes
+from sweep.planning.outlook import Outlook, clusters, look_at
 from sweep.planning.planner import build_plan
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
@@ -93,15 +98,32 @@ def configured(given: argparse.Namespace, console: Console) -> SweepConfig:
 def described(setup: Setup) -> RenderableType:
     """The plan in words."""
     config = setup.config
+    outlook, machines = look_at(setup.plan, setup.store), clusters(config.cluster, setup.plan)
     return describe(
-        look_at(setup.plan, setup.store),
+        outlook,
         setup.store,
-        encoder_size(config.encoder.name, config.encoder.revision),
         config.search,
-        clusters(config.cluster, setup.plan),
+        machines,
         config.cluster.max_concurrent,
+        disk=_disk(setup, outlook, machines.values()),
         racing=config.race.enabled,
     )
+
+
+def _disk(setup: Setup, outlook: Outlook, machines: Collection[Machine]) -> Forecast | None:
+    """The most that any of the machines needs; None where none can run the plan."""
+    config, found = setup.config, []
+    size = encoder_size(config.encoder.name, config.encoder.revision)
+    for machine in machines:
+        with suppress(UnplaceableError):
+            found.append(
+                forecast(
+                    outlook, setup.store, config.keep, machine, parallel=config.search.parallel,
+                    max_concurrent=config.cluster.max_concurrent, once=tokenizer_bytes(size),
+                    writers=config.cluster.checkpoint_writers or len(outlook.plan.nodes),
+                )
+            )  # fmt: skip
+    return max(found, key=lambda each: each.peak, default=None)
 
 
 def rule_of(config: SweepConfig) -> Rule | None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from sweep.command_line.configuration import configure
 from sweep.command_line.stores import store_of
 from sweep.terminal.board import Board
+from sweep.terminal.kept import kept_lines
 from sweep.terminal.pulse import driver_lines
 from sweep.terminal.reasons import show_collapsed, show_reasons
 from sweep.terminal.wording import in_states
@@ -39,6 +40,8 @@ def status(given: argparse.Namespace, console: Console) -> int:
     cells = cell_states(plan, store)
     console.print(Text(f"{len(cells)} cells: {in_states(cells.values())}"))
     show_collapsed(plan, store, console)
+    for line in kept_lines(plan, store):
+        console.print(line, soft_wrap=True)
     show_reasons(cells, console)
     return 1 if any(found.state in (State.FAILED, State.BLOCKED) for found in cells.values()) else 0
 

@@ -51,6 +51,9 @@ class Graph:
         max_concurrent: most runs at once; 0: as many as fit.
         races: which nodes are wanted; None: all.
         on_close: called when the end of a run has ended a search.
+        lacks: whether the encoder of a finished run was removed. Where a run starts from such a one, that is computed
+            again first, although its record stands.
+        on_end: called with the id of a run that has ended, after all that follows from it.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class Graph:
         max_concurrent: int = 0,
         races: Gates | None = None,
         on_close: Callable[[Graph], object] = lambda graph: None,
+        lacks: Callable[[str], bool] = lambda run_id: False,
+        on_end: Callable[[Graph, str], object] = lambda graph, run_id: None,
     ) -> None:
         self.plan = plan
         self.runs: dict[str, Run] = {}
@@ -74,6 +79,10 @@ class Graph:
         self._parallel = parallel
         self._races = races
         self._on_close = on_close
+        self._on_end = on_end
+        self._lacks = lacks
+        self._again: dict[str, list[tuple[str, Waiting]]] = {}
+        self._there: dict[str, bool] = {}
         plain = [node_id for node_id, node in plan.nodes.items() if not node.is_searched]
         needed = {node_id: node.trials for node_id, node in plan.nodes.items()} if left is None else left
         self._ranks = ranks(plan.nodes, {*done}.difference(plan.nodes.keys() - plain), needed, parallel)
@@ -146,11 +155,22 @@ class Graph:
 
     def finish(self, run_id: str) -> None:
         """A live run has a record: its node goes on, or has its winner, and its children open."""
-        self._leave(run_id, self.trials[self._of[run_id]].finish)
+        self._leave(run_id, is_finished=True)
 
     def fail(self, run_id: str) -> None:
-        """A live run ended without a record: pruned, or failed; a node without any winner blocks its descendants."""
-        self._leave(run_id, self.trials[self._of[run_id]].fail)
+        """A live run ended without a record: pruned, or failed; a node without any winner blocks its descendants.
+
+        One that was computed again keeps its earlier record, and blocks what waits for its encoder.
+        """
+        self._leave(run_id, is_finished=False)
+
+    def is_again(self, run_id: str) -> bool:
+        """Whether a run that has a record is computed again for its encoder, and has not ended."""
+        return run_id in self._again
+
+    def has_earlier(self, run_id: str) -> bool:
+        """Whether the record of a run is an earlier one: it was to be computed again for its encoder, and is not."""
+        return run_id in self._again or not self._there.get(run_id, True)
 
     def state(self, node_id: str) -> State:
         """Where a node of the plan stands."""
@@ -161,7 +181,7 @@ class Graph:
             return State.DROPPED if self._races and self._races.drops(node_id) else State.WAITING
         if found.live:
             return State.RUNNING
-        if found.is_complete:
+        if found.is_complete and not (self._again and found.winner in self._again):
             return State.DONE if found.winner else State.FAILED
         return State.READY
 
@@ -181,16 +201,40 @@ class Graph:
         """What a run takes on the machines."""
         return self.fitted(self.plan.nodes[self._of[run_id]].share)
 
-    def _leave(self, run_id: str, end: Callable[[str], State]) -> None:
+    def _leave(self, run_id: str, *, is_finished: bool) -> None:
         node_id, closed = self._of[run_id], self._searches_closed
+        trials = self.trials[node_id]
         self._queue.leave(run_id)
-        self.trials[node_id].live.discard(run_id)
-        self._ends[run_id] = end(run_id)
-        self._advance(node_id)
+        trials.live.discard(run_id)
+        if run_id in self._again:
+            self._ends[run_id] = self._leave_again(run_id, is_finished=is_finished)
+        else:
+            self._ends[run_id] = trials.finish(run_id) if is_finished else trials.fail(run_id)
+            self._advance(node_id)
         self._open_all()
         self._race_on()
         if self._searches_closed > closed:
             self._on_close(self)
+        self._on_end(self, run_id)
+
+    def _leave_again(self, run_id: str, *, is_finished: bool) -> State:
+        """What waits for the encoder of a run may start, or is blocked with all below it."""
+        self._there[run_id] = is_finished
+        waiting = self._again.pop(run_id)
+        for child, place in waiting:
+            if is_finished:
+                self._queue.add(child, place)
+            else:
+                self._give_up(child, run_id)
+        return State.DONE if is_finished else State.FAILED
+
+    def _give_up(self, run_id: str, parent: str) -> None:
+        """A run that cannot start, since the encoder of its parent was removed and could not be computed again."""
+        node_id = self._of[run_id]
+        self.blocked_by.setdefault(node_id, self._of[parent])
+        self._block(node_id)
+        if run_id in self._again:
+            self._leave_again(run_id, is_finished=False)
 
     def _stands_alone(self, node: Node, done: Collection[str]) -> bool:
         """Whether a node need not wait for its parent: it has none here, or both are as planned and it is done."""
@@ -218,13 +262,40 @@ class Graph:
         """Hand out the runs that can start now; close the node when nothing is left to try."""
         node, trials = self.plan.nodes[node_id], self.trials[node_id]
         while run := trials.ask():
-            self.runs[run.run_id] = run
-            self._of[run.run_id] = node_id
             rank = trial_rank(self._ranks.get(node_id, node.cost), node.cost, run.number, self._parallel)
-            place = (self._order[node_id], run.number)
-            self._queue.add(run.run_id, Waiting(share=node.share, cost=node.cost, rank=rank, place=place))
+            self._hand_out(node_id, run, rank)
         if trials.is_complete:
             self._close(node_id)
+
+    def _hand_out(self, node_id: str, run: Run, rank: float) -> None:
+        """Let a run wait for room, once the encoder that it starts from is there."""
+        node, parent = self.plan.nodes[node_id], run.spec.parent
+        self.runs[run.run_id] = run
+        self._of[run.run_id] = node_id
+        place = Waiting(share=node.share, cost=node.cost, rank=rank, place=(self._order[node_id], run.number))
+        if node.spec.parent not in self.trials or not self._is_missing(parent):
+            self._queue.add(run.run_id, place)
+            return
+        if self._there.get(parent, True):
+            self._compute_again(node.spec.parent, parent, rank)
+        if parent in self._again:
+            self._again[parent].append((run.run_id, place))
+        else:
+            self._give_up(run.run_id, parent)
+
+    def _is_missing(self, run_id: str) -> bool:
+        """Whether the encoder of a finished run is not there."""
+        return run_id in self._again or (self._lacks(run_id) if run_id not in self._there else not self._there[run_id])
+
+    def _compute_again(self, node_id: str, winner: str, rank: float) -> None:
+        """Hand out the winner of a node once more; `rank` is that of a run that waits for it."""
+        if winner in self._again:
+            return
+        node, spec = self.plan.nodes[node_id], self.trials[node_id].winner_spec
+        assert spec
+        self._again[winner] = []
+        self._of[winner] = node_id
+        self._hand_out(node_id, Run(run_id=winner, name=node.name, spec=spec), rank + node.cost)
 
     def _close(self, node_id: str) -> None:
         trials = self.trials[node_id]

@@ -59,6 +59,10 @@ class Trials(Protocol):
         """Whether nothing is left to try."""
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to try, for a later start of the sweep either."""
+
+    @property
     def trials(self) -> tuple[Trial, ...]:
         """What was tried; empty where nothing is searched."""
 
@@ -92,6 +96,11 @@ class NotSearched:
     @property
     def is_complete(self) -> bool:
         return bool(self.winner or self.why_failed)
+
+    @property
+    def is_settled(self) -> bool:
+        """The next start asks for a run that has failed again."""
+        return bool(self.winner)
 
     @property
     def trials(self) -> tuple[Trial, ...]:

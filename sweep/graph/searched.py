@@ -114,6 +114,11 @@ class Searched:
         return self._complete
 
     @property
+    def is_settled(self) -> bool:
+        """The next start asks again for trials that failed for a reason that may pass."""
+        return bool(self.winner) and not any(trial.asked_again for trial in self.trials)
+
+    @property
     def _missing_winner(self) -> str:
         """The best trial where its record is gone or broken: it was told once, so the study does not ask for it."""
         best = self._study.best

@@ -17,10 +17,9 @@ from trainables.tasks import registry
 from trainables.tasks.formats.base import Head
 from trainables.training.mixing import MLM, probabilities, total_steps
 
-BYTES_PER_WEIGHT = 4
 _OPTIMISER_BYTES = 16
-_TYPICAL_EVAL_ROWS = 2000
-"""Rows of one evaluated split and language when nothing caps them: the middle of Table 1."""
+TYPICAL_EVAL_ROWS = 2000
+"""Rows of one evaluated split and language where they cannot be counted: the middle of Table 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +62,17 @@ _SHAPES: Mapping[Head, InputShape] = {
 
 
 def run_seconds(
-    spec: RunSpec, size: EncoderSize, share: Share, threads: int, *, rows: Mapping[str, int], files: Mapping[str, int]
+    spec: RunSpec,
+    size: EncoderSize,
+    share: Share,
+    threads: int,
+    *,
+    rows: Mapping[str, int],
+    evaluated: Mapping[str, int],
 ) -> float:
     """Expected duration of a run with this share of the machine.
 
-    `rows` are its training rows by task, MLM included; `files` counts, by task, the languages of all splits that it
-    evaluates.
+    `rows` are its training rows by task, MLM included; `evaluated` those of all languages and splits that it evaluates.
     """
     bf16 = spec.optimisation is not None and spec.optimisation.precision is Precision.BF16
     if share.gpus:
@@ -79,14 +83,14 @@ def run_seconds(
     if spec.optimisation:
         capped = _capped(rows, spec.data.train_rows)
         seconds += _training_seconds(spec, spec.optimisation, size, device, parts, capped)
-    per_file = spec.data.eval_rows or _TYPICAL_EVAL_ROWS
-    tokens = sum(count * per_file * _shape(name).tokens for name, count in files.items())
+    tokens = sum(count * _shape(name).tokens for name, count in evaluated.items())
     return seconds + 2 * size.layer_parameters * tokens / (device.flops * parts)
 
 
-def encoder_bytes(size: EncoderSize) -> int:
-    """Disk that one saved encoder takes."""
-    return BYTES_PER_WEIGHT * size.parameters
+def tokens_of(task: str, rows: int, max_length: int) -> float:
+    """About how many sub-words so many rows of a task have, cut to `max_length`."""
+    shape = _shape(task)
+    return rows * min(shape.length, max_length) * shape.sequences
 
 
 def _capped(rows: Mapping[str, int], cap: int) -> dict[str, int]:
@@ -102,8 +106,7 @@ def _training_seconds(
     update = _OPTIMISER_BYTES * trained / (device.bytes_per_second * parts)
     arithmetic = 0.0
     for name, chance in probabilities(rows, settings.mixing_cap).items():
-        shape = _shape(name)
-        tokens = settings.batch_sizes[name] * min(shape.length, settings.max_length) * shape.sequences
+        tokens = tokens_of(name, settings.batch_sizes[name], settings.max_length)
         weights: float = size.layer_parameters
         if spec.mlm and name == MLM:
             weights += spec.mlm.mask_probability * size.hidden * size.vocabulary

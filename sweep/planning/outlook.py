@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from search_spaces.config import ClusterFields
 from search_spaces.search_fields import SearchFields
 from sweep.graph.capacity import Machine
-from sweep.graph.simulation import simulate
+from sweep.graph.simulation import Timetable, Watch, simulate
 from sweep.planning.machines import this_machine
+from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.plan import Plan, resolve
 from trainables.ledger.standing import Standing, run_states
 from trainables.ledger.states import State
@@ -27,11 +28,23 @@ class Outlook:
         plan: with the winners of the searches that have ended.
         states: run id -> where it stands.
         told: run id -> trials that have ended, for runs that are searched.
+        removed: finished runs whose encoder was removed.
     """
 
     plan: Plan
     states: Mapping[str, Standing]
     told: Mapping[str, int]
+    removed: Collection[str] = ()
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """Finished runs whose encoder was removed and is needed again, so that they are computed again."""
+        needed = {parent for run_id, node in self.plan.nodes.items() if self.needs(run_id) for parent in node.parents}
+        return tuple(run_id for run_id in self.plan.nodes if run_id in needed and run_id in self.removed)
+
+    def needs(self, run_id: str) -> bool:
+        """Whether a run, or its search, has something left to do."""
+        return bool(self.runs_left(run_id) or self.trials_left(run_id))
 
     @property
     def is_searched(self) -> bool:
@@ -48,12 +61,27 @@ class Outlook:
 
     def seconds(self, machine: Machine, search: SearchFields, max_concurrent: int, *, searched: bool = True) -> float:
         """Wall clock on a machine, with or without the searches. Raises UnplaceableError for too large a run."""
+        found = self.simulate(machine, parallel=search.parallel, max_concurrent=max_concurrent, searched=searched)
+        return found.makespan
+
+    def simulate(
+        self,
+        machine: Machine,
+        *,
+        parallel: int,
+        max_concurrent: int,
+        searched: bool = True,
+        watch: Watch | None = None,
+    ) -> Timetable:
+        """What is left, run on paper. Raises as `seconds` does."""
         left = {
             run_id: self.runs_left(run_id) + (self.trials_left(run_id) if searched else 0) for run_id in self.plan.nodes
         }
+        held = [run_id for run_id in self.plan.nodes if not self.runs_left(run_id)]
         return simulate(
-            self.plan, [machine], left=left, parallel=search.parallel, max_concurrent=max_concurrent
-        ).makespan
+            self.plan, [machine], left=left, parallel=parallel, max_concurrent=max_concurrent, held=held,
+            lacks=self.removed, watch=watch,
+        )  # fmt: skip
 
 
 def look_at(plan: Plan, store: Store) -> Outlook:
@@ -72,6 +100,7 @@ def look_at(plan: Plan, store: Store) -> Outlook:
         plan=resolved,
         states=run_states(resolved, store),
         told={ids[node_id]: number for node_id, number in told.items()},
+        removed=frozenset(run_id for run_id in store.removed_ids() if ENCODER in store.removed(run_id)),
     )
 
 

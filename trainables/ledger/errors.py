@@ -11,6 +11,10 @@ class MissingRunError(StoreError):
     """A run was asked for that is not finished, or an artefact that it did not leave."""
 
 
+class RemovedError(MissingRunError):
+    """An artefact of a finished run was removed, since nothing needed it any more."""
+
+
 class DamagedRunError(StoreError):
     """A file that a finished run left is not what its record says."""
 

@@ -39,12 +39,14 @@ class Inspected:
         what: a run by id and name, or a file.
         text: what is wrong, with the remedy; empty for what is sound.
         num_bytes: that were read for it.
+        removed: artefacts of a run that were removed.
     """
 
     what: str
     condition: Condition
     text: str = ""
     num_bytes: int = 0
+    removed: tuple[str, ...] = ()
 
 
 def inspect(store: Store) -> Iterator[Inspected]:
@@ -67,10 +69,10 @@ def _run(store: Store, run_id: str) -> Inspected:
         return Inspected(what=f"run {run_id}", condition=Condition.DAMAGED, text=f"{error}; {RECOMPUTED}")
     except DamagedRunError as error:
         return Inspected(what=f"run {run_id} ({record.name})", condition=Condition.DAMAGED, text=str(error))
-    what, size = f"run {run_id} ({record.name})", store.num_bytes(record)
+    what, size, gone = f"run {run_id} ({record.name})", store.num_bytes(record), tuple(store.removed(run_id))
     if not record.files:
-        return Inspected(what=what, condition=Condition.UNCHECKED, text=WITHOUT_DIGESTS)
-    return Inspected(what=what, condition=Condition.SOUND, num_bytes=size)
+        return Inspected(what=what, condition=Condition.UNCHECKED, text=WITHOUT_DIGESTS, removed=gone)
+    return Inspected(what=what, condition=Condition.SOUND, num_bytes=size, removed=gone)
 
 
 def _notes(store: Store) -> Iterator[Inspected]:

@@ -41,6 +41,21 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """Bytes on disk that a run is expected to take.
+
+    Attributes:
+        model: its encoder and heads, while they are kept.
+        rest: what stays: its record, its predictions.
+        work: while it runs: a checkpoint.
+    """
+
+    model: int = 0
+    rest: int = 0
+    work: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Node:
     """One run of the plan, or the search for its best setting.
 
@@ -52,6 +67,7 @@ class Node:
         share: of a machine.
         trials: runs that its search may have, the configured one among them; 1 is no search.
         space: what trials beyond the first are drawn from; may be there where hours suffice for none.
+        footprint: of one trial; nothing in the files of earlier versions.
     """
 
     spec: RunSpec
@@ -61,6 +77,7 @@ class Node:
     share: Share
     trials: int = 1
     space: Mapping[str, Range] = field(default_factory=dict)
+    footprint: Footprint = Footprint()
 
     @cached_property
     def run_id(self) -> str:
@@ -151,7 +168,8 @@ def _sweep_id(plan: Plan) -> str:
 def _node_fields(node: Node) -> dict[str, Any]:
     fields = {"spec": node.spec.to_dict(), "name": node.name, "row": list(node.row), "cost": node.cost}
     space = {name: own.to_dict() for name, own in node.space.items()}
-    return fields | {"share": asdict(node.share), "trials": node.trials, "space": space}
+    fields |= {"share": asdict(node.share), "trials": node.trials, "space": space}
+    return fields | ({"footprint": asdict(node.footprint)} if node.footprint != Footprint() else {})
 
 
 def _node(fields: Mapping[str, Any], earlier: Mapping[str, Node]) -> Node:
@@ -165,6 +183,7 @@ def _node(fields: Mapping[str, Any], earlier: Mapping[str, Node]) -> Node:
         share=Share(**fields["share"]),
         trials=fields.get("trials", 1),
         space={name: range_from(name, own) for name, own in fields.get("space", {}).items()},
+        footprint=Footprint(**fields.get("footprint", {})),
     )
 
 

@@ -197,6 +197,21 @@ class Pruned:
             raise BrokenRecordError(f"not the note of a pruned run: {_said(error)}") from error
 
 
+def compared(earlier: Record, record: Record) -> str:
+    """What is to be said in the record of a run that was computed again, beside its earlier one."""
+    scores = "same" if earlier.scores == record.scores else "other"
+    if not earlier.files:
+        return f"computed again: {scores} scores; an earlier version wrote no digests to compare files with"
+    if earlier.files.keys() != record.files.keys():
+        return f"computed again: {scores} scores; it left other files than before, so these cannot be compared"
+    if earlier.files == record.files and earlier.scores == record.scores:
+        return "computed again, bit for bit as before"
+    return (
+        "computed again, and not as before (another machine or version?): runs that started from the earlier one are "
+        "not those that would start from this one"
+    )
+
+
 def _to_json(written: Record | Pruned) -> str:
     fields = dataclasses.asdict(dataclasses.replace(written, spec=None))  # type: ignore[arg-type]
     return sealed({"format": FORMAT, **fields, "spec": written.spec.to_dict()}, indent=1)

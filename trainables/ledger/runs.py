@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import filelock
 
-from trainables.ledger import files, notes
+from trainables.ledger import files, notes, removed
 from trainables.ledger.digests import DamagedFileError, asides, check, digests, put_aside
-from trainables.ledger.errors import DamagedRunError, MissingRunError, StoreError
-from trainables.ledger.record import BrokenRecordError, Pruned, Record
+from trainables.ledger.errors import DamagedRunError, MissingRunError, RemovedError, StoreError
+from trainables.ledger.record import BrokenRecordError, Pruned, Record, compared
+from trainables.ledger.removed import Removed
 
 log = logging.getLogger(__name__)
 
@@ -125,9 +127,10 @@ class Runs:
         return sorted(path.name for path in (self.root / "runs").glob("*/") if not path.name.startswith("."))
 
     def num_bytes(self, record: Record) -> int:
-        """Size of a run's files and its record on disk."""
+        """Size of a run's files and its record on disk, without what was removed."""
         folder = self._folder(record.run_id)
-        return sum((folder / name).stat().st_size for name in (*record.files, "record.json"))
+        held = _without(record.files, self.removed(record.run_id))
+        return sum((folder / name).stat().st_size for name in (*held, "record.json"))
 
     def record(self, run_id: str) -> Record:
         """The record of a finished run; raises MissingRunError or BrokenRecordError."""
@@ -159,37 +162,29 @@ class Runs:
     def finish(self, record: Record) -> None:
         """Make a run finished. Call after its artefacts are published; clears its notes and working folder.
 
-        A record that stands there and cannot be read is put aside. Of a run that is computed again the record says
-        whether it left the same as before, since others may have started from that.
+        A record that stands there and cannot be read is put aside. Of a run that is computed again, since its record
+        was put aside or what it left was removed, the record says whether it left the same as before: others may have
+        started from that.
         """
         folder = self._folder(record.run_id)
         record = replace(record, notes=(*record.notes, *self._beside_earlier(record)))
         if (folder / "record.json").exists() and not self.is_finished(record.run_id):
             put_aside(folder / "record.json")
         files.write(folder / "record.json", record.to_json())
-        for note in ("failure.json", "pruned.json", "damage.json"):
+        for note in ("failure.json", "pruned.json", "damage.json", removed.NOTE):
             (folder / note).unlink(missing_ok=True)
         self.discard(record.run_id)
 
     def _beside_earlier(self, record: Record) -> Iterator[str]:
-        """What is to be said of a run whose earlier record was put aside."""
-        for aside in asides(self._folder(record.run_id) / "record.json"):
+        """What is to be said of a run whose earlier record was put aside, or whose artefacts were removed."""
+        folder = self._folder(record.run_id)
+        for aside in asides(folder / "record.json"):
             try:
-                earlier = Record.from_json(aside.read_text(encoding="utf-8"))
+                yield compared(Record.from_json(aside.read_text(encoding="utf-8")), record)
             except (OSError, ValueError):
                 yield "computed again; the earlier record cannot be read, so the two cannot be compared"
-                continue
-            if not earlier.files:
-                scores = "same" if earlier.scores == record.scores else "other"
-                yield f"computed again: {scores} scores; an earlier version wrote no digests to compare files with"
-                continue
-            same = earlier.files == record.files and earlier.scores == record.scores
-            yield (
-                "computed again, bit for bit as before"
-                if same
-                else "computed again, and not as before (another machine or version?): runs that started from the "
-                "earlier one are not those that would start from this one"
-            )
+        if self.removed(record.run_id) and self.is_finished(record.run_id):
+            yield compared(self.record(record.run_id), record)
 
     def publish(self, run_id: str, name: str, made: Path) -> dict[str, str]:
         """Move the file or folder `made` (inside `work(run_id)`) into place as artefact `name`.
@@ -203,13 +198,17 @@ class Runs:
     def fetch(self, run_id: str, name: str) -> Path:
         """Path of an artefact of a finished run, compared with its record, once in a process and file.
 
-        Raises MissingRunError, and DamagedRunError for files that are not what the record says; that is noted, so that
-        the run counts as failed until it is computed again or its files are right again.
+        Raises MissingRunError, RemovedError for one that was removed, and DamagedRunError for files that are not what
+        the record says; that is noted, so that the run counts as failed until it is computed again or its files are
+        right again.
         """
         try:
             record = self.record(run_id)
         except (MissingRunError, BrokenRecordError) as error:
             raise MissingRunError(f"run {run_id} is not finished, so its {name} cannot be used") from error
+        if found := removed.read(self._folder(run_id)).get(Path(name).parts[0]):
+            gone = f"the {name} of run {run_id} ({record.name}) was removed on {found.at[:10]}: {found.why}"
+            raise RemovedError(f"{gone}. {_to_have(run_id)}")
         path = self._folder(run_id) / name
         said = {file: each for file, each in record.files.items() if Path(file).is_relative_to(name)}
         if not path.exists() and not said:
@@ -220,12 +219,52 @@ class Runs:
     def check(self, run_id: str) -> None:
         """Compare all that a finished run left with its record, and note or take back what is damaged.
 
-        Raises MissingRunError, BrokenRecordError or DamagedRunError.
+        What was removed is no damage. Raises MissingRunError, BrokenRecordError or DamagedRunError.
         """
         record = self.record(run_id)
-        self._check(record, record.files)
+        self._check(record, _without(record.files, self.removed(run_id)))
         with suppress(OSError):  # a disk that is read-only
             (self._folder(run_id) / "damage.json").unlink(missing_ok=True)
+
+    def remove(self, run_id: str, name: str, why: str) -> bool:
+        """Remove an artefact of a finished run; whether there was anything to remove.
+
+        What is removed is noted first, with the reason, so that a half-removed folder is taken for a removed one and
+        `finish_removals` can go on. Raises MissingRunError or BrokenRecordError where there is no record, OSError where
+        the note cannot be written; then nothing is removed.
+        """
+        if name not in removed.REMOVABLE:
+            raise ValueError(f"{name} of run {run_id} cannot be removed; allowed: {', '.join(removed.REMOVABLE)}")
+        self.record(run_id)
+        folder = self._folder(run_id)
+        noted = removed.read(folder)
+        if name not in noted:
+            if not (folder / name).exists():
+                return False
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            removed.write(folder, {**noted, name: Removed(why=why, at=now)})
+        return removed.finish(folder)
+
+    def removed(self, run_id: str) -> Mapping[str, str]:
+        """Artefacts of a run that were removed -> why."""
+        return {name: each.why for name, each in removed.read(self._folder(run_id)).items()}
+
+    def holds(self, run_id: str, name: str) -> bool:
+        """Whether a run has an artefact that was not removed; what it is worth is for `fetch` to say."""
+        return self.artefact(run_id, name).exists() and name not in self.removed(run_id)
+
+    def artefact(self, run_id: str, name: str) -> Path:
+        """Where an artefact of a run is, if it is there; `fetch` is for those who read it."""
+        return self._folder(run_id) / name
+
+    def removed_ids(self) -> set[str]:
+        """Ids of all runs of which something was removed."""
+        return {name for name, path in self._begun() if os.path.lexists(f"{path}/{removed.NOTE}")}
+
+    def finish_removals(self) -> int:
+        """Go on where removals were interrupted; how many. A run that somebody computes again is left alone."""
+        ids = sorted(self.removed_ids())
+        return sum(removed.finish(self._folder(run_id)) for run_id in ids if not self.is_computed(run_id))
 
     def damage(self, run_id: str) -> str:
         """What was found damaged of a finished run, with the remedy, or an empty string."""
@@ -302,14 +341,17 @@ class Runs:
 
     def broken_notes(self, run_id: str) -> list[str]:
         """Names of the notes of a run that are not what was written."""
-        read = {"failure.json": notes.from_json, "damage.json": notes.from_json, "pruned.json": Pruned.from_json}
+        read = {
+            "failure.json": notes.from_json, "damage.json": notes.from_json, "pruned.json": Pruned.from_json,
+            removed.NOTE: removed.from_json,
+        }  # fmt: skip
         found = []
         for name, parse in read.items():
             try:
                 parse((self._folder(run_id) / name).read_text(encoding="utf-8"))
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 found.append(name)
         return found
 
@@ -348,3 +390,14 @@ def is_held(path: Path) -> bool:
 def _again(run_id: str) -> str:
     """What to do about a damaged run."""
     return f"Compute it again: the same `run` with --recompute {run_id}"
+
+
+def _without(names: Mapping[str, str], gone: Iterable[str]) -> dict[str, str]:
+    """Files of a run but those of some of its artefacts."""
+    left_out = set(gone)
+    return {name: each for name, each in names.items() if Path(name).parts[0] not in left_out}
+
+
+def _to_have(run_id: str) -> str:
+    """What to do to have again what was removed."""
+    return f"A `run` that needs it computes it again; to have it and keep it: --recompute {run_id} --keep all"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.cells import Cell
 from trainables.ledger.plan import Plan
 from trainables.ledger.runs import RECOMPUTED
@@ -40,6 +41,9 @@ def run_states(plan: Plan, store: Store) -> dict[str, Standing]:
         if run_id in dropped:
             states[run_id] = Standing(State.DROPPED, dropped[run_id])
             continue
+        if lost := _lost_parent(node.parents, recorded, store):
+            states[run_id] = Standing(State.BLOCKED, lost)
+            continue
         troubled = [parent for parent in node.parents if parent in states and states[parent].state in _TROUBLED]
         if troubled:
             state, reason = states[troubled[0]]
@@ -61,6 +65,15 @@ def cell_states(plan: Plan, store: Store) -> dict[Cell, Standing]:
         else runs[run_id]
         for cell, run_id in plan.cells.items()
     } | {cell: Standing(State.NO_DATA, reason) for cell, reason in plan.without_data.items()}
+
+
+def _lost_parent(parents: tuple[str, ...], recorded: set[str], store: Store) -> str:
+    """Why a run cannot start whose parent is finished: its encoder was removed, and the next attempt at it failed."""
+    for parent in recorded.intersection(parents):
+        if (reason := store.failure(parent)) and ENCODER in store.removed(parent):
+            name = store.record(parent).name if store.is_finished(parent) else parent
+            return f"the encoder of {name} was removed and could not be computed again: {reason}"
+    return ""
 
 
 def _dropped(plan: Plan, store: Store) -> dict[str, str]:

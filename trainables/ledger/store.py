@@ -13,11 +13,13 @@ STORE/
   best.yaml                  settings that `search` has found
   report/, submission/, ray/ what is made from it, and Ray Tune's own files
   receipts.json              which selections stood, from which dev scores; written before a test score is opened
+  checkpoint-slots/          locks of the runs that write a checkpoint at this moment
   cache/                     what readers keep for the next one; it may be removed at any time
   tokenizers/<digest>/       files of tokenizers, kept once and linked into the folders of runs
   openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
-  runs/<run id>/<name>       published artefacts: encoder/, predictions/, candidates/, layers.json
+  runs/<run id>/<name>       published artefacts: encoder/, heads/, predictions/, candidates/, layers.json
+  runs/<run id>/removed.json artefacts that were removed since nothing needs them, and why; removed with the next record
   runs/<run id>/failure.json why the last attempt failed; removed when the run finishes
   runs/<run id>/pruned.json  a search ended the run early; removed when the run finishes
   runs/<run id>/damage.json  a file of the finished run is not what its record says; removed when that is mended
@@ -50,6 +52,7 @@ from trainables.ledger.receipts import Receipt
 from trainables.ledger.runs import Runs, is_held
 from trainables.ledger.shared import link_shared
 from trainables.ledger.signature import signed
+from trainables.ledger.slots import Slots
 from trainables.ledger.studies import StudyResult
 
 log = logging.getLogger(__name__)
@@ -280,6 +283,10 @@ class Store(Runs):
     def cache(self) -> Path:
         """Folder of what can be made again from the rest."""
         return self.root / "cache"
+
+    def checkpoint_slots(self, number: int) -> Slots:
+        """Places of those who write a checkpoint at the same time; 0 is no limit."""
+        return Slots(folder=self.root / "checkpoint-slots", number=number)
 
     @property
     def ray(self) -> Path:

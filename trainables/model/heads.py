@@ -162,9 +162,6 @@ class MlmHead(TaskHead):
     and norm, or no biases.
     """
 
-    decoder: nn.Parameter | None
-    rest: nn.Parameter | None
-
     def __init__(
         self, hidden: int, vocabulary: int, epsilon: float, *, width: int = 0, activation: str = "gelu"
     ) -> None:
@@ -173,7 +170,8 @@ class MlmHead(TaskHead):
         self.activation = named_activation(activation)
         self.layer_norm: nn.LayerNorm | None = nn.LayerNorm(width or hidden, eps=epsilon)
         self.bias: nn.Parameter | None = nn.Parameter(torch.zeros(vocabulary))
-        self.decoder = self.rest = None
+        self.register_parameter("decoder", None)
+        self.register_parameter("rest", None)
 
     @classmethod
     def of(cls, weights: Mapping[str, Tensor], epsilon: float, activation: str) -> MlmHead:
@@ -197,14 +195,14 @@ class MlmHead(TaskHead):
         shaped_PW = hidden_PH
         if self.dense and self.layer_norm:
             shaped_PW = self.layer_norm(self.activation(self.dense(hidden_PH)))
-        if self.decoder is not None:
+        if isinstance(self.decoder, nn.Parameter):
             return _full(functional.linear(shaped_PW, self.decoder, self.bias))
         tied_PE = shaped_PW[:, : embedding.embedding_dim]
         if isinstance(embedding, TableEmbedding):
             logits_PV = embedding.project(tied_PE, torch.zeros(1) if self.bias is None else self.bias)
         else:
             logits_PV = _full(functional.linear(tied_PE, embedding.weight, self.bias))
-        if self.rest is not None:
+        if isinstance(self.rest, nn.Parameter):
             logits_PV = logits_PV + _full(shaped_PW[:, embedding.embedding_dim :] @ self.rest)
         return logits_PV
 

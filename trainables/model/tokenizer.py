@@ -22,7 +22,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
 
     It is read once in a process and shared; nobody may change it.
 
-    Raises ValueError for a name that is not allowed, or a tokenizer without a fast version or without words;
+    Raises ValueError for a name that is not allowed, or a tokenizer without a fast version, words or padding;
     EncoderUnavailableError when the hub or the folder does not give its files, BundledEncoderError when the wheel does
     not.
     """
@@ -45,6 +45,8 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
         raise ValueError(f"encoder {name!r}: its tokenizer has no fast version, so no character offsets")
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # made from files of another kind than it looked for
         raise ValueError(f"encoder {name!r}: its tokenizer has special tokens only, so every word would be unknown")
+    if tokenizer.pad_token_id is None:
+        raise ValueError(f"encoder {name!r}: its tokenizer has no pad_token, which batches need")
     return tokenizer
 
 
@@ -59,7 +61,8 @@ def tokenizer_files(tokenizer: PreTrainedTokenizerFast) -> Mapping[str, bytes]:
     """Files from which `AutoTokenizer` makes the same tokenizer, by their names.
 
     Their class is the one that takes `tokenizer.json` as it stands; those of the architectures lay out anew what is
-    read, each in its own way. Token types are none of its outputs: encoders are trained without them here.
+    read, each in its own way. Token types are not given: no run has any but the first, and the second one would lead
+    to other hidden states.
     """
     told = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -22,6 +22,7 @@ from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.trivial import Comparison
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Split, Task
+from trainables.training.keeper import Keeping
 from trainables.training.loop import Outcome, Training, TrainingSet
 from trainables.training.masking import Masking
 from trainables.training.mixing import MLM
@@ -103,12 +104,19 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
         micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept) else 0,
-        checkpoint_seconds=context.options.checkpoint_seconds,
+        keeping=Keeping(
+            seconds=context.options.checkpoint_seconds,
+            share=context.options.checkpoint_share,
+            slots=context.store.checkpoint_slots(context.options.checkpoint_writers),
+        ),
         is_wanted=lambda: not context.store.pruned(context.spec.run_id),
     )
     outcome = yield from _reported(training)
-    context.seconds["train"] = outcome.seconds
+    context.seconds["train"] = outcome.seconds - outcome.checkpoint_seconds
     context.notes.extend(training.notes)
+    if outcome.checkpoints:
+        context.seconds["checkpoint"] = outcome.checkpoint_seconds
+        context.notes.append(f"checkpoints while it trained: {outcome.checkpoints}")
     if kept:
         network.release_table_gradient()
     rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
@@ -156,6 +164,8 @@ def _stopping_set(context: Context, task: Task, settings: Optimisation) -> Encod
 def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
     mlm = context.spec.mlm
     assert mlm
+    if context.tokenizer.mask_token_id is None:
+        raise ValueError(f"{context.encoder_name}: its tokenizer has no mask_token, which MLM needs")
     masking = Masking(
         probability=mlm.mask_probability,
         mask_id=context.tokenizer.mask_token_id,

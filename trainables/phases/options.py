@@ -31,7 +31,9 @@ class Options:
             some; more take more memory. 0 is no limit. Not used for MLM and wherever every pass would make a gradient
             of the whole embedding's size.
         eval_tokens: sub-words (padding included) in one evaluation batch.
-        checkpoint_seconds: time between two checkpoints of a training run.
+        checkpoint_seconds: shortest time between two checkpoints of a training run.
+        checkpoint_share: most of its training time that they may take.
+        checkpoint_writers: runs of a store that write one at the same time; 0 is no limit.
         commit: of the code, for the record.
         executor: `module:function` that computes a run; tests and benchmarks have their own.
         token_cache: keep tokenised rows on disk for other runs (data/cache.py).
@@ -56,7 +58,9 @@ class Options:
     micro_batch: int = 0
     micro_tokens: int = 1024
     eval_tokens: int = 8192
-    checkpoint_seconds: float = 120.0
+    checkpoint_seconds: float = 60.0
+    checkpoint_share: float = 0.01
+    checkpoint_writers: int = 2
     commit: str = ""
     executor: str = "trainables.phases.run:run"
     token_cache: bool = True

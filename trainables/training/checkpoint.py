@@ -2,7 +2,8 @@
 
 It holds the parameters, AdamW's moments, the best parameters so far, and in its header the step, the dev curve and the
 count of sub-words, sealed together with the SHA-256 of every tensor: a byte that has changed is noticed. Random numbers
-need no state: every step draws from a generator seeded by (run seed, step).
+need no state: every step draws from a generator seeded by (run seed, step). When one is written is the matter of
+`keeper.py`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from typing import Any
 import safetensors
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from trainables.ledger import files
 from trainables.ledger.digests import put_aside
 from trainables.ledger.record import DevPoint
 from trainables.ledger.seal import SealError, sealed, unsealed
+from trainables.training.tensor_file import content, write_tensors
 
 MODEL, BEST = "model.", "best."
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -36,11 +37,19 @@ class DamagedCheckpointError(ValueError):
 
 @dataclasses.dataclass(kw_only=True)
 class TrainingState:
-    """What a training run carries from step to step besides its tensors."""
+    """What a training run carries from step to step besides its tensors.
+
+    Attributes:
+        seconds: since it began, over all attempts.
+        checkpoints: that were written.
+        checkpoint_seconds: how long training stood still for them.
+    """
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    checkpoints: int = 0
+    checkpoint_seconds: float = 0.0
     curve: list[DevPoint] = dataclasses.field(default_factory=list)
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
@@ -61,24 +70,54 @@ def load_snapshot(module: nn.Module, tensors: dict[str, Tensor]) -> None:
             parameter.copy_(tensors[name])
 
 
-def save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, state: TrainingState) -> None:
-    """Write a checkpoint in place of the one before. The caller holds the lock of the run."""
-    tensors = {MODEL + name: parameter.detach().contiguous() for name, parameter in module.named_parameters()}
-    tensors |= {BEST + name: tensor for name, tensor in state.best.items()}
+def moving(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What every step changes: parameters and moments where they are, by their names in a checkpoint."""
+    tensors = {MODEL + name: parameter.detach() for name, parameter in module.named_parameters()}
     for name, parameter in module.named_parameters():
         moments = optimiser.state.get(parameter, {})
-        tensors |= {f"{key}.{name}": moments[key].contiguous() for key in MOMENTS if key in moments}
-    tensors = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
-    header = {
+        tensors |= {f"{key}.{name}": moments[key].detach() for key in MOMENTS if key in moments}
+    return tensors
+
+
+def save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, state: TrainingState) -> None:
+    """Write a checkpoint of now in place of the one before. The caller holds the lock of the run."""
+    write(path, moving(module, optimiser), best(state), header(state))
+
+
+def best(state: TrainingState) -> dict[str, Tensor]:
+    """The best parameters so far, by their names in a checkpoint."""
+    return {BEST + name: tensor for name, tensor in state.best.items()}
+
+
+def header(state: TrainingState) -> dict[str, Any]:
+    """What a checkpoint says besides its tensors, as it is now."""
+    return {
         "format": 1,
-        "digests": _digests(tensors),
         "step": state.step,
         "tokens": state.tokens,
         "seconds": state.seconds,
+        "checkpoints": state.checkpoints + 1,  # this one, too
+        "checkpoint_seconds": state.checkpoint_seconds,
         "curve": [dataclasses.asdict(point) for point in state.curve],
     }
+
+
+def write(
+    path: Path,
+    moving: Mapping[str, Tensor],
+    best: Mapping[str, Tensor],
+    header: Mapping[str, Any],
+    *,
+    threads: int | None = None,
+) -> None:
+    """Write a checkpoint from its parts, in place of the one before. The caller holds the lock of the run.
+
+    `threads` take the digests; None is as many as there are cores.
+    """
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in {**moving, **best}.items()}
+    said = sealed({**header, "digests": _digests(tensors, threads)})
     with files.replacing(path, sole=True) as temporary:
-        save_file(tensors, temporary, metadata={"state": sealed(header)})
+        write_tensors(tensors, temporary, {"state": said})
 
 
 def load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> TrainingState:
@@ -103,6 +142,8 @@ def load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> Tra
         step=header["step"],
         tokens=header["tokens"],
         seconds=header["seconds"],
+        checkpoints=header.get("checkpoints", 0),
+        checkpoint_seconds=header.get("checkpoint_seconds", 0.0),
         curve=[DevPoint(**point) for point in header["curve"]],
         best=best,
     )
@@ -139,17 +180,18 @@ def _header(text: str) -> dict[str, Any]:
     return unsealed(text, range(1, 2), sealed_since=1)
 
 
-def _digests(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """SHA-256 of type, shape and content of every tensor on the CPU, several at a time."""
+def _digests(tensors: Mapping[str, Tensor], threads: int | None = None) -> dict[str, str]:
+    """SHA-256 of type, shape and content of every tensor on the CPU."""
 
     def one(tensor: Tensor) -> str:
         found = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
-        content: Any = tensor.reshape(-1).view(torch.uint8).numpy()
-        found.update(content)
+        found.update(content(tensor))
         return found.hexdigest()
 
-    with ThreadPoolExecutor() as threads:
-        return dict(zip(tensors, threads.map(one, tensors.values()), strict=True))
+    if threads == 1:
+        return {name: one(tensor) for name, tensor in tensors.items()}
+    with ThreadPoolExecutor(threads) as pool:
+        return dict(zip(tensors, pool.map(one, tensors.values()), strict=True))
 
 
 def _moment(tensor: Tensor, key: str, parameter: Tensor) -> Tensor:

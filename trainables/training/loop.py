@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from trainables.model.finite import NotFiniteError
 from trainables.model.network import Network
 from trainables.tasks.formats.base import Encoded
 from trainables.training import checkpoint
+from trainables.training.keeper import Keeper, Keeping
 from trainables.training.masking import Masking
 from trainables.training.mixing import task_of_each_step, total_steps
 from trainables.training.optimiser import learning_rate, new_optimiser, set_learning_rate
@@ -36,13 +38,18 @@ class TrainingSet:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a training run ended; the network holds the parameters of `best_step`."""
+    """How a training run ended; the network holds the parameters of `best_step`.
+
+    `checkpoint_seconds`, of the `seconds`, it stood still for its checkpoints.
+    """
 
     steps: int
     planned_steps: int
     best_step: int
     tokens: int
     seconds: float
+    checkpoints: int
+    checkpoint_seconds: float
     curve: tuple[DevPoint, ...]
 
 
@@ -55,14 +62,6 @@ class Steps:
     """A sign of life: updates done so far."""
 
     step: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Kept:
-    """The last checkpoint: of which step, and when."""
-
-    step: int
-    at: float
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -82,7 +81,7 @@ class Training:
         micro_batch: most rows in one forward pass; 0 is no limit. Halved when the memory of the GPU is too small.
         micro_tokens: most sub-words in one forward pass of a task; 0 is no limit. MLM has none, since each of its
             passes goes through the whole vocabulary.
-        checkpoint_seconds: time between two checkpoints.
+        keeping: when it leaves checkpoints.
         is_wanted: asked when training is left before its end; whether its state is to be kept for another attempt.
         notes: what the record should say.
     """
@@ -98,7 +97,7 @@ class Training:
     origin: str
     micro_batch: int
     micro_tokens: int
-    checkpoint_seconds: float
+    keeping: Keeping
     is_wanted: Callable[[], bool] = lambda: True
     notes: list[str] = dataclasses.field(default_factory=list)
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
@@ -123,30 +122,31 @@ class Training:
         optimiser = new_optimiser(self.network, settings.weight_decay)
         state = checkpoint.resume(self.path, self.network, optimiser, self.notes)
         drawn = Counter(sequence[: state.step])
-        kept = _Kept(step=state.step, at=time.monotonic())
-        started = kept.at - state.seconds
-        yield from state.curve
-        told = time.monotonic()
-        while state.step < steps and not (state.curve and out_of_patience(state.curve, settings.patience)):
-            name = sequence[state.step]
-            rate = learning_rate(state.step, steps, settings.learning_rate, settings.warmup_fraction)
-            set_learning_rate(optimiser, rate)
-            state.tokens += self._update(optimiser, name, orders[name].batch(drawn[name]), state.step)
-            drawn[name] += 1
-            state.step += 1
-            evaluated = state.step % interval == 0 or state.step == steps
-            if evaluated:
-                self._evaluate(state)
-            if time.monotonic() - kept.at >= self.checkpoint_seconds:
-                kept = self._keep(optimiser, state, started)
-            if evaluated or time.monotonic() - told >= SIGN_SECONDS:
-                try:
-                    yield state.curve[-1] if evaluated else Steps(step=state.step)
-                except GeneratorExit:
-                    if state.step > kept.step and self.is_wanted():
-                        self._keep(optimiser, state, started)
-                    raise
-                told = time.monotonic()
+        started = time.monotonic() - state.seconds
+        keeper = Keeper(
+            self.path, self.network, optimiser, self.keeping, state=state, is_wanted=self.is_wanted, notes=self.notes
+        )
+        with contextlib.closing(keeper):
+            yield from state.curve
+            told = time.monotonic()
+            while state.step < steps and not (state.curve and out_of_patience(state.curve, settings.patience)):
+                name = sequence[state.step]
+                rate = learning_rate(state.step, steps, settings.learning_rate, settings.warmup_fraction)
+                set_learning_rate(optimiser, rate)
+                state.tokens += self._update(optimiser, name, orders[name].batch(drawn[name]), state.step)
+                drawn[name] += 1
+                state.step += 1
+                evaluated = state.step % interval == 0 or state.step == steps
+                if evaluated:
+                    self._evaluate(state, into={} if keeper.is_writing else state.best)
+                keeper.pass_by(time.monotonic() - started)
+                if evaluated or time.monotonic() - told >= SIGN_SECONDS:
+                    try:
+                        yield state.curve[-1] if evaluated else Steps(step=state.step)
+                    except GeneratorExit:
+                        keeper.leave(time.monotonic() - started)
+                        raise
+                    told = time.monotonic()
         checkpoint.load_snapshot(self.network, state.best)
         return Outcome(
             steps=state.step,
@@ -154,14 +154,10 @@ class Training:
             best_step=best_point(state.curve).step,
             tokens=state.tokens,
             seconds=time.monotonic() - started,
+            checkpoints=state.checkpoints,
+            checkpoint_seconds=state.checkpoint_seconds,
             curve=tuple(state.curve),
         )
-
-    def _keep(self, optimiser: torch.optim.Optimizer, state: checkpoint.TrainingState, started: float) -> _Kept:
-        """Write a checkpoint of now."""
-        state.seconds = time.monotonic() - started
-        checkpoint.save(self.path, self.network, optimiser, state)
-        return _Kept(step=state.step, at=time.monotonic())
 
     def _update(self, optimiser: torch.optim.Optimizer, name: str, rows: np.ndarray, step: int) -> int:
         """One optimiser update on exactly the rows of one effective batch; returns its sub-words."""
@@ -211,7 +207,8 @@ class Training:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _evaluate(self, state: checkpoint.TrainingState) -> None:
+    def _evaluate(self, state: checkpoint.TrainingState, into: dict[str, torch.Tensor]) -> None:
+        """Evaluate, and keep the parameters if they are the best, in the memory of earlier ones if that is free."""
         losses = torch.stack(self._losses)
         self._losses.clear()
         if not losses.isfinite().all():
@@ -227,7 +224,7 @@ class Training:
         point = DevPoint(step=state.step, selection=selection, metrics=dict(metrics))
         state.curve.append(point)
         if best_point(state.curve) is point:
-            state.best = checkpoint.snapshot(self.network, state.best)
+            state.best = checkpoint.snapshot(self.network, into)
 
 
 def _step_seed(seed: int, step: int) -> int:
