@@ -26,6 +26,7 @@ from trainables.ledger.exported import Exported, ExportedError, read_exported
 from trainables.ledger.spec import EncoderRef, Phase, Precision
 from trainables.ledger.store import Store
 from trainables.model.names import encoder_fingerprint
+from trainables.model.stored import load_stored
 from trainables.phases.run import run_to_end
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
@@ -130,9 +131,8 @@ def test_an_intermediate_run_gives_its_encoder_or_the_model_of_a_task(swept, tmp
     assert main([*words, "--task", "squad", "--to", str(tmp_path / "model")]) == 0
     assert [read_exported(tmp_path / name).kind for name in ("encoder", "model")] == ["encoder", "model"]
     one = AutoModel.from_pretrained(tmp_path / "encoder", add_pooling_layer=False)
-    own = Store(Path(swept["store"])).fetch(swept["squad"], "encoder")
+    other = load_stored(Store(Path(swept["store"])).fetch(swept["squad"], "encoder"))
     ids = AutoTokenizer.from_pretrained(tmp_path / "encoder")("Ein Satz.", return_tensors="pt")
-    other = AutoModel.from_pretrained(own, add_pooling_layer=False)
     with torch.no_grad():
         assert torch.equal(one(**ids).last_hidden_state, other(**ids).last_hidden_state)
 
@@ -226,7 +226,7 @@ def test_a_model_that_is_not_kept_says_how_to_get_it(store, tmp_path, swept, cap
     assert f"xstilts run --config {store}/config.yaml --store {store} --keep all --recompute {run_id}" in told
 
 
-@pytest.mark.parametrize("file", ["encoder/model.safetensors", "heads/xnli.safetensors"])
+@pytest.mark.parametrize("file", ["encoder/delta.safetensors", "heads/xnli.safetensors"])
 def test_a_damaged_file_of_a_run_is_named_and_not_exported(store, tmp_path, swept, capsys, file):
     path = store.root / "runs" / swept["none -> xnli"] / file
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
@@ -252,6 +252,19 @@ def test_an_encoder_that_has_moved_can_be_pointed_at(store, tmp_path, swept, enc
     assert main([*words, "--encoder", str(moved), "--force"]) == 2
     assert "is not what this run was planned with" in said(capsys)
     assert (tmp_path / "out" / "xstilts.json").exists()  # the earlier export stands
+
+
+def test_a_delta_without_the_encoder_that_it_changes_is_not_exported(swept, tmp_path, encoder, capsys):
+    words = ["export", swept["store"], "--run", swept["none -> xnli"], "--to", str(tmp_path / "out"), "--encoder"]
+    changed = encoder_folder(tmp_path / "changed", "xlm-roberta", initializer_range=0.5)
+    model = AutoModel.from_pretrained(changed)
+    model.embeddings.word_embeddings.weight.data[7] += 1
+    model.save_pretrained(changed)
+    assert main([*words, str(changed)]) == 2
+    assert "which has changed: its word embedding has the SHA-256" in said(capsys)
+    assert main([*words, str(tmp_path / "nowhere")]) == 2
+    assert "no such folder" in said(capsys)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_other_things_is_never_replaced(swept, tmp_path, capsys):

@@ -42,10 +42,10 @@ CLASSES = {
     "tagging": AutoModelForTokenClassification,
     "span": AutoModelForQuestionAnswering,
 }
-TARGETS = (("xnli",), ("pawsx",), ("udpos",), ("panx",), ("xquad", "mlqa"), ("tydiqa",))
+TARGETS = (("xnli",), ("pawsx",), ("udpos",), ("panx",), ("xquad", "mlqa"))
 
 
-@pytest.fixture(scope="module", params=["bundled:1", "bert", "camembert"])
+@pytest.fixture(scope="module", params=["bundled:1", "bert"])
 def encoder(request, tmp_path_factory) -> str:
     """The name of an encoder: one of XLM-R's, and tiny random ones of other architectures."""
     if request.param.startswith("bundled"):
@@ -65,7 +65,7 @@ def computed(store, encoder, phase, *tasks, parent=""):
     made = dataclasses.replace(
         made,
         encoder=EncoderRef(name=name, revision=encoder_fingerprint(encoder)),
-        data=dataclasses.replace(made.data, languages=(), train_rows=320),
+        data=dataclasses.replace(made.data, languages=(), train_rows=320 if tasks[0] in ("xnli", "pawsx") else 48),
     )
     options = dataclasses.replace(OPTIONS, encoder=encoder, keep_models=True)
     made = planned_with(made, DEMO)
@@ -74,13 +74,15 @@ def computed(store, encoder, phase, *tasks, parent=""):
     return run_to_end(made, "name", store, options)
 
 
-def exported(store, record, name, encoder, folder):
+def exported(store, record, name, encoder):
     """The model of a task as transformers loads it, and its tokenizer."""
-    folder.mkdir()
-    write_model(store, record, name, folder, encoder)
-    model, told = CLASSES[task(name).format.head].from_pretrained(folder, output_loading_info=True)
+    kept = store.root / "exported" / f"{record.run_id}-{name}"
+    if not kept.exists():
+        kept.mkdir(parents=True)
+        write_model(store, record, name, kept, encoder)
+    model, told = CLASSES[task(name).format.head].from_pretrained(kept, output_loading_info=True)
     assert not any(told.values())
-    return model.eval(), AutoTokenizer.from_pretrained(folder)
+    return model.eval(), AutoTokenizer.from_pretrained(kept)
 
 
 def stored(store, record, name):
@@ -128,11 +130,11 @@ def answers(model, tokenizer, of, examples):
 
 
 @pytest.mark.parametrize("tasks", TARGETS, ids=lambda tasks: tasks[0])
-def test_transformers_predicts_what_is_stored_row_by_row(store, encoder, tasks, tmp_path):
+def test_transformers_predicts_what_is_stored_row_by_row(store, encoder, tasks):
     record = computed(store, encoder, Phase.TARGET, *tasks)
     for name in tasks:
         of = task(name)
-        model, tokenizer = exported(store, record, name, encoder, tmp_path / name)
+        model, tokenizer = exported(store, record, name, encoder)
         wanted, seen, skipped = stored(store, record, name), 0, 0
         for split, language, examples in rows(record, name):
             if of.format.head == "classification":
@@ -157,7 +159,7 @@ def test_transformers_predicts_what_is_stored_row_by_row(store, encoder, tasks, 
         (Phase.TARGET, "xnli"), (Phase.TARGET, "udpos"), (Phase.TARGET, "xquad"), (Phase.INTERMEDIATE, "hellaswag"),
     ],
 )  # fmt: skip
-def test_logits_are_those_of_the_network_that_was_trained(store, encoder, phase, name, tmp_path):
+def test_logits_are_those_of_the_network_that_was_trained(store, encoder, phase, name):
     """Ours without padding from the files of the run, theirs padded from the exported folder."""
     record = computed(store, encoder, phase, *(("xquad", "mlqa") if name == "xquad" else (name,)))
     trained = load_head(store.fetch(record.run_id, f"heads/{name}.safetensors"))
@@ -172,7 +174,7 @@ def test_logits_are_those_of_the_network_that_was_trained(store, encoder, phase,
     encoded = of.format.encode(load(of, split, "en", DEMO, limit=8).examples, tokenizer, LENGTH, training=False)
     batch = collate(encoded, np.arange(encoded.num_rows), tokenizer.pad_token_id)
     assert len(set(batch.lengths)) > 1
-    model, _ = exported(store, record, name, encoder, tmp_path / name)
+    model, _ = exported(store, record, name, encoder)
     inputs = {"input_ids": batch.ids_BL, "attention_mask": batch.mask_BL}
     if name == "hellaswag":
         inputs = {key: each.view(-1, 4, each.shape[-1]) for key, each in inputs.items()}
@@ -190,10 +192,10 @@ def test_logits_are_those_of_the_network_that_was_trained(store, encoder, phase,
 
 
 @pytest.mark.parametrize("name", ["qqp", "hellaswag", "csqa", "squad"])
-def test_the_heads_of_intermediate_runs_are_exported_too(store, encoder, name, tmp_path):
+def test_the_heads_of_intermediate_runs_are_exported_too(store, encoder, name):
     """Their dev figures come from the same rows."""
     record = computed(store, encoder, Phase.INTERMEDIATE, name)
-    model, tokenizer = exported(store, record, name, encoder, tmp_path / name)
+    model, tokenizer = exported(store, record, name, encoder)
     of = task(name)
     examples = load(of, Split.STOPPING, "en", DEMO, limit=6).examples
     if of.format.head == "classification":
@@ -217,7 +219,7 @@ def chosen(model, tokenizer, of, example):
 
 def test_the_configuration_says_what_the_labels_are_and_keeps_the_encoders_own(store, encoder, tmp_path):
     record = computed(store, encoder, Phase.TARGET, "xnli")
-    model, _ = exported(store, record, "xnli", encoder, tmp_path / "xnli")
+    model, _ = exported(store, record, "xnli", encoder)
     assert model.config.id2label == {0: "contradiction", 1: "entailment", 2: "neutral"}
     assert model.config.label2id == {"contradiction": 0, "entailment": 1, "neutral": 2}
     assert model.config.problem_type == "single_label_classification"

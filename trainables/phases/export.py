@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from trainables.ledger.artefacts import ENCODER, HEADS
 from trainables.ledger.digests import digests
@@ -20,13 +18,15 @@ from trainables.ledger.record import Record
 from trainables.ledger.spec import EncoderRef, Phase, Precision
 from trainables.ledger.store import Store
 from trainables.model.base import Base
+from trainables.model.bundled_tokenizer import TOKENIZER_FILE
 from trainables.model.conversion import converted
 from trainables.model.encoder import compare_encoder, load_encoder, quiet
-from trainables.model.names import TOKENIZER_FILES
 from trainables.model.stored import load_stored
-from trainables.model.tokenizer import load_tokenizer
+from trainables.model.tokenizer import TOKENIZER_CONFIG_FILE, load_tokenizer, tokenizer_files
 from trainables.model.trained_head import SUFFIX, load_head
 
+Files = Mapping[str, bytes]
+"""Name -> content."""
 SHARD = "5GB"
 """Largest file of weights."""
 
@@ -92,28 +92,28 @@ def _kept(store: Store, record: Record, what: str) -> Iterator[None]:
         ) from error
 
 
-def _of_run(store: Store, run_id: str, encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Any]:
-    """The encoder that a run left, and its tokenizer."""
+def _of_run(store: Store, run_id: str, encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Files]:
+    """The encoder that a run left, whole, and the files of its tokenizer."""
     folder = store.fetch(run_id, ENCODER)
-    if any((folder / name).is_file() for name in TOKENIZER_FILES):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    else:
-        compare_encoder(pretrained, encoder.revision)
-        tokenizer = load_tokenizer(pretrained, encoder.revision)
-    return load_stored(folder, base=Base(name=pretrained, revision=encoder.revision)), tokenizer
+    model = load_stored(folder, base=Base(name=pretrained, revision=encoder.revision))
+    if (folder / TOKENIZER_FILE).is_file():
+        names = (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE)
+        return model, {name: (folder / name).read_bytes() for name in names}
+    compare_encoder(pretrained, encoder.revision)  # an earlier version wrote no tokenizer
+    return model, tokenizer_files(load_tokenizer(pretrained, encoder.revision))
 
 
-def _pretrained(encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Any]:
+def _pretrained(encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Files]:
     compare_encoder(pretrained, encoder.revision)
-    return load_encoder(pretrained, encoder.revision), load_tokenizer(pretrained, encoder.revision)
+    files = tokenizer_files(load_tokenizer(pretrained, encoder.revision))
+    return load_encoder(pretrained, encoder.revision), files
 
 
-def _write(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
+def _write(model: PreTrainedModel, tokenizer: Files, folder: Path) -> None:
     with quiet():
         model.save_pretrained(folder, max_shard_size=SHARD)
-    own = copy.copy(tokenizer)  # the loaded one is shared
-    own.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
-    own.save_pretrained(folder)
+    for name, content in tokenizer.items():
+        (folder / name).write_bytes(content)
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors makes files that their owner alone may read
 
