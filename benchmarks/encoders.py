@@ -51,7 +51,7 @@ def sweep(kind: str, folder: Path) -> dict[str, Any]:
     )
     seconds = time.perf_counter() - started
     store = Store(folder / "store")
-    if not store.has_plan():
+    if not store.has_plan:
         raise RuntimeError(f"the sweep with {kind} did not begin:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     plan = store.plan()
     finished = [run_id for run_id in plan.nodes if store.is_finished(run_id)]

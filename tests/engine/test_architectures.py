@@ -13,7 +13,7 @@ from transformers.tokenization_utils_tokenizers import TokenizersBackend
 from search_spaces.encoder_check import check_encoder
 from tests.made.encoders import encoder_folder
 from tests.made.phases import OPTIONS, spec
-from trainables.ledger.spec import EncoderRef, Phase
+from trainables.ledger.spec import EncoderRef, HiddenStates, Phase, Retrieval
 from trainables.ledger.store import Store
 from trainables.model.architectures import ARCHITECTURES, SLOW_TOKENIZERS
 from trainables.model.names import encoder_fingerprint
@@ -35,8 +35,14 @@ def runs(folder, store):
     specs = [
         first,
         wanted(folder, Phase.INTERMEDIATE, "qqp", mlm=True),
+        wanted(folder, Phase.INTERMEDIATE, "csqa"),
         wanted(folder, Phase.TARGET, "xquad", parent=first.run_id),
+        wanted(folder, Phase.TARGET, "udpos"),
         wanted(folder, Phase.RETRIEVAL, "tatoeba"),
+        dataclasses.replace(
+            wanted(folder, Phase.RETRIEVAL, "tatoeba", parent=first.run_id),
+            retrieval=Retrieval(layer=0, layers=HiddenStates.ALL),
+        ),
     ]
     return specs, lambda found: run_to_end(found, "name", store, options)
 

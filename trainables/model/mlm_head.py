@@ -66,8 +66,7 @@ def load_mlm_head(name: str, config: PretrainedConfig, revision: str | None = No
     check_revision(encoder, revision)
     if encoder.kind is EncoderKind.BUNDLED:
         return None
-    forms = ARCHITECTURES[config.model_type].language_models
-    for form in forms if config.model_type != "deberta-v2" or not config.legacy else reversed(forms):
+    for form in ARCHITECTURES[config.model_type].language_models:
         tied = form.always_tied or config.tie_word_embeddings
         try:
             found = _read(encoder, revision or DEFAULT_REVISION, _wanted(form, tied=tied))
