@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 
 import pytest
+from safetensors.numpy import load_file
 
 from search_spaces.config_file import apply_sets
 from search_spaces.encoders import encoder_size
@@ -11,11 +12,13 @@ from search_spaces.presets import demo, paper
 from sweep.planning import cost
 from sweep.planning.planner import build_phase_plan, build_plan
 from tests.made.data import SMALL, FakeData, node, plan
+from tests.made.encoders import encoder_folder
 from trainables.data.hub import open_data
 from trainables.data.joined import JoinedData
 from trainables.ledger.cells import Cell, Row
 from trainables.ledger.plan import Share
 from trainables.ledger.spec import MlmLength, Phase
+from trainables.model.architectures import ARCHITECTURES
 
 
 def test_the_paper_is_153_cells_in_16_intermediate_102_target_and_34_retrieval_runs():
@@ -284,10 +287,34 @@ def test_shares_of_a_gpu_come_from_the_phase_or_the_task():
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"), [("FacebookAI/xlm-roberta-large", 560e6), ("FacebookAI/xlm-roberta-base", 278e6)]
-)
+    ("name", "parameters"),
+    [
+        ("FacebookAI/xlm-roberta-large", 560e6), ("FacebookAI/xlm-roberta-base", 278e6),
+        ("facebook/xlm-roberta-xl", 3.5e9), ("facebook/xlm-v-base", 779e6), ("cis-lmu/glot500-base", 394e6),
+        ("sentence-transformers/LaBSE", 471e6), ("microsoft/mdeberta-v3-base", 279e6), ("google/rembert", 576e6),
+        ("jhu-clsp/mmBERT-small", 140e6), ("jhu-clsp/mmBERT-base", 307e6), ("EuroBERT/EuroBERT-210m", 210e6),
+        ("EuroBERT/EuroBERT-610m", 610e6), ("EuroBERT/EuroBERT-2.1B", 2.1e9),
+    ],
+)  # fmt: skip
 def test_sizes_of_encoders_are_those_of_their_model_cards(name, parameters):
     assert encoder_size(name, "main").parameters == pytest.approx(parameters, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["xlm-roberta", "modernbert", "eurobert", "rembert", "deberta-v2", "bert"])
+def test_sizes_of_folders_are_those_of_their_weights(kind, tmp_path):
+    """But for biases, norms and positions, of which tiny encoders have many."""
+    shape = {"hidden_size": 64, "intermediate_size": 96, "max_position_embeddings": 514}
+    made = encoder_folder(tmp_path, kind, **shape)
+    size = encoder_size(str(made), "main")
+    weights = load_file(made / "model.safetensors")
+    matrices = sum(
+        tensor.size
+        for name, tensor in weights.items()
+        if tensor.ndim == 2 and "layer" in name and "pooler" not in name
+    )
+    table = next(tensor for name, tensor in weights.items() if name.endswith(ARCHITECTURES[kind].table))
+    assert (size.vocabulary, size.width or size.hidden) == tuple(table.shape)
+    assert size.layer_parameters == matrices
 
 
 def test_cost_grows_with_the_work():
