@@ -308,9 +308,7 @@ def test_sizes_of_folders_are_those_of_their_weights(kind, tmp_path):
     size = encoder_size(str(made), "main")
     weights = load_file(made / "model.safetensors")
     matrices = sum(
-        tensor.size
-        for name, tensor in weights.items()
-        if tensor.ndim == 2 and "layer" in name and "pooler" not in name
+        tensor.size for name, tensor in weights.items() if tensor.ndim == 2 and "layer" in name and "pooler" not in name
     )
     table = next(tensor for name, tensor in weights.items() if name.endswith(ARCHITECTURES[kind].table))
     assert (size.vocabulary, size.width or size.hidden) == tuple(table.shape)
