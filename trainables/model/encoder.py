@@ -141,7 +141,6 @@ def _load_folder(
 ) -> PreTrainedModel:
     """Weights named as in the model, copied straight from the memory-mapped file; the first `num_layers` layers."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    attn_implementation = _able(config, attn_implementation)
     if num_layers is not None:
         config.num_hidden_layers = num_layers
     model = empty_encoder(config, attn_implementation)
@@ -159,7 +158,10 @@ def empty_encoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
     """An encoder of a configuration; what its weights are is left to chance."""
     with no_init_weights():
         return AutoModel.from_config(
-            config, attn_implementation=attn_implementation, dtype=torch.float32, **without_pooler(config)
+            config,
+            attn_implementation=_able(config, attn_implementation),
+            dtype=torch.float32,
+            **without_pooler(config),
         )
 
 
