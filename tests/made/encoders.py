@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import CONFIG_MAPPING, PreTrainedModel, PreTrainedTokenizerFast
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -155,6 +155,17 @@ def byte_pairs(kind: str) -> PreTrainedTokenizerFast:
         tokenizer_object=pieces, model_input_names=["input_ids", "attention_mask"],
         **dict(zip(names, special, strict=True)),
     )  # fmt: skip
+
+
+@functools.cache
+def gemma_like() -> PreTrainedTokenizerFast:
+    """Pairs over texts whose spaces are written `▁`, none put before a text: Gemma's tokenizer, and mmBERT's."""
+    pieces = Tokenizer(models.BPE())
+    pieces.normalizer = normalizers.Replace(" ", "\u2581")
+    pieces.pre_tokenizer = pre_tokenizers.Split("\u2581", "merged_with_next")
+    pieces.train(_texts(), trainers.BpeTrainer(vocab_size=PIECES, special_tokens=list(SPECIAL), show_progress=False))
+    pieces.post_processor = _template("[CLS]", "[SEP]", 2, 3)
+    return _fast(pieces, SPECIAL)
 
 
 def _texts() -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.made.encoders import gemma_like, tokenizer_of
 from tests.made.texts import tokenizer
 from trainables.tasks.examples import (
     BitextExample,
@@ -127,6 +128,17 @@ class TestTagging:
         expected = [1 + sum(map(len, pieces[:number])) for number in range(len(words))]
         assert encoded.word_positions[0].tolist() == expected
         assert encoded.tags[0].tolist() == [0, 1, 0, 1]
+
+    @pytest.mark.parametrize("kind", ["roberta", "modernbert", "eurobert", "gemma"])
+    def test_words_of_tokenizers_that_keep_spaces_are_those_of_running_text(self, kind):
+        own = gemma_like() if kind == "gemma" else tokenizer_of(kind)
+        words = ("The", "old", "Haus", "ist", "house", "gut")
+        example = TaggingExample(id="1", words=words, tags=(0,) * len(words))
+        [found] = self.format.encode([example], own, 256, training=True).sequences
+        text = own(" " + " ".join(words), add_special_tokens=False)["input_ids"]
+        assert [each for each in found.tolist() if each not in own.all_special_ids] == text
+        apart = [own(word, add_special_tokens=False)["input_ids"] for word in words]
+        assert text != list(itertools.chain(*apart))
 
     def test_words_without_or_with_too_many_sub_words_become_unknown(self):
         encoded = self.encode(["good", "", "\u00ad", "xq" * 200, "bad"])

@@ -12,7 +12,7 @@ from trainables.metrics.tagging_f1 import chunk_f1, word_accuracy
 from trainables.tasks.examples import Example, TaggingExample
 from trainables.tasks.formats.base import Encoded, Format, Head, IntArray, Prediction, Tokenizer
 from trainables.tasks.formats.ragged import Ragged
-from trainables.tasks.formats.tokens import Layout, token_ids
+from trainables.tasks.formats.tokens import Layout, word_ids
 from trainables.tasks.formats.trivial import Comparison, with_majority
 
 LONGEST_WORD = 125
@@ -82,7 +82,7 @@ class TaggingFormat(Format):
         nothing = Layout.of(tokenizer).before[0] if tokenizer.unk_token_id is None else tokenizer.unk_token_id
         unknown = np.array([nothing], dtype=np.int32)
         longest = min(LONGEST_WORD, room)
-        words = token_ids(tokenizer, [word for sentence in sentences for word in sentence.words])
+        words = word_ids(tokenizer, [word for sentence in sentences for word in sentence.words])
         return [ids if 0 < len(ids) <= longest else unknown for ids in words]
 
 

@@ -68,6 +68,22 @@ def token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[IntArray]:
     return [found[text] for text in texts]
 
 
+def word_ids(tokenizer: Tokenizer, words: Sequence[str]) -> list[IntArray]:
+    """Token ids of every word as it stands in running text, where some tokenizers make the space before it part of it.
+
+    Byte-level pairs (RoBERTa, ModernBERT, EuroBERT) and Gemma's (mmBERT) do; without the space a word would look like
+    the rest of another. Blank words stay as they are.
+    """
+    space = " " if _takes_spaces(tokenizer) else ""
+    return token_ids(tokenizer, [space + word if word.strip() else word for word in words])
+
+
+def _takes_spaces(tokenizer: Tokenizer) -> bool:
+    """Whether a text is its words with the spaces before them, and not its words alone."""
+    whole, first, second, spaced = (ids.tolist() for ids in token_ids(tokenizer, ["a b", "a", "b", " b"]))
+    return whole != first + second and whole == first + spaced
+
+
 def token_offsets(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[tuple[IntArray, IntArray]]:
     """Token ids int32[n] and character offsets int32[n, 2] of every text, without special tokens, uncut."""
     for some in _batches(texts):
