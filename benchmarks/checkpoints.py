@@ -133,14 +133,17 @@ def _memory(way: str):  # type: ignore[no-untyped-def]
     return (lambda: 0) if way == "foreground" else keeper.available_bytes
 
 
-def writing(num_bytes: int) -> Iterator[tuple[str, float]]:
-    """Processor seconds of a file of so many bytes: by the library, and by `tensor_file.py`."""
-    tensors = {f"{number}": torch.ones(num_bytes // 48) for number in range(12)}
+def writing(num_bytes: int) -> Iterator[tuple[str, list[float]]]:
+    """Processor seconds of a file of so many bytes, five times: by the library, and by `tensor_file.py`."""
+    tensors = {f"{number}": torch.randn(num_bytes // 48) for number in range(12)}
     for name, save in (("safetensors", save_file), ("here", tensor_file.write_tensors)):
-        with tempfile.TemporaryDirectory() as folder:
-            began = time.process_time()
-            save(tensors, Path(folder) / "file", {"state": ""})
-            yield name, time.process_time() - began
+        spent = []
+        for _ in range(5):
+            with tempfile.TemporaryDirectory() as folder:
+                began = time.process_time()
+                save(tensors, Path(folder) / "file", {"state": ""})
+                spent.append(time.process_time() - began)
+        yield name, spent
 
 
 def table(title: str, found: dict[str, list[Measured]]) -> Table:
@@ -189,7 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
         size = max(each.bytes for runs in found.values() for each in runs)
         spent = dict(writing(size))
         figures[f"{title}, writing"] = spent
-        said = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in spent.items())
+        said = ", ".join(f"{name} {summary(seconds)} s" for name, seconds in spent.items())
         console.print(Text(f"processor time of writing {size / 1e6:,.0f} MB: {said}\n"))
     console.print(Text(", ".join(f"{name} {value}" for name, value in machine().items())), soft_wrap=True)
     write(given.json, figures)

@@ -30,7 +30,7 @@ SLOT_SECONDS = 5.0
 """After that long a place among the writers is asked for again."""
 MEMORY_SHARE = 0.5
 """Most of the memory that is left which the copy may take; other runs of this machine want theirs."""
-ESTIMATED_SECONDS_PER_BYTE = 1.2e-9
+ESTIMATED_SECONDS_PER_BYTE = 2e-9
 """Of the first checkpoint, before one was measured: copy, digest and writing on a CPU (`benchmarks.checkpoints`)."""
 
 

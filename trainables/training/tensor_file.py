@@ -1,7 +1,8 @@
 """Writing a safetensors file straight from the memory of its tensors.
 
-The library's own `save_file` needs ten times the processor time for the same bytes (2.8 s instead of 0.3 s a 1.2 GB,
-`python -m benchmarks.checkpoints`), and whoever writes beside a training takes that time from it. The format is that of
+The library's own `save_file` needs from as much processor time to ten times as much for the same bytes, from one call
+to the next (`python -m benchmarks.checkpoints`), and whoever writes beside a training takes that time from it.
+The format is that of
 https://github.com/huggingface/safetensors#format.
 """
 
