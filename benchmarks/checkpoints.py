@@ -31,13 +31,14 @@ from safetensors.torch import save_file
 
 from benchmarks.measure import machine, options_of, summary, write
 from trainables.ledger.spec import MlmLength, Optimisation
+from trainables.model import tensor_file
 from trainables.model.encoder import load_encoder
 from trainables.model.heads import MlmHead, SequenceHead
 from trainables.model.network import Network
 from trainables.model.vocabulary import trim
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.ragged import Ragged
-from trainables.training import keeper, tensor_file
+from trainables.training import keeper
 from trainables.training.keeper import Keeping
 from trainables.training.loop import Training, TrainingSet
 from trainables.training.masking import Masking

@@ -116,8 +116,10 @@ ROOMS = ("sweep", "analysis", "trainables", "search_spaces")
 OWN = {
     ROOT / "sweep" / "command_line" / "arguments.py": {"ArgumentParser"},
     ROOT / "sweep" / "command_line" / "main.py": {"write"},
+    ROOT / "sweep" / "command_line" / "predicting.py": {"write"},
 }
-"""Its parser complains with an exception, which is printed like every other; the version needs no package."""
+"""The parser complains with an exception, which is printed like every other; the version needs no package; predictions
+are JSON lines for other programs, in which what a terminal would obey is escaped."""
 
 
 def test_there_is_no_other_way_to_print():

@@ -19,13 +19,13 @@ from safetensors.torch import load_file, save_file
 
 from tests.made.engine import finish, network, tiny_encoder, training
 from trainables.ledger.slots import Slots
+from trainables.model.tensor_file import write_tensors
 from trainables.training import checkpoint, keeper, loop
 from trainables.training.checkpoint import TrainingState
 from trainables.training.keeper import Keeper, Keeping
 from trainables.training.loop import Training
 from trainables.training.memory import available_bytes
 from trainables.training.optimiser import new_optimiser
-from trainables.training.tensor_file import write_tensors
 
 OLD = Path(__file__).parents[1] / "golden" / "checkpoint-1.safetensors"
 

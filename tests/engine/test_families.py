@@ -27,6 +27,7 @@ from trainables.model.vocabulary import restore, trim, used_ids
 from trainables.tasks.formats.base import Encoded, Head
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.registry import task
+from trainables.training.keeper import Keeping
 from trainables.training.loop import Training, TrainingSet
 from trainables.training.optimiser import decay_factor, new_optimiser
 
@@ -369,7 +370,7 @@ def trained(kind: str, *, trims: bool, path: Path) -> tuple[list[float], torch.T
     training = Training(
         network=net, sets=[TrainingSet(name="pairs", encoded=encoded)], settings=settings,
         mlm_length=MlmLength.TASK_EPOCHS, seed=4, evaluate=lambda: (0.0, {"made_up.figure": 0.0}), path=path,
-        pad_id=pad, origin="made up", micro_batch=0, micro_tokens=0, checkpoint_seconds=1e9,
+        pad_id=pad, origin="made up", micro_batch=0, micro_tokens=0, keeping=Keeping(seconds=1e9),
     )  # fmt: skip
     losses: list[float] = []
     update = training._update

@@ -138,8 +138,8 @@ def test_a_missing_field_is_an_error():
             "batch size of qqp must be a whole number of at least 1, got 0",
         ),
         (
-            lambda: Optimisation(learning_rate=1e-5, epochs=1, batch_sizes={"qqp": 1}, max_length=513),
-            "max_length must be a whole number from 8 to 512, got 513",
+            lambda: Optimisation(learning_rate=1e-5, epochs=1, batch_sizes={"qqp": 1}, max_length=8193),
+            "max_length must be a whole number from 8 to 8192, got 8193",
         ),
     ],
 )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from trainables.ledger import files
 from trainables.model.heads import TaskHead
+from trainables.model.tensor_file import write_tensors
 from trainables.tasks.formats.base import Head
 
 FORMAT = "1"
@@ -58,8 +58,7 @@ def save_head(head: TaskHead, facts: HeadFacts, path: Path) -> None:
     }  # fmt: skip
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in head.state_dict().items()}
     with files.replacing(path) as partial:
-        save_file(weights, partial, metadata=told)
-        partial.chmod(0o644)  # safetensors makes files that their owner alone may read
+        write_tensors(weights, partial, told)
 
 
 def load_head(path: Path) -> TrainedHead:

@@ -25,7 +25,7 @@ from trainables.ledger import files
 from trainables.ledger.digests import put_aside
 from trainables.ledger.record import DevPoint
 from trainables.ledger.seal import SealError, sealed, unsealed
-from trainables.training.tensor_file import content, write_tensors
+from trainables.model.tensor_file import content, write_tensors
 
 MODEL, BEST = "model.", "best."
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")

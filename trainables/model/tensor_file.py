@@ -1,8 +1,8 @@
-"""Writing a safetensors file straight from the memory of its tensors.
+"""Writing a safetensors file straight from the memory of its tensors: equal tensors and metadata make equal bytes.
 
-The library's own `save_file` needs from as much processor time to ten times as much for the same bytes, from one call
-to the next (`python -m benchmarks.checkpoints`), and whoever writes beside a training takes that time from it.
-The format is that of
+The library's own `save_file` puts several metadata into another order from call to call, so that their digest says
+nothing; and it needs from as much processor time to ten times as much for the same bytes
+(`python -m benchmarks.checkpoints`), which who writes beside a training takes from it. The format is that of
 https://github.com/huggingface/safetensors#format.
 """
 
