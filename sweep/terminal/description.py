@@ -86,7 +86,7 @@ def _again(outlook: Outlook) -> Iterator[RenderableType]:
 
 def _disk(disk: Forecast, store: Store) -> Iterator[RenderableType]:
     held = f" ({size_of(disk.held)} are there now)" if disk.held >= _WORTH_SAYING else ""
-    yield Text(f"disk: {size_of(disk.peak)} at the peak, {size_of(disk.end)} at the end{held}")
+    yield Text(f"disk: {size_of(disk.peak)} at the peak, at most {size_of(disk.end)} at the end{held}")
     if disk.lacking:
         yield Text(
             f"! that is {size_of(disk.lacking)} more than there is: {size_of(disk.free)} are free on the disk of "

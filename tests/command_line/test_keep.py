@@ -45,7 +45,7 @@ def said(outlook, store, disk):
 
 def test_the_plan_says_the_peak_the_end_and_what_is_there(store):
     text = said(look_at(PLAN, store), store, Forecast(held=5_000_000, peak=3_200_000_000, end=400_000_000, free=10**12))
-    assert "disk: 3.2 GB at the peak, 400 MB at the end (5 MB are there now)" in text
+    assert "disk: 3.2 GB at the peak, at most 400 MB at the end (5 MB are there now)" in text
     assert "more than there is" not in text
 
 
