@@ -35,7 +35,7 @@ class Delta:
     """What `delta.json` says.
 
     Attributes:
-        base: the pretrained encoder, and where it was.
+        base: the pretrained encoder, by the name that runs know it by; of a folder its own, not its place.
         base_digest: SHA-256 of its word embedding as float32 bytes.
         table: name of the word embedding among the weights.
         vocabulary: V.

@@ -6,6 +6,7 @@ delta (model/delta.py), which is given back whole, bit for bit, while the pretra
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from transformers import AutoConfig, PreTrainedModel
@@ -39,12 +40,18 @@ def is_delta(folder: Path) -> bool:
 
 
 def save_stored(
-    model: PreTrainedModel, path: Path, *, table: WordTable | None = None, base: Base | None = None
+    model: PreTrainedModel,
+    path: Path,
+    *,
+    table: WordTable | None = None,
+    base: Base | None = None,
+    base_name: str = "",
 ) -> None:
     """Write an encoder into the folder `path`, which appears complete or not at all; one that is there is replaced.
 
     `table` is its word embedding where the model holds some rows of it only. With `base`, of which `table` must be a
-    change, that change is written instead of the table, which is then nowhere built. Raises as `load_encoder` does for
+    change, that change is written instead of the table, which is then nowhere built; it says the base by `base_name`,
+    if given, so that a folder's place makes no difference. Raises as `load_encoder` does for
     a base that is not there.
     """
     if base is None:
@@ -59,7 +66,7 @@ def save_stored(
         write_config(model, partial)
         write_delta(
             partial,
-            base=base,
+            base=replace(base, name=base_name or base.name),
             base_digest=pretrained_table(base, name).digest,
             table=name,
             vocabulary=len(table),
@@ -75,7 +82,8 @@ def load_stored(
 
     Args:
         folder: of a run.
-        base: where the pretrained encoder is now; without it, where it was when the folder was written.
+        base: where the pretrained encoder is now; without it, what the folder says, which is no place for a base that
+            was a folder.
         attn_implementation: as transformers names it.
         mapped: leave the word embedding in the files it comes from. It can then be read, on the CPU; of a delta it has
             no weight: rows are looked up (`word_table.WordLookup`, and `hold_whole_table` for the whole).

@@ -19,7 +19,7 @@ def leave_encoder(context: Context, fitted: Fitted) -> None:
     encoder, made = fitted.network.encoder, context.work / ENCODER
     check_finite(encoder, f"the encoder that {context.name} has trained")
     base = context.base if context.options.store_deltas and _changes_the_pretrained(context, fitted) else None
-    save_stored(encoder, made, table=fitted.table, base=base)
+    save_stored(encoder, made, table=fitted.table, base=base, base_name=context.spec.encoder.name)
     context.store.link_tokenizer(tokenizer_files(context.tokenizer), made)
     context.publish(ENCODER, made)
 
