@@ -25,6 +25,7 @@ from trainables.data.hub import demo_folder, load, open_data
 from trainables.ledger.exported import Exported, ExportedError, read_exported
 from trainables.ledger.spec import EncoderRef, Phase, Precision
 from trainables.ledger.store import Store
+from trainables.model.base import Base
 from trainables.model.names import encoder_fingerprint
 from trainables.model.stored import load_stored
 from trainables.phases.run import run_to_end
@@ -125,13 +126,14 @@ def test_a_retrieval_target_gives_the_encoder_that_embeds(swept, tmp_path, capsy
     assert same is not wins
 
 
-def test_an_intermediate_run_gives_its_encoder_or_the_model_of_a_task(swept, tmp_path):
+def test_an_intermediate_run_gives_its_encoder_or_the_model_of_a_task(swept, encoder, tmp_path):
     words = ["export", swept["store"], "--run", swept["squad"]]
     assert main([*words, "--to", str(tmp_path / "encoder")]) == 0
     assert main([*words, "--task", "squad", "--to", str(tmp_path / "model")]) == 0
     assert [read_exported(tmp_path / name).kind for name in ("encoder", "model")] == ["encoder", "model"]
     one = AutoModel.from_pretrained(tmp_path / "encoder", add_pooling_layer=False)
-    other = load_stored(Store(Path(swept["store"])).fetch(swept["squad"], "encoder"))
+    folder = Store(Path(swept["store"])).fetch(swept["squad"], "encoder")
+    other = load_stored(folder, base=Base(name=str(encoder)))
     ids = AutoTokenizer.from_pretrained(tmp_path / "encoder")("Ein Satz.", return_tensors="pt")
     with torch.no_grad():
         assert torch.equal(one(**ids).last_hidden_state, other(**ids).last_hidden_state)

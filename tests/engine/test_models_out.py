@@ -22,6 +22,7 @@ from tests.made.phases import OPTIONS, planned_with, spec
 from trainables.data.hub import load, open_data
 from trainables.ledger.spec import EncoderRef, Phase
 from trainables.ledger.store import Store
+from trainables.model.base import Base
 from trainables.model.batches import collate
 from trainables.model.conversion import our_logits, trained_head
 from trainables.model.names import encoder_fingerprint
@@ -163,7 +164,8 @@ def test_logits_are_those_of_the_network_that_was_trained(store, encoder, phase,
     """Ours without padding from the files of the run, theirs padded from the exported folder."""
     record = computed(store, encoder, phase, *(("xquad", "mlqa") if name == "xquad" else (name,)))
     trained = load_head(store.fetch(record.run_id, f"heads/{name}.safetensors"))
-    base, tokenizer = load_stored(store.fetch(record.run_id, "encoder")), load_tokenizer(encoder)
+    base = load_stored(store.fetch(record.run_id, "encoder"), base=Base(name=encoder))
+    tokenizer = load_tokenizer(encoder)
     head = trained_head(trained.facts, base.config)
     head.load_state_dict(dict(trained.weights))
     network = Network(base, {name: head}).eval()
