@@ -39,11 +39,6 @@ def short_report(content: Content, page: str) -> str:
     return "\n".join([f"# {in_markdown(content.title)}\n", f"{said_in_markdown(content.said)}\n", *parts, more])
 
 
-def full_text(content: Content) -> str:
-    """All sections."""
-    return "\n".join([f"# {in_markdown(content.title)}\n", *(_section(section) for section in content.sections)])
-
-
 def said_in_markdown(said: Said) -> Markdown:
     """A text in one line."""
     whole = "".join(pieces(said))

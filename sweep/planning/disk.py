@@ -7,11 +7,9 @@ than those before it: of every target one model stays beside those that may stil
 from __future__ import annotations
 
 import heapq
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 from sweep.graph.capacity import Machine
 from sweep.graph.graph import Graph
@@ -22,7 +20,6 @@ from trainables.ledger.artefacts import Keep
 from trainables.ledger.plan import Plan
 from trainables.ledger.removed import REMOVABLE
 from trainables.ledger.store import Store
-from trainables.ledger.usage import bytes_on_disk
 
 _ABOVE_ALL = 1000.0
 """More than any score, which is percent."""
@@ -105,13 +102,13 @@ def forecast(
     UnplaceableError for a run that is too large.
     """
     plan = outlook.plan
-    held = bytes_on_disk(store.root)
+    held = store.taken_bytes()
     adds = 0 if store.tokenizers.exists() or not any(node.footprint.model for node in plan.nodes.values()) else once
     retention = retention_of(plan, plan, keep, store, score=later_is_better(store, set(store.run_ids())))
     models = {run_id: size for run_id in plan.nodes if (size := _model_bytes(store, run_id))}
     usage = Usage(plan, retention, held + adds * any(map(outlook.needs, plan.nodes)), models, writers)
     outlook.simulate(machine, parallel=parallel, max_concurrent=max_concurrent, watch=usage)
-    return Forecast(held=held, peak=usage.peak, end=usage.now, free=_free(store.root))
+    return Forecast(held=held, peak=usage.peak, end=usage.now, free=store.free_bytes())
 
 
 def later_is_better(store: Store, recorded: Collection[str]) -> Score:
@@ -126,10 +123,4 @@ def later_is_better(store: Store, recorded: Collection[str]) -> Score:
 
 def _model_bytes(store: Store, run_id: str) -> int:
     """What is there of the model of a run, but for what it shares with others."""
-    return sum(bytes_on_disk(store.artefact(run_id, name), shared=False) for name in REMOVABLE)
-
-
-def _free(path: Path) -> int:
-    """Free bytes of the disk that a folder is on, or will be."""
-    there = next(each for each in (path, *path.parents) if each.exists())
-    return shutil.disk_usage(there).free
+    return sum(store.unshared_bytes(run_id, name) for name in REMOVABLE)

@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from analysis.report import writer
-from analysis.report.brief import full_text
 from analysis.report.command import main
 from analysis.report.notes import notes_section
 from analysis.report.worked_out import Judged
@@ -181,7 +180,7 @@ def test_the_short_report_is_short_and_says_where_the_rest_is(store, judging, tm
     assert len(text.splitlines()) < 90
     assert "report.html beside this file has: What to train on first, Figures, Scores by language," in text
     assert "## Costs" not in text
-    assert "## Costs\n" in full_text(written.content)
+    assert "## Costs\n" in whole(written)
 
 
 def test_pictures_stand_on_the_page_and_beside_it_until_a_report_without_them(store, judging, tmp_path):

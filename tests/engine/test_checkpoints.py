@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from tests.made.engine import finish, network, tiny_encoder, training
 from trainables.ledger.slots import Slots
-from trainables.model.tensor_file import write_tensors
 from trainables.training import checkpoint, keeper, loop
 from trainables.training.checkpoint import TrainingState
 from trainables.training.keeper import Keeper, Keeping
@@ -355,26 +354,6 @@ def test_memory_is_what_the_tightest_group_leaves(tmp_path) -> None:
     assert available_bytes(tmp_path / "groups", own) == 500
     own.write_text("12:memory:/elsewhere\n")
     assert available_bytes(tmp_path / "groups", own) > 10**6
-
-
-def test_tensors_are_written_as_the_library_reads_them(tmp_path) -> None:
-    torch.manual_seed(0)
-    tensors = {
-        "odd": torch.randn(3, 5, dtype=torch.bfloat16),
-        "scalar": torch.tensor(7.0),
-        "empty": torch.zeros(0, 4),
-        "wide": torch.randn(2, 3, dtype=torch.float64),
-        "large": torch.randn(5_000_001),
-    }
-    write_tensors(tensors, tmp_path / "ours", {"state": "ä\n"})
-    save_file(tensors, tmp_path / "theirs", metadata={"state": "ä\n"})
-    ours, theirs = load_file(tmp_path / "ours"), load_file(tmp_path / "theirs")
-    assert ours.keys() == theirs.keys()
-    for name, tensor in tensors.items():
-        assert ours[name].dtype == tensor.dtype
-        assert torch.equal(ours[name], theirs[name])
-    with safe_open(tmp_path / "ours", framework="pt") as file:
-        assert file.metadata() == {"state": "ä\n"}
 
 
 def test_a_checkpoint_of_the_version_before_is_gone_on_from(tmp_path) -> None:

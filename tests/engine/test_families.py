@@ -2,85 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.made.encoders import ROWS, encoder, encoder_folder, tokenizer_of
+from tests.made.families import AUTO, KINDS, MIXED, TASKS, UNPADDED, all_heads, loaded, plain, rows_for, texts
 from trainables.evaluation.embed import embedding_layers
 from trainables.evaluation.predict import to_the_end
 from trainables.ledger.spec import MlmLength, Optimisation
 from trainables.model.architectures import ARCHITECTURES, Classifier
 from trainables.model.batches import collate
 from trainables.model.encoder import load_encoder
-from trainables.model.heads import new_head
 from trainables.model.layers import layers_of
-from trainables.model.mlm_head import embedding_width, load_mlm_head, new_mlm_head, pretrained_mlm_head
+from trainables.model.mlm_head import pretrained_mlm_head
 from trainables.model.network import Network
 from trainables.model.vocabulary import restore, trim, used_ids
 from trainables.tasks.formats.base import Encoded, Head
 from trainables.tasks.formats.ragged import Ragged
-from trainables.tasks.registry import task
 from trainables.training.keeper import Keeping
 from trainables.training.loop import Training, TrainingSet
 from trainables.training.optimiser import decay_factor, new_optimiser
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-KINDS = list(ARCHITECTURES)
-UNPADDED = {"xlm-roberta", "roberta", "camembert", "bert", "modernbert", "eurobert"}
-TASKS = {Head.CLASSIFICATION: "xnli", Head.CHOICE: "csqa", Head.TAGGING: "udpos", Head.SPAN: "xquad"}
-AUTO = {
-    Head.CLASSIFICATION: "SequenceClassification", Head.CHOICE: "MultipleChoice", Head.TAGGING: "TokenClassification",
-    Head.SPAN: "QuestionAnswering",
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def one_thread():
-    """Tiny products are faster so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def texts(kind: str, lengths: list[int], seed: int = 5) -> Encoded:
-    """Sequences of these lengths as the kind's tokenizer lays them out: special tokens at the ends."""
-    words, generator = tokenizer_of(kind), np.random.default_rng(seed)
-    begin, *_, end = words("a")["input_ids"]
-    rows = [np.array([begin, *generator.integers(8, 300, n - 2), end], np.int32) for n in lengths]
-    return Encoded(
-        examples=[], sequences=Ragged.of(rows), owners=np.arange(len(rows), dtype=np.int32),
-        labels=generator.integers(0, 3, len(rows)),
-    )  # fmt: skip
-
-
-def plain(kind: str, encoded: Encoded, folder: Path, **options: object) -> list[torch.Tensor]:
-    """Last hidden states of each sequence alone, by transformers' eager attention."""
-    made = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
-    found = []
-    for row in encoded.sequences:
-        with torch.no_grad():
-            given = made(input_ids=torch.from_numpy(row[None].astype(np.int64)), **options)
-        found.append(given.last_hidden_state[0])
-    return found
-
-
-def loaded(folder: Path, *, unpadded: bool, heads=()) -> Network:
-    net = Network(load_encoder(str(folder)), dict(heads))
-    if unpadded:
-        net.use_unpadded()
-    return net.eval()
-
-
-MIXED = [3, 60, 7, 7, 128, 31, 4]
 
 
 @pytest.mark.parametrize("unpadded", [False, True], ids=["padded", "unpadded"])
@@ -140,36 +88,6 @@ def test_inputs_may_be_as_long_as_there_are_positions(kind, positions, tmp_path)
     assert torch.allclose(found[:-6], whole, atol=2e-5)
 
 
-def all_heads(kind: str, config: object) -> dict[str, nn.Module]:
-    torch.manual_seed(3)
-    made = {str(head): new_head(task(name).format, config) for head, name in TASKS.items()}
-    made["mlm"] = new_mlm_head(config)
-    for parameter in (parameter for head in made.values() for parameter in head.parameters()):
-        nn.init.normal_(parameter, std=0.3)
-    return made
-
-
-def rows_for(kind: str, head: str) -> Encoded:
-    """Rows with what the head is trained on."""
-    encoded, generator = texts(kind, [*MIXED, 25]), np.random.default_rng(4)
-    lengths = encoded.sequences.lengths
-    if head == Head.CHOICE:
-        return Encoded(
-            examples=[], sequences=encoded.sequences, owners=np.arange(2, dtype=np.int32), group=4,
-            labels=generator.integers(0, 4, 2),
-        )  # fmt: skip
-    if head in (Head.TAGGING, Head.MLM):
-        places = [np.sort(generator.permutation(n)[: max(1, n // 2)]).astype(np.int32) for n in lengths]
-        return Encoded(
-            examples=[], sequences=encoded.sequences, owners=encoded.owners, word_positions=Ragged.of(places),
-            tags=Ragged.of(generator.integers(0, 17, len(place)) for place in places),
-        )  # fmt: skip
-    if head == Head.SPAN:
-        ends = np.array([np.sort(generator.integers(0, n, 2)) for n in lengths])
-        return Encoded(examples=[], sequences=encoded.sequences, owners=encoded.owners, spans=ends)
-    return encoded
-
-
 @pytest.mark.parametrize("head", [*TASKS, Head.MLM])
 @pytest.mark.parametrize("kind", sorted(UNPADDED))
 def test_without_padding_losses_and_gradients_are_those_of_padded_batches(kind, head):
@@ -214,105 +132,6 @@ def test_hidden_state_k_is_that_of_transformers_for_every_layer(kind, tmp_path):
         for layer, state in enumerate(states):
             expected = nn.functional.normalize(state[0].mean(0), dim=-1)
             assert torch.allclose(found[layer, place], expected, atol=1e-5)
-
-
-def mlm_folder(folder: Path, kind: str) -> Path:
-    """A checkpoint with its family's language-model head."""
-    return encoder_folder(folder, kind, head="ModelForMaskedLM")
-
-
-def mlm_logits(folder: Path, ids: torch.Tensor) -> torch.Tensor:
-    made = transformers.AutoModelForMaskedLM.from_pretrained(folder, attn_implementation="eager").eval()
-    with torch.no_grad():
-        return made(input_ids=ids).logits[0]
-
-
-@pytest.mark.parametrize("table", [False, True], ids=["plain", "kept gradient"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_language_model_head_is_the_pretrained_one_of_the_family(kind, table, tmp_path):
-    folder, encoded = mlm_folder(tmp_path, kind), texts(kind, [23])
-    net = loaded(folder, unpadded=True)
-    head = pretrained_mlm_head(str(folder), net.encoder.config)
-    if table:
-        net.keep_table_gradient()
-    batch = collate(encoded, np.arange(1), 0)
-    with torch.no_grad():
-        found = head.eval().logits(net.states(batch), net.word_embedding)
-    expected = mlm_logits(folder, batch.ids_BL)
-    assert expected.std() > 0.01
-    assert torch.allclose(found, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_kept_table_gradient_is_that_of_autograd(kind, tmp_path):
-    folder, encoded, found = mlm_folder(tmp_path, kind), rows_for(kind, Head.MLM), []
-    for kept in (False, True):
-        net = loaded(folder, unpadded=True)
-        net.heads["mlm"] = pretrained_mlm_head(str(folder), net.encoder.config)
-        if kept:
-            net.keep_table_gradient()
-        net.clear_gradients()
-        batch = collate(encoded, np.arange(encoded.num_rows), tokenizer_of(kind).pad_token_id)
-        net.loss_sum("mlm", batch).backward()
-        found.append({name: parameter.grad.clone() for name, parameter in net.named_parameters()})
-    assert all(torch.allclose(grown, found[1][name], rtol=1e-4, atol=1e-5) for name, grown in found[0].items())
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_checkpoint_without_a_head_has_none_and_a_new_one_fits_the_word_embedding(kind, tmp_path):
-    folder = encoder_folder(tmp_path, kind)
-    made = load_encoder(str(folder))
-    assert load_mlm_head(str(folder), made.config) is None
-    head, table = new_mlm_head(made.config), made.get_input_embeddings()
-    assert head.logits(torch.zeros(2, 16), table).shape == (2, ROWS)
-    assert embedding_width(made.config) == table.embedding_dim
-
-
-def test_debertas_head_of_either_form_is_found(tmp_path):
-    """mDeBERTa-v3's checkpoints have the newer form, and a configuration that says nothing of it."""
-    folder = encoder_folder(tmp_path, "deberta-v2", head="ModelForMaskedLM", legacy=False)
-    assert any(name.startswith("lm_predictions.") for name in load_file(folder / "model.safetensors"))
-    ids = torch.from_numpy(texts("deberta-v2", [9]).sequences[0][None].astype(np.int64))
-    expected = mlm_logits(folder, ids)
-    for legacy in (False, None):
-        held = json.loads((folder / "config.json").read_text()) | {"legacy": legacy}
-        (folder / "config.json").write_text(json.dumps({k: v for k, v in held.items() if v is not None}))
-        net = loaded(folder, unpadded=False)
-        head = pretrained_mlm_head(str(folder), net.encoder.config)
-        with torch.no_grad():
-            found = head.eval().logits(net.encoder(ids).last_hidden_state[0], net.word_embedding)
-        assert torch.allclose(found, expected, atol=1e-5)
-
-
-def test_euroberts_tied_projection_needs_no_weights(tmp_path):
-    folder = encoder_folder(tmp_path, "eurobert", head="ModelForMaskedLM", tie_word_embeddings=True)
-    net = loaded(folder, unpadded=True)
-    head = pretrained_mlm_head(str(folder), net.encoder.config)
-    assert not list(head.parameters())
-    batch = collate(texts("eurobert", [12]), np.arange(1), 0)
-    with torch.no_grad():
-        assert torch.allclose(
-            head.logits(net.states(batch), net.word_embedding), mlm_logits(folder, batch.ids_BL), atol=1e-5
-        )
-
-
-def test_names_of_converted_checkpoints_are_understood(tmp_path):
-    """mBERT's safetensors call the weights of norms gamma and beta."""
-    folder = mlm_folder(tmp_path, "bert")
-    weights = load_file(folder / "model.safetensors")
-    ids = torch.from_numpy(texts("bert", [9]).sequences[0][None].astype(np.int64))
-    expected = mlm_logits(folder, ids)
-    old = {
-        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
-        for name, tensor in weights.items()
-    }
-    assert old.keys() != weights.keys()
-    save_file(old, folder / "model.safetensors", metadata={"format": "pt"})
-    net = loaded(folder, unpadded=False)
-    head = pretrained_mlm_head(str(folder), net.encoder.config)
-    with torch.no_grad():
-        found = head.eval().logits(net.encoder(ids).last_hidden_state[0], net.word_embedding)
-    assert torch.allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("head", TASKS)

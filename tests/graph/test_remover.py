@@ -19,10 +19,10 @@ from analysis.selection.selection import select
 from sweep.cluster.remover import Remover
 from sweep.cluster.run import make_graph
 from sweep.graph.retention import Retention
-from tests.graph.test_retention import grid
 from tests.made import graphs
 from tests.made.executors import learning_record
-from tests.made.leaving import holding, leaving, sweep
+from tests.made.leaving import PLAN, holding, leaving, sweep
+from tests.made.retention import grid
 from trainables.ledger import files
 from trainables.ledger.artefacts import ENCODER, HEADS, Keep
 from trainables.ledger.cells import Cell
@@ -30,9 +30,6 @@ from trainables.ledger.record import DivergedError
 from trainables.ledger.standing import Standing
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
-
-PLAN = graphs.fan(["squad", "qqp"], ["xnli"])
-
 
 # what goes wrong
 
@@ -99,8 +96,7 @@ def test_removing_a_large_folder_holds_nothing_up(store, monkeypatch):
 KILLED = """
 import os, signal
 from pathlib import Path
-from tests.graph.test_remover import PLAN
-from tests.made.leaving import sweep
+from tests.made.leaving import PLAN, sweep
 from trainables.ledger import files, removed
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.store import Store

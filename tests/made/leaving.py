@@ -25,6 +25,8 @@ from trainables.phases.options import Options
 from trainables.report import Advanced
 from trainables.tasks.registry import task
 
+PLAN = graphs.fan(["squad", "qqp"], ["xnli"])
+
 
 def leave(store: Store, spec: RunSpec, record: Record) -> Record:
     """Publish what such a run leaves, which follows from its spec, and its record."""

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from analysis.report.brief import body, full_text
+from analysis.report.brief import body
 from analysis.report.writer import Written
 
 
 def whole(written: Written) -> str:
     """All that the page shows, as Markdown."""
-    return full_text(written.content)
+    return "\n".join(f"## {section.title}\n\n{body(section)}\n" for section in written.content.sections)
 
 
 def part(written: Written, id: str) -> str:

@@ -19,9 +19,9 @@ from sweep.planning.footprint import footprint_of, tokenizer_bytes
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_plan
 from sweep.planning.retained import retention_of
-from tests.graph.test_retention import ROWS, grid
 from tests.made import graphs
 from tests.made.leaving import sweep
+from tests.made.retention import ROWS, grid
 from tests.made.specs import RETRIEVAL
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.plan import Footprint, Plan

@@ -17,8 +17,10 @@ import filelock
 from trainables.ledger import files, notes, removed
 from trainables.ledger.digests import DamagedFileError, asides, check, digests, put_aside
 from trainables.ledger.errors import DamagedRunError, MissingRunError, RemovedError, StoreError
+from trainables.ledger.locks import is_held
 from trainables.ledger.record import BrokenRecordError, Pruned, Record, compared
 from trainables.ledger.removed import Removed
+from trainables.ledger.usage import bytes_on_disk
 
 log = logging.getLogger(__name__)
 
@@ -257,6 +259,10 @@ class Runs:
         """Where an artefact of a run is, if it is there; `fetch` is for those who read it."""
         return self._folder(run_id) / name
 
+    def unshared_bytes(self, run_id: str, name: str) -> int:
+        """What removing an artefact would free on the disk; 0 for one that is not there."""
+        return bytes_on_disk(self.artefact(run_id, name), shared=False)
+
     def removed_ids(self) -> set[str]:
         """Ids of all runs of which something was removed."""
         return {name for name, path in self._begun() if os.path.lexists(f"{path}/{removed.NOTE}")}
@@ -370,21 +376,6 @@ class Runs:
 
 def _state(found: os.stat_result) -> FileState:
     return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-
-
-def is_held(path: Path) -> bool:
-    """Whether some process holds a lock; a lock that may not be opened counts as free."""
-    if not path.exists():
-        return False
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False
 
 
 def _again(run_id: str) -> str:

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -45,15 +46,17 @@ from trainables.ledger import alive, files, openings, receipts, studies
 from trainables.ledger.alive import Driver, LiveRun
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.errors import LedgerError, StoreError
+from trainables.ledger.locks import is_held
 from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.receipts import Receipt
-from trainables.ledger.runs import Runs, is_held
+from trainables.ledger.runs import Runs
 from trainables.ledger.shared import link_shared
 from trainables.ledger.signature import signed
 from trainables.ledger.slots import Slots
 from trainables.ledger.studies import StudyResult
+from trainables.ledger.usage import bytes_on_disk
 
 log = logging.getLogger(__name__)
 
@@ -292,6 +295,15 @@ class Store(Runs):
     def ray(self) -> Path:
         """Folder of Ray Tune's own files, unless the configuration says another."""
         return self.root / "ray"
+
+    def taken_bytes(self) -> int:
+        """What all files of the store take on its disk."""
+        return bytes_on_disk(self.root)
+
+    def free_bytes(self) -> int:
+        """What is free on the disk that the store is on, or will be."""
+        there = next(each for each in (self.root, *self.root.parents) if each.exists())
+        return shutil.disk_usage(there).free
 
     def _read(self, path: Path, parse: Callable[[str], _Read], what: str, remedy: str) -> _Read | None:
         """What a file holds; None where there is none. Raises LedgerError for anything else."""
