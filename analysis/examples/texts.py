@@ -78,7 +78,7 @@ def _configured(store: Store, kind: str) -> tuple[str, dict[str, str]]:
         kept = yaml.safe_load(store.config_text())["data"]
         raw = {str(name): str(folder) for name, folder in (kept.get("raw") or {}).items() if folder}
         name = str(kept["source"])
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, yaml.YAMLError, RecursionError, KeyError, TypeError, AttributeError):
         return ("demo" if kind == "demo" else ""), {}
     if (kind == "demo") != (name == "demo") or name == HUB:
         return ("demo" if kind == "demo" else ""), {}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from analysis.card.chosen import Chosen, named_run, selected_run
 from analysis.card.facts import card_of
 from analysis.card.render import model_card
@@ -15,6 +13,7 @@ from analysis.report.writer import chosen_plan
 from analysis.scores.headings import heading
 from analysis.scores.load import open_store
 from analysis.selection.sweep import Sweep, gather
+from search_spaces.plain_yaml import read_yaml
 from trainables.ledger.exported import Exported, Kind
 from trainables.ledger.nearest import unknown
 from trainables.ledger.record import Record
@@ -97,8 +96,8 @@ def pretrained_name(store: Store, encoder: EncoderRef, given: str = "") -> str:
     except ValueError:
         pass  # the name of a folder, without its path
     try:
-        name = str(yaml.safe_load(store.config_text())["encoder"]["name"])
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        name = str(read_yaml(store.config_text()).values["encoder"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
         name = ""
     if name and Path(name).name == encoder.name:
         return name

@@ -250,3 +250,8 @@ def test_a_page_that_cannot_be_written_is_said(nli, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run(nli, "--out", str(tmp_path / "file")) == 2
     assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_nested_without_end_says_nothing(nli):
+    (nli.root / "config.yaml").write_text("[" * 50_000)
+    assert found_in(nli).why_no_texts

@@ -189,8 +189,9 @@ def test_a_selection_that_does_not_stand_says_why(store, tmp_path, swept, capsys
     assert "the selection of POS does not stand: 1 of 2 candidates without a dev score: baseline" in said(capsys)
 
 
-def test_an_encoder_that_has_moved_can_be_pointed_at(store, tmp_path, swept, encoder, capsys):
-    (store.root / "config.yaml").unlink()
+@pytest.mark.parametrize("kept", ["", "[" * 50_000, "encoder: &a [*a]", "encoder: {name: /elsewhere/other}"])
+def test_an_encoder_that_has_moved_can_be_pointed_at(store, tmp_path, swept, encoder, capsys, kept):
+    (store.root / "config.yaml").write_text(kept)
     words = ["export", str(store), "--run", swept["none -> tatoeba"], "--to", str(tmp_path / "out")]
     assert main(words) == 2
     assert "the pretrained encoder 'tiny' was a folder, and the store does not say where it is" in said(capsys)
