@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import transformers
@@ -11,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
 from search_spaces.encoder_check import check_encoder
-from tests.made.encoders import encoder_folder
+from tests.made.encoders import encoder_folder, tokenizer_of
 from tests.made.phases import OPTIONS, spec
 from trainables.ledger.spec import EncoderRef, HiddenStates, Phase, Retrieval
 from trainables.ledger.store import Store
@@ -76,3 +80,15 @@ def test_slow_tokenizers_are_those_that_transformers_has_no_fast_version_of():
     classes = [getattr(transformers, name, None) for name in SLOW_TOKENIZERS]
     assert all(inspect.isclass(each) and issubclass(each, PreTrainedTokenizerBase) for each in classes)
     assert not any(issubclass(each, TokenizersBackend) for each in classes)
+
+
+def test_made_tokenizers_are_the_same_in_every_process():
+    code = (
+        "import json; from tests.made.encoders import tokenizer_of; from trainables.model.architectures import *;"
+        "print(json.dumps({kind: tokenizer_of(kind).backend_tokenizer.to_str() for kind in ARCHITECTURES}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == {kind: tokenizer_of(kind).backend_tokenizer.to_str() for kind in ARCHITECTURES}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import math
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -95,10 +97,12 @@ def tokenizer_of(kind: str) -> PreTrainedTokenizerFast:
 @functools.cache
 def tokenizer() -> PreTrainedTokenizerFast:
     """Word pieces of the demo's English and German texts, laid out as BERT has it."""
-    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    words = _words(pre_tokenizers.BertPreTokenizer())
+    alphabet = sorted(set("".join(words)))
+    known = [*SPECIAL, *alphabet, *(f"##{char}" for char in alphabet), *(word for word in words if len(word) > 1)]
+    vocabulary = {piece: number for number, piece in enumerate(known[:PIECES])}
+    pieces = Tokenizer(models.WordPiece(vocab=vocabulary, unk_token="[UNK]"))
     pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=PIECES, special_tokens=list(SPECIAL), show_progress=False)
-    pieces.train(_texts(), trainer)
     pieces.post_processor = _template("[CLS]", "[SEP]", 2, 3)
     return _fast(pieces, SPECIAL)
 
@@ -112,14 +116,11 @@ def unigram(kind: str) -> PreTrainedTokenizerFast:
         "RemBertTokenizer": REMBERT_SPECIAL,
     }
     own = special.get(kind, SPECIAL)
-    pieces = Tokenizer(models.Unigram())
-    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
-    unknown = next(piece for piece in own if "unk" in piece.lower())
-    pieces.train(
-        _texts(),
-        trainers.UnigramTrainer(vocab_size=PIECES, special_tokens=list(own), unk_token=unknown, show_progress=False),
-    )
-    vocabulary = [(piece, score) for piece, score in json.loads(pieces.to_str())["model"]["vocab"]]
+    words = _words(pre_tokenizers.Metaspace())
+    chars = sum((Counter(dict.fromkeys(word, number)) for word, number in words.items()), Counter())
+    counts = {char: chars[char] for char in sorted(chars)} | {word: n for word, n in words.items() if len(word) > 1}
+    found = [(piece, math.log(number / sum(chars.values()))) for piece, number in counts.items()]
+    vocabulary = [*((piece, 0.0) for piece in own), *found][:PIECES]
     options = {"additional_special_tokens": []} if kind == "CamembertTokenizer" else {}
     made: PreTrainedTokenizerFast = getattr(transformers, kind)(vocab=vocabulary, **options)
     if kind in ("DebertaV2Tokenizer", "RemBertTokenizer"):
@@ -166,6 +167,16 @@ def gemma_like() -> PreTrainedTokenizerFast:
     pieces.train(_texts(), trainers.BpeTrainer(vocab_size=PIECES, special_tokens=list(SPECIAL), show_progress=False))
     pieces.post_processor = _template("[CLS]", "[SEP]", 2, 3)
     return _fast(pieces, SPECIAL)
+
+
+def _words(pre_tokenizer: pre_tokenizers.PreTokenizer) -> Counter[str]:
+    """Words of the texts, the most frequent ones first, equals by the alphabet.
+
+    The library's trainers of word pieces and unigrams give other vocabularies in every process.
+    """
+    lines = [line for path in _texts() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    counted = Counter(word for line in lines for word, _ in pre_tokenizer.pre_tokenize_str(line))
+    return Counter(dict(sorted(counted.items(), key=lambda each: (-each[1], each[0]))))
 
 
 def _texts() -> list[str]:
