@@ -14,11 +14,23 @@ class UnplaceableError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A node of the cluster as Ray reports it."""
+    """A node of the cluster as Ray reports it.
+
+    Attributes:
+        name: by which its seats are known.
+        cpus: cores.
+        gpus: how many.
+        gpu_type: of all its GPUs, as Ray calls it, for example `H100`; empty where that is not known.
+        gpu_bytes: memory of one GPU; 0 where that is not known.
+        memory_bytes: of the node; 0 where that is not known.
+    """
 
     name: str
     cpus: int
     gpus: int = 0
+    gpu_type: str = ""
+    gpu_bytes: int = 0
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -68,6 +68,8 @@ class Node:
         trials: runs that its search may have, the configured one among them; 1 is no search.
         space: what trials beyond the first are drawn from; may be there where hours suffice for none.
         footprint: of one trial; nothing in the files of earlier versions.
+        cost_low: seconds that one trial is expected to exceed in nine cases of ten; 0 where that is not known.
+        cost_high: seconds that it is expected to stay below in nine cases of ten; 0 where that is not known.
     """
 
     spec: RunSpec
@@ -78,6 +80,8 @@ class Node:
     trials: int = 1
     space: Mapping[str, Range] = field(default_factory=dict)
     footprint: Footprint = Footprint()
+    cost_low: float = 0.0
+    cost_high: float = 0.0
 
     @cached_property
     def run_id(self) -> str:
@@ -169,6 +173,8 @@ def _node_fields(node: Node) -> dict[str, Any]:
     fields = {"spec": node.spec.to_dict(), "name": node.name, "row": list(node.row), "cost": node.cost}
     space = {name: own.to_dict() for name, own in node.space.items()}
     fields |= {"share": asdict(node.share), "trials": node.trials, "space": space}
+    if node.cost_high:
+        fields |= {"cost_low": node.cost_low, "cost_high": node.cost_high}
     return fields | ({"footprint": asdict(node.footprint)} if node.footprint != Footprint() else {})
 
 
@@ -184,6 +190,8 @@ def _node(fields: Mapping[str, Any], earlier: Mapping[str, Node]) -> Node:
         trials=fields.get("trials", 1),
         space={name: range_from(name, own) for name, own in fields.get("space", {}).items()},
         footprint=Footprint(**fields.get("footprint", {})),
+        cost_low=fields.get("cost_low", 0.0),
+        cost_high=fields.get("cost_high", 0.0),
     )
 
 
