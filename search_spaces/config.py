@@ -16,6 +16,7 @@ from search_spaces import published
 from search_spaces.fields import (
     AnyNumberOf,
     AtLeastOne,
+    Callback,
     Count,
     CountOrNone,
     InputLength,
@@ -238,6 +239,7 @@ class ClusterFields(Section):
         hang_seconds: longest silence of a run before its worker is ended and the run tried again from its checkpoint;
             a worker is silent while it downloads an encoder or a data set.
         results: Ray Tune's own folder; empty means `ray` inside the store.
+        callbacks: others that are told of the runs: wandb, mlflow, or callbacks of Tune as module:Class.
     """
 
     address: Text = ""
@@ -250,6 +252,7 @@ class ClusterFields(Section):
     checkpoint_writers: SlotsOrAll = 2
     hang_seconds: Silence = 600.0
     results: OwnFolder = ""
+    callbacks: AnyNumberOf[Callback] = ()
 
 
 class EngineFields(Section):

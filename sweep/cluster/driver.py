@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ray import tune
@@ -13,7 +14,11 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.cluster.callback import ProgressCallback
+from sweep.cluster.gauges import Gauges
+from sweep.cluster.guest import Guest
+from sweep.cluster.guests import load_guests
 from sweep.cluster.heartbeat import Heartbeat, Rest, Stop
+from sweep.cluster.hparams import Hparams
 from sweep.cluster.interruption import Interruption
 from sweep.cluster.place import Place
 from sweep.cluster.placement import machines, resources
@@ -50,9 +55,11 @@ def drive(
 ) -> str:
     """Run a graph to its end; why it could not, or empty. Raises KeyboardInterrupt when told to stop.
 
-    Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached.
+    Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached, ValueError for a
+    callback that cannot be had.
     """
     folder = place.results.expanduser().resolve() / place.name
+    guests = [Guest(name, found, console) for name, found in load_guests(place).items()]
     if place.address == "local" and JOB_VARIABLE not in os.environ:
         check_sockets()
     log_file = folder / "ray.log"
@@ -65,7 +72,7 @@ def drive(
                 if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
                     console.print(Text(NO_GPU, style="yellow"))
                 with interruption.patiently():
-                    _tuner(graph, store, options, place, console, interruption, prunes=prunes)
+                    _tuner(graph, store, options, place, console, interruption, guests, prunes=prunes)
         except (Exception, KeyboardInterrupt):
             if not watchdog.why:
                 raise
@@ -79,6 +86,7 @@ def _tuner(
     place: Place,
     console: Console,
     interruption: Interruption,
+    guests: Sequence[tune.Callback],
     *,
     prunes: bool,
 ) -> None:
@@ -95,9 +103,10 @@ def _tuner(
 
     searcher = GraphSearcher(graph, store, config, machines, halts=lambda: halt.begun, why_lost=lost)
     tries_again = searcher.tries_again
+    gauges = Gauges(graph, board, pulse, place.name, console, tries_again=tries_again)
     progress = ProgressCallback(Progress(board, graph, store, console), console, tries_again=tries_again)
     tuner = tune.Tuner(
-        tune.with_resources(RunTrainable, resources),
+        trainable(),
         tune_config=tune.TuneConfig(
             scheduler=PruningScheduler(graph) if prunes else None,
             search_alg=searcher,
@@ -117,7 +126,9 @@ def _tuner(
             callbacks=[
                 Heartbeat(pulse, halt, store, console, tries_again=tries_again),
                 progress,
-                TensorBoard(folder, console),
+                TensorBoard(folder, console, Hparams(graph)),
+                gauges,
+                *guests,
                 Rest(pulse, halt, interruption),
             ],
         ),
@@ -126,6 +137,14 @@ def _tuner(
         tuner.fit()
     finally:
         progress.close()
+        gauges.close()
+
+
+def trainable() -> type[tune.Trainable]:
+    """The runs, with what they take; its class is named as in Ray's dashboard, and not after Tune's own wrapper."""
+    found: type[tune.Trainable] = tune.with_resources(RunTrainable, resources)
+    found.__qualname__ = RunTrainable.__qualname__
+    return found
 
 
 def why_lost(pulse: Pulse, run_id: str) -> str:
@@ -148,7 +167,7 @@ def num_slots(graph: Graph) -> float:
 
 
 def trial_name(trial: Trial) -> str:
-    """The readable name of the run, for Ray's dashboard."""
+    """The readable name of the run, as Tune and its messages have it."""
     return str(trial.config["name"]).replace("/", "-")
 
 

@@ -18,6 +18,7 @@ class Place:
         hang_seconds: longest silence of a run before its worker is ended and the run tried again.
         cpus: cores of a local Ray; 0: all.
         gpus: GPUs of a local Ray; -1: all.
+        callbacks: others that are told of the runs (`guests.load_guests`).
     """
 
     address: str = "local"
@@ -27,3 +28,4 @@ class Place:
     hang_seconds: float = 600.0
     cpus: int = 0
     gpus: int = -1
+    callbacks: tuple[str, ...] = ()

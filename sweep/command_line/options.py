@@ -85,6 +85,9 @@ OPTIONS = {
         _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
     ),
     "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
+    "--callbacks": _option(
+        _WHERE, "who else is told of the runs: wandb, mlflow, or callbacks of Tune as module:Class", metavar="LIST"
+    ),
     "--debug": _option("options", "show the traceback of an error", action="store_true"),
 }
 """Every option, in the order in which help shows them."""
