@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,11 @@ from rich.console import Console
 
 from sweep.cluster.guard import Guarded
 from sweep.cluster.parameters import Value, parameters
+from trainables.report import Advanced, read
+
+TRAINING_SECONDS = 10.0
+"""Reports of training are handed on at most this often for a run: a tracker writes each figure to a database or to the
+network while the whole sweep waits, and a worker reports every second."""
 
 
 class Seen:
@@ -42,7 +48,8 @@ def _passed_on(hook: str) -> Callable[..., None]:
 class Guest(Guarded):
     """Hands what Tune says of the runs to another callback, of which an exception ends no sweep.
 
-    That callback sees trials as `Seen`, and results with the names of `trainables/report.py` among those of Tune.
+    That callback sees trials as `Seen`, and results with the names of `trainables/report.py` among those of Tune. Every
+    dev evaluation and every end reaches it, and of the reports between them some.
     """
 
     def __init__(self, name: str, inner: tune.Callback, console: Console) -> None:
@@ -50,6 +57,7 @@ class Guest(Guarded):
         self.inner = inner
         self.what = f"the callback {name}"
         self._seen: dict[str, Seen] = {}
+        self._next: dict[str, float] = {}
 
     setup = _passed_on("setup")
     on_step_begin = _passed_on("on_step_begin")
@@ -57,12 +65,24 @@ class Guest(Guarded):
     on_trial_start = _passed_on("on_trial_start")
     on_trial_restore = _passed_on("on_trial_restore")
     on_trial_save = _passed_on("on_trial_save")
-    on_trial_result = _passed_on("on_trial_result")
     on_trial_complete = _passed_on("on_trial_complete")
     on_trial_recover = _passed_on("on_trial_recover")
     on_trial_error = _passed_on("on_trial_error")
     on_checkpoint = _passed_on("on_checkpoint")
     on_experiment_end = _passed_on("on_experiment_end")
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Hand on a report, unless it is one of training soon after another."""
+        report, now = read(result), time.monotonic()
+        if isinstance(report, Advanced) and report.dev_point is None:
+            if now < self._next.get(trial.trial_id, 0.0):
+                return
+            self._next[trial.trial_id] = now + TRAINING_SECONDS
+        own = {name: value for name, value in result.items() if name != "config"}
+        named = {"iteration": iteration, "trials": trials, "trial": trial, "result": own, **info}
+        self.inner.on_trial_result(**self.shown(named))
 
     def shown(self, named: Mapping[str, Any]) -> dict[str, Any]:
         """What Tune says, with trials as guests see them."""
@@ -71,8 +91,6 @@ class Guest(Guarded):
             shown["trials"] = [self._of(trial) for trial in shown["trials"]]
         if "trial" in shown:
             shown["trial"] = self._of(shown["trial"])
-            if "result" in shown:
-                shown["result"] = {**shown["result"], "config": shown["trial"].config}
         return shown
 
     def _of(self, trial: Trial) -> Seen:

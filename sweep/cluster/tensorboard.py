@@ -13,7 +13,9 @@ from sweep.cluster.guard import Guarded
 from sweep.cluster.hparams import Hparams
 from trainables.report import Advanced, Finished, figures, read
 
-UNINTERESTING = ("training_iteration", "timestamp", "pid")
+UNINTERESTING = (
+    "training_iteration", "timestamp", "pid", "iterations_since_restore", "time_since_restore", "time_this_iter_s",
+)  # fmt: skip
 """What Tune counts for itself."""
 
 
