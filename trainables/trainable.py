@@ -157,7 +157,7 @@ def show_name(name: str) -> None:
     Ray names the process of a worker after the method that it calls, whenever it calls one.
     """
     if global_worker.mode == WORKER_MODE:
-        _raylet.setproctitle(f"ray::{name}")  # type: ignore[attr-defined]
+        _raylet.setproctitle(f"ray::RunTrainable: {name}")  # type: ignore[attr-defined]
 
 
 def name_output(name: str) -> None:

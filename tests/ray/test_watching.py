@@ -105,7 +105,7 @@ def test_the_process_of_a_worker_bears_the_name_of_its_run(watched: Watched) -> 
     """Also where a worker has taken its second run: there are more runs than workers."""
     records = [watched.store.record(run_id) for run_id in watched.summary.done]
     seen = {record.name: record.notes[0] for record in records if record.name != "killed"}
-    assert seen == {name: f"ray::{name}" for name in ("a", "a -> x #42", "a -> y #42")}
+    assert seen == {name: f"ray::RunTrainable: {name}" for name in ("a", "a -> x #42", "a -> y #42")}
 
 
 def test_logs_of_a_worker_say_which_run_wrote_them(watched: Watched) -> None:
