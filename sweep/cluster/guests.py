@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from ray import tune
@@ -45,10 +46,8 @@ def _mlflow(place: Place) -> tune.Callback:
     _check("mlflow", "mlflow", "mlflow-skinny")
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-    folder = (place.results.expanduser() / place.name).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     return MLflowLoggerCallback(
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder / 'mlflow.db'}",
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_folder(place) / 'mlflow.db'}",
         experiment_name=os.environ.get("MLFLOW_EXPERIMENT_NAME") or place.name,
     )
 
@@ -65,9 +64,21 @@ def _wandb(place: Place) -> tune.Callback:
             "callback wandb: there is no key. Allowed: WANDB_API_KEY in the environment, `wandb login` before, or "
             "WANDB_MODE=offline"
         ) from None
+    # it writes in a worker of Ray, which does not have the environment of this process
+    given = {"mode": os.environ.get("WANDB_MODE"), "entity": os.environ.get("WANDB_ENTITY")}
     return wandb.WandbLoggerCallback(
-        project=os.environ.get("WANDB_PROJECT") or "xstilts", group=os.environ.get("WANDB_RUN_GROUP") or place.name
+        project=os.environ.get("WANDB_PROJECT") or "xstilts",
+        group=os.environ.get("WANDB_RUN_GROUP") or place.name,
+        dir=os.environ.get("WANDB_DIR") or str(_folder(place)),
+        **{name: value for name, value in given.items() if value},
     )
+
+
+def _folder(place: Place) -> Path:
+    """Where Tune's own files of the sweep are, made."""
+    folder = (place.results.expanduser() / place.name).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _check(name: str, module: str, package: str) -> None:
