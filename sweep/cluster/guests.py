@@ -44,11 +44,11 @@ def _load(name: str, place: Place) -> tune.Callback:
 def _mlflow(place: Place) -> tune.Callback:
     """Ray's logger for MLflow; without a server in the environment, into a file beside Tune's own."""
     _check("mlflow", "mlflow", "mlflow-skinny")
-    from ray.air.integrations.mlflow import MLflowLoggerCallback
+    from sweep.cluster.mlflow_logger import mlflow_logger
 
-    return MLflowLoggerCallback(
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_folder(place) / 'mlflow.db'}",
-        experiment_name=os.environ.get("MLFLOW_EXPERIMENT_NAME") or place.name,
+    return mlflow_logger(
+        os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_folder(place) / 'mlflow.db'}",
+        os.environ.get("MLFLOW_EXPERIMENT_NAME") or place.name,
     )
 
 
