@@ -27,6 +27,7 @@ from trainables.ledger.race import Rule
 from trainables.ledger.standing import finished_runs
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
+from trainables.tasks.registry import tasks
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,21 @@ def opener(store: Store, search: SearchFields) -> Callable[[Node, str], Trials]:
             startup=search.startup,
             parallel=search.parallel,
             pruning=search.pruning,
+            label=base.name,
+            facts=facts_of(base),
         )
         return Searched(base, node.run_id, study, store)
 
     return open_node
+
+
+def facts_of(node: Node) -> dict[str, str]:
+    """What the journal says of the study of a node, for programs that show it."""
+    spec = node.spec
+    row, phase = str(node.row), spec.phase.value
+    found = {"run": node.name, "run_id": node.run_id, "phase": phase, "row": row, "tasks": ", ".join(spec.tasks)}
+    known = tasks()
+    figures = dict.fromkeys(figure for name in spec.tasks if name in known for figure in known[name].selection)
+    figure = f"{' and '.join(figures) or 'dev figure'}, English dev, percent"
+    found |= {"figure": figure, "encoder": spec.encoder.name, "seed": str(spec.seed)}
+    return found | ({"parent": spec.parent} if spec.parent else {})
