@@ -115,7 +115,15 @@ def _tuner(
             failure_config=tune.FailureConfig(max_failures=0),  # the searcher hands lost runs out again
             stop=Stop(halt),
             callbacks=[
-                Heartbeat(pulse, halt, store, console, tries_again=tries_again),
+                Heartbeat(
+                    pulse,
+                    halt,
+                    store,
+                    console,
+                    tries_again=tries_again,
+                    place=graph.place_of,
+                    to_go=board.eta,
+                ),
                 progress,
                 TensorBoard(folder, console),
                 Rest(pulse, halt, interruption),

@@ -81,6 +81,10 @@ OPTIONS = {
         default=[],
     ),
     "--store": _option(_WHERE, "results and resume (default: results/NAME of the sweep)", metavar="DIR"),
+    "--watch": _option(
+        _REPORT, "look again every two seconds, until the sweep is over or its driver leaves", action="store_true"
+    ),
+    "--json": _option(_REPORT, "one JSON object on standard output, nothing else", action="store_true"),
     "--open-test": _option(
         _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
     ),
@@ -90,7 +94,8 @@ OPTIONS = {
 """Every option, in the order in which help shows them."""
 
 _OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
-_GRID = tuple(name for name in OPTIONS if name not in _OF_SEARCH)
+_OF_LOOK = ("--watch", "--json")
+_GRID = tuple(name for name in OPTIONS if name not in (*_OF_SEARCH, *_OF_LOOK))
 _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
 
@@ -102,7 +107,7 @@ TAKEN_BY = {
 OPTIONS_OF = {
     "run": _GRID,
     "plan": tuple(name for name in _GRID if name not in _OF_RUN),
-    "status": ("--preset", "--config", "--set", "--store", "--debug"),
+    "status": ("--preset", "--config", "--set", "--store", "--watch", "--json", "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),
 }

@@ -193,6 +193,10 @@ class Graph:
         """Id of the node of the plan that a run belongs to."""
         return self._of[run_id]
 
+    def place_of(self, run_id: str) -> int:
+        """Which node of the plan a run belongs to, in its order."""
+        return self._order[self._of[run_id]]
+
     def trials_of(self, run_id: str) -> Trials:
         """The runs that a run is one of."""
         return self.trials[self._of[run_id]]

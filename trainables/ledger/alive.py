@@ -14,12 +14,21 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Driver:
-    """The process that runs a sweep; `beat` is when it last said so."""
+    """The process that runs a sweep.
+
+    Attributes:
+        host: that it runs on.
+        pid: its number there.
+        started: when it began.
+        beat: when it last said that it lives.
+        to_go: seconds that the sweep was expected to take from then; 0 where that is not known.
+    """
 
     host: str
     pid: int
     started: datetime
     beat: datetime
+    to_go: float = 0.0
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -33,12 +42,26 @@ class Driver:
         """Read it; raises ValueError, KeyError or TypeError for anything else."""
         fields = json.loads(text)
         times = {name: _time(fields[name]) for name in ("started", "beat")}
-        return cls(host=str(fields["host"]), pid=int(fields["pid"]), **times)
+        return cls(host=str(fields["host"]), pid=int(fields["pid"]), to_go=float(fields.get("to_go", 0.0)), **times)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LiveRun:
-    """A run that a driver has started; `spoke` is when its worker was last heard of."""
+    """A run that a driver has started.
+
+    Attributes:
+        run_id: its id.
+        name: for people.
+        node: host of its worker, once it has spoken.
+        stage: what it is at.
+        step: of its training.
+        planned_steps: of its training; 0 while that is not known.
+        spoke: when its worker was last heard of.
+        place: which node of the plan it belongs to, in the plan's order; -1 where that is not known.
+        started: when this attempt began; none in notes of earlier versions.
+        steps_per_second: of its training, since the attempt began to train; 0 while that is not known.
+        gpus: share of a GPU that it takes.
+    """
 
     run_id: str
     name: str
@@ -47,11 +70,20 @@ class LiveRun:
     step: int
     planned_steps: int
     spoke: datetime
+    place: int = -1
+    started: datetime | None = None
+    steps_per_second: float = 0.0
+    gpus: float = 0.0
+
+    @property
+    def fraction(self) -> float:
+        """Part of its training that is done."""
+        return min(self.step / self.planned_steps, 1.0) if self.planned_steps else 0.0
 
 
 def to_json(runs: Sequence[LiveRun]) -> str:
     """The inverse of `from_json`."""
-    return json.dumps([dataclasses.asdict(run) | {"spoke": _text(run.spoke)} for run in runs], ensure_ascii=False)
+    return json.dumps([_fields(run) for run in runs], ensure_ascii=False)
 
 
 def from_json(text: str) -> tuple[LiveRun, ...]:
@@ -59,8 +91,17 @@ def from_json(text: str) -> tuple[LiveRun, ...]:
     return tuple(_live_run(fields) for fields in json.loads(text))
 
 
+def _fields(run: LiveRun) -> dict[str, Any]:
+    started = _text(run.started) if run.started else None
+    return dataclasses.asdict(run) | {"spoke": _text(run.spoke), "started": started}
+
+
 def _live_run(fields: dict[str, Any]) -> LiveRun:
-    return LiveRun(**fields | {"spoke": _time(fields["spoke"])})
+    """Of any version: what this one does not know is left out."""
+    known = {field.name for field in dataclasses.fields(LiveRun)}
+    started = _time(fields["started"]) if fields.get("started") else None
+    own = {name: value for name, value in fields.items() if name in known}
+    return LiveRun(**own | {"spoke": _time(fields["spoke"]), "started": started})
 
 
 def _text(time: datetime) -> str:

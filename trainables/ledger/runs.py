@@ -48,6 +48,7 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
         self._told: set[str] = set()
+        self._readable: dict[str, FileState] = {}
 
     def __str__(self) -> str:
         return str(self.root)
@@ -102,13 +103,13 @@ class Runs:
         found = {}
         for name, path in self._begun():
             with suppress(OSError):
-                found[name] = _state(os.stat(f"{path}/record.json"))  # noqa: PTH116 - a third of pathlib's time
+                found[name] = file_state(os.stat(f"{path}/record.json"))  # noqa: PTH116 - a third of pathlib's time
         return dict(sorted(found.items()))
 
     def record_state(self, run_id: str) -> FileState | None:
         """State of the file of one record, if there is one."""
         try:
-            return _state((self._folder(run_id) / "record.json").stat())
+            return file_state((self._folder(run_id) / "record.json").stat())
         except OSError:
             return None
 
@@ -148,7 +149,13 @@ class Runs:
         return record
 
     def is_finished(self, run_id: str) -> bool:
-        """Whether the run has a readable record. A broken record counts as none and is reported in the log, once."""
+        """Whether the run has a readable record. A broken record counts as none and is reported in the log, once.
+
+        A file that was read whole is not read again while it is the same.
+        """
+        state = self.record_state(run_id)
+        if state and self._readable.get(run_id) == state:
+            return True
         try:
             self.record(run_id)
         except MissingRunError:
@@ -159,6 +166,8 @@ class Runs:
                 log.warning("run %s has a broken record and will be computed again: %s", run_id, error)
             return False
         self._told.discard(run_id)
+        if state:
+            self._readable[run_id] = state
         return True
 
     def finish(self, record: Record) -> None:
@@ -374,7 +383,8 @@ class Runs:
         return self.root / "runs" / run_id
 
 
-def _state(found: os.stat_result) -> FileState:
+def file_state(found: os.stat_result) -> FileState:
+    """State of a file from what `stat` says of it."""
     return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 

@@ -51,7 +51,7 @@ from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.receipts import Receipt
-from trainables.ledger.runs import Runs
+from trainables.ledger.runs import FileState, Runs, file_state
 from trainables.ledger.shared import link_shared
 from trainables.ledger.signature import signed
 from trainables.ledger.slots import Slots
@@ -107,10 +107,13 @@ class Store(Runs):
                 (self.root / left).unlink(missing_ok=True)
             lock.release()
 
-    def beat(self, started: datetime, runs: Sequence[LiveRun] | None = None) -> None:
-        """Note that this process drives the store and lives, and its runs if given. The caller holds the lock."""
+    def beat(self, started: datetime, runs: Sequence[LiveRun] | None = None, to_go: float = 0.0) -> None:
+        """Note that this process drives the store and lives, its runs if given, and the seconds that are left.
+
+        The caller holds the lock.
+        """
         now = datetime.now(UTC)
-        driver = Driver(host=os.uname().nodename, pid=os.getpid(), started=started, beat=now)
+        driver = Driver(host=os.uname().nodename, pid=os.getpid(), started=started, beat=now, to_go=to_go)
         files.write(self.root / "driver.json", driver.to_json(), sole=True, durable=False)
         if runs is not None:
             files.write(self.root / "running.json", alive.to_json(runs), sole=True, durable=False)
@@ -148,6 +151,13 @@ class Store(Runs):
         if found is None:
             raise LedgerError(f"no sweep in {self.root}: {path} does not exist. Start one with `run`, or give --store")
         return found
+
+    def plan_state(self) -> FileState | None:
+        """State of the file of the last plan, if there is one."""
+        try:
+            return file_state((self.root / "plan.json").stat())
+        except OSError:
+            return None
 
     @property
     def has_plan(self) -> bool:
