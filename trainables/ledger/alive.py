@@ -98,6 +98,8 @@ def _fields(run: LiveRun) -> dict[str, Any]:
 
 def _live_run(fields: dict[str, Any]) -> LiveRun:
     """Of any version: what this one does not know is left out."""
+    if not isinstance(fields, dict):
+        raise TypeError(f"a live run is an object, not {type(fields).__name__}")
     known = {field.name for field in dataclasses.fields(LiveRun)}
     started = _time(fields["started"]) if fields.get("started") else None
     own = {name: value for name, value in fields.items() if name in known}
