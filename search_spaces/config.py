@@ -237,6 +237,7 @@ class ClusterFields(Section):
         checkpoint_writers: runs that write a checkpoint at the same time; 0 is no limit.
         hang_seconds: longest silence of a run before its worker is ended and the run tried again from its checkpoint;
             a worker is silent while it downloads an encoder or a data set.
+        store_seconds: how long a store that cannot be reached is waited for before the sweep ends.
         results: Ray Tune's own folder; empty means `ray` inside the store.
     """
 
@@ -249,6 +250,7 @@ class ClusterFields(Section):
     checkpoint_share: Share = 0.01
     checkpoint_writers: SlotsOrAll = 2
     hang_seconds: Silence = 600.0
+    store_seconds: Positive = 300.0
     results: OwnFolder = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import logging
@@ -35,6 +36,9 @@ LOCK_SECONDS = 120.0
 """How long to wait for an attempt that a killed driver left behind."""
 TRANSIENT = ("ConnectionError", "TimeoutError", "AcceleratorError")
 """Names of errors, or of their base classes, that a fresh process may not meet again."""
+
+AWAY = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.EHOSTDOWN, errno.EHOSTUNREACH)
+"""What a disk answers that is away for a while."""
 
 Executor = Callable[[RunSpec, str, Store, Options], Iterator[Advanced | Record]]
 
@@ -79,9 +83,10 @@ class RunTrainable(tune.Trainable):
             return self._advance()
         except Exception as error:
             failed = Failed(reason=describe(error), diverged=isinstance(error, DivergedError))
-            with contextlib.suppress(OSError):
-                self._store.fail(self._run["run_id"], self._run["name"], failed.reason, diverged=failed.diverged)
-            if any(base.__name__ in TRANSIENT for base in type(error).__mro__):
+            if not self._is_away():
+                with contextlib.suppress(OSError):
+                    self._store.fail(self._run["run_id"], self._run["name"], failed.reason, diverged=failed.diverged)
+            if self._may_pass(error):
                 raise
             self._error = error
             return failed.to_result()
@@ -108,9 +113,19 @@ class RunTrainable(tune.Trainable):
     def _begin(self, config: dict[str, Any]) -> None:
         self._run = config
         self._store = Store(Path(config["store"]))
+        self._was_there = self._store.is_there
         self._items = None
         self._error = None
         self._stage = ""
+
+    def _is_away(self) -> bool:
+        """Whether the store was there when the run was taken and is not now."""
+        return self._was_there and not self._store.is_there
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Whether another worker may not meet an error again: it is one of these, or the disk of the store was away."""
+        is_disk = isinstance(error, OSError) and error.errno in AWAY
+        return is_disk or self._is_away() or any(base.__name__ in TRANSIENT for base in type(error).__mro__)
 
     def _advance(self) -> dict[str, Any]:
         if self._items is None:

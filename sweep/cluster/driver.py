@@ -17,6 +17,7 @@ from sweep.cluster.heartbeat import Heartbeat, Rest, Stop
 from sweep.cluster.interruption import Interruption
 from sweep.cluster.place import Place
 from sweep.cluster.placement import machines, resources
+from sweep.cluster.presence import Presence
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.pulse import Halt, Pulse
 from sweep.cluster.searcher import WORKER_LOST, GraphSearcher, run_config
@@ -59,17 +60,18 @@ def drive(
     with ray_session(place.address, log_file, cpus=place.cpus, gpus=place.gpus, interrupt=interruption.now):
         interruption.listen()
         watchdog = Watchdog(interrupt=interruption.now)
+        presence = Presence(store, place.store_seconds, console, is_left=lambda: bool(interruption.reason))
         try:
             with watchdog:
                 graph.resize(machines())
                 if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
                     console.print(Text(NO_GPU, style="yellow"))
                 with interruption.patiently():
-                    _tuner(graph, store, options, place, console, interruption, prunes=prunes)
+                    _tuner(graph, store, options, place, console, interruption, presence, prunes=prunes)
         except (Exception, KeyboardInterrupt):
-            if not watchdog.why:
+            if not watchdog.why and not presence.gone:
                 raise
-    return f"{watchdog.why}; Ray's messages are in {log_file}" if watchdog.why else ""
+    return f"{watchdog.why}; Ray's messages are in {log_file}" if watchdog.why else presence.gone
 
 
 def _tuner(
@@ -79,13 +81,14 @@ def _tuner(
     place: Place,
     console: Console,
     interruption: Interruption,
+    presence: Presence,
     *,
     prunes: bool,
 ) -> None:
     folder = place.results.expanduser().resolve() / place.name
     board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
     pulse = Pulse(hang_seconds=place.hang_seconds)
-    halt = Halt(asked=lambda: bool(interruption.reason), is_computed=store.is_computed)
+    halt = Halt(asked=lambda: bool(interruption.reason or presence.gone), is_computed=store.is_computed)
 
     def config(run: Run, share: Share) -> dict[str, Any]:
         return run_config(run, share, store, options)
@@ -93,7 +96,9 @@ def _tuner(
     def lost(run_id: str) -> str:
         return why_lost(pulse, run_id)
 
-    searcher = GraphSearcher(graph, store, config, machines, halts=lambda: halt.begun, why_lost=lost)
+    searcher = GraphSearcher(
+        graph, store, config, machines, halts=lambda: halt.begun, is_there=presence.wait, why_lost=lost
+    )
     tries_again = searcher.tries_again
     progress = ProgressCallback(Progress(board, graph, store, console), console, tries_again=tries_again)
     tuner = tune.Tuner(

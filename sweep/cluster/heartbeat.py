@@ -145,6 +145,8 @@ class Heartbeat(Guarded):
             return
         self._next_note = now + WRITE_SECONDS
         self._follow_kept(trials, now)
+        if not self._store.is_there:
+            return
         try:
             self._store.beat(self._started, self._pulse.live(now), self._to_go(now))
         except OSError as error:

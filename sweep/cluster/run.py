@@ -86,9 +86,9 @@ def run_plan(
         except KeyboardInterrupt:
             stopped = interruption.reason or "interrupted"
         finally:
-            if graph:
+            if graph and store.is_there:
                 stopped = _kept(keeper, graph, stopped)
-            if remover:
+            if remover and store.is_there:
                 remover.end(graph)
     seconds = time.monotonic() - began
     if graph is None:

@@ -37,7 +37,8 @@ class GraphSearcher(Searcher):
     What Tune needs: a configuration when a run can start, None while something is live and nothing can start, FINISHED
     when nothing is left. Never None when nothing is live (Tune would wait for 600 s), and never an exception (it would
     end the sweep). A run is done only if its record exists. Once the sweep `halts` nothing is left, and a run that ends
-    without a record is left live, as it is when a driver is killed. `why_lost` says why a run has lost all its workers.
+    without a record is left live, as it is when a driver is killed. `is_there` says whether the store can be reached,
+    after waiting for it. `why_lost` says why a run has lost all its workers.
 
     A run that has lost its worker keeps its room and is handed out again, as a new trial: Tune is to try none again.
     The death of a worker that takes its next run reaches Tune twice, as the worker's and as that of its `reset`, and
@@ -52,6 +53,7 @@ class GraphSearcher(Searcher):
         machines: Callable[[], Sequence[Machine]],
         *,
         halts: Callable[[], bool] = lambda: False,
+        is_there: Callable[[], bool] = lambda: True,
         why_lost: Callable[[str], str] = lambda run_id: WORKER_LOST,
     ) -> None:
         super().__init__()
@@ -60,6 +62,7 @@ class GraphSearcher(Searcher):
         self._config = config
         self._machines = machines
         self._halts = halts
+        self._is_there = is_there
         self._why_lost = why_lost
         self._refreshed = time.monotonic()
         self._runs: dict[str, str] = {}
@@ -86,6 +89,8 @@ class GraphSearcher(Searcher):
             return
         reported = self._reported.pop(trial_id, None)
         try:
+            if not self._is_there():
+                return
             if self._recorded(run_id, patience=RECORD_SECONDS if isinstance(read(result or {}), Finished) else 0.0):
                 self.graph.finish(run_id)
             elif error and not reported and self._may_be_lost(run_id):
@@ -127,7 +132,7 @@ class GraphSearcher(Searcher):
         return {}
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self._halts():
+        if self._halts() or not self._is_there():
             return Searcher.FINISHED
         now = time.monotonic()
         if now - self._refreshed > REFRESH_SECONDS:

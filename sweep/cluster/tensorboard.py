@@ -66,7 +66,7 @@ class EventFile:
 
     def __init__(self, folder: Path) -> None:
         self._board = tensorboardx()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # not what is above it: of a store that is away nothing is made anew
         # the attempts of a run share a folder, and two may begin within a second
         self._file = (folder / f"events.out.tfevents.{time.time():.6f}.{os.uname().nodename}").open("wb")
         self._append(file_version="brain.Event:2")

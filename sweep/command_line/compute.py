@@ -26,6 +26,7 @@ def compute(setup: Setup, console: Console) -> Summary:
         name=config.name,
         max_concurrent=config.cluster.max_concurrent,
         hang_seconds=config.cluster.hang_seconds,
+        store_seconds=config.cluster.store_seconds,
     )
     options = run_options(config, setup.plan)
     return run_plan(

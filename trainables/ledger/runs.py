@@ -48,6 +48,7 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
         self._told: set[str] = set()
+        self._is_held = False
         self._readable: dict[str, FileState] = {}
 
     def __str__(self) -> str:
@@ -80,10 +81,12 @@ class Runs:
     def run_lock(self, run_id: str, seconds: float) -> Iterator[None]:
         """Hold one run, so that an attempt left over from a killed driver and a new one do not work side by side.
 
-        Waits up to `seconds` for the other attempt; raises StoreError after that.
+        Waits up to `seconds` for the other attempt; raises StoreError after that, FileNotFoundError where the store is
+        not there (any more).
         """
         folder = self._folder(run_id)
-        files.make_folder(folder)
+        files.make_below(folder, self.root / "runs")
+        self._is_held = True
         lock = filelock.FileLock(folder / ".lock")
         try:
             lock.acquire(timeout=seconds)
@@ -178,6 +181,8 @@ class Runs:
         started from that.
         """
         folder = self._folder(record.run_id)
+        if self._is_held:
+            files.make_below(folder, self.root / "runs")
         record = replace(record, notes=(*record.notes, *self._beside_earlier(record)))
         if (folder / "record.json").exists() and not self.is_finished(record.run_id):
             put_aside(folder / "record.json")
@@ -307,7 +312,7 @@ class Runs:
     def work(self, run_id: str) -> Path:
         """Folder private to the attempt that computes this run; survives a killed attempt."""
         path = self._folder(run_id) / ".work"
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=not self._is_held, exist_ok=True)
         return path
 
     def discard(self, run_id: str) -> None:

@@ -119,6 +119,16 @@ class Store(Runs):
             files.write(self.root / "running.json", alive.to_json(runs), sole=True, durable=False)
 
     @property
+    def is_there(self) -> bool:
+        """Whether the folder that a driver has locked is still in its place: not an empty one on which a disk was
+        mounted, nor one that was made since.
+        """
+        try:
+            return (self.root / "driver.lock").exists()
+        except OSError:  # a stale handle
+            return False
+
+    @property
     def is_driven(self) -> bool:
         """Whether a driver holds the store."""
         return is_held(self.root / "driver.lock")
