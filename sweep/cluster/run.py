@@ -148,6 +148,7 @@ def opener(store: Store, search: SearchFields) -> Callable[[Node, str], Trials]:
             parallel=search.parallel,
             pruning=search.pruning,
             label=base.name,
+            figure=figure_of(base),
             facts=facts_of(base),
         )
         return Searched(base, node.run_id, study, store)
@@ -160,8 +161,12 @@ def facts_of(node: Node) -> dict[str, str]:
     spec = node.spec
     row, phase = str(node.row), spec.phase.value
     found = {"run": node.name, "run_id": node.run_id, "phase": phase, "row": row, "tasks": ", ".join(spec.tasks)}
-    known = tasks()
-    figures = dict.fromkeys(figure for name in spec.tasks if name in known for figure in known[name].selection)
-    figure = f"{' and '.join(figures) or 'dev figure'}, English dev, percent"
-    found |= {"figure": figure, "encoder": spec.encoder.name, "seed": str(spec.seed)}
+    found |= {"encoder": spec.encoder.name, "seed": str(spec.seed)}
     return found | ({"parent": spec.parent} if spec.parent else {})
+
+
+def figure_of(node: Node) -> str:
+    """What the search of a node looks for, in words."""
+    known = tasks()
+    figures = dict.fromkeys(figure for name in node.spec.tasks if name in known for figure in known[name].selection)
+    return f"{' and '.join(figures) or 'dev figure'}, English dev, percent"

@@ -84,6 +84,7 @@ class Study:
         parallel: int = 0,
         pruning: str = "off",
         label: str = "",
+        figure: str = "",
         facts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Open the study, or create it; opening one that exists writes nothing.
@@ -98,6 +99,7 @@ class Study:
             parallel: most runs handed out and not told yet; 0 is no limit.
             pruning: one of `PRUNERS`; may be another when a study is opened again.
             label: name of the run for people; decides nothing.
+            figure: what is searched for, in words; decides nothing.
             facts: what else is said of a study that is created, for programs that show the journal.
 
         Raises StudyError for a study of this name with other trials.
@@ -115,7 +117,7 @@ class Study:
         self._given_up: dict[str, str] = {}
         self.name = f"{base.run_id}-{_digest({'space': _plain(space), 'sampler': sampler})[:8]}"
         self.title = f"{label} ({self.name})" if label else self.name
-        self._open(facts)
+        self._open(figure, facts)
 
     def ask(self) -> Asked | None:
         """The next run; None when all trials are drawn, or as many are out as may be.
@@ -250,7 +252,7 @@ class Study:
             found = get_param_importances(self._study, evaluator=evaluator)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
-    def _open(self, facts: Mapping[str, str]) -> None:
+    def _open(self, figure: str, facts: Mapping[str, str]) -> None:
         storage, sampler = self._journal.storage, optuna.samplers.RandomSampler()
         found = [study.study_name for study in storage.get_all_studies()]
         there = [title for title in found if title == self.name or title.endswith(f" ({self.name})")]
@@ -258,6 +260,9 @@ class Study:
             self.title = there[0]
         else:
             created = optuna.create_study(storage=storage, study_name=self.title, direction="maximize")
+            if figure:
+                with quiet():
+                    created.set_metric_names([figure])
             for key, fact in facts.items():
                 created.set_user_attr(key, fact)
         self._study_id = storage.get_study_id_from_name(self.title)

@@ -204,7 +204,7 @@ def test_studies_of_one_journal_do_not_mix(tmp_path):
 
 
 def test_a_study_has_a_readable_name_and_says_what_it_searches(open_study, tmp_path):
-    study = open_study(label="qqp -> xnli #42", facts={"row": "qqp", "tasks": "xnli"})
+    study = open_study(label="qqp -> xnli #42", figure="accuracy, English dev", facts={"row": "qqp", "tasks": "xnli"})
     first = ask(study).run_id
     study.tell(first, 70.0, {"seconds": 12.5})
     storage = optuna.storages.JournalStorage(
@@ -216,6 +216,7 @@ def test_a_study_has_a_readable_name_and_says_what_it_searches(open_study, tmp_p
     [trial] = optuna.load_study(study_name=seen.study_name, storage=storage).trials
     assert trial.user_attrs == {"run_id": first, "seconds": 12.5}
     assert trial.value == 70.0
+    assert optuna.load_study(study_name=seen.study_name, storage=storage).metric_names == ["accuracy, English dev"]
 
 
 def test_names_for_people_decide_nothing(open_study, tmp_path):
