@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from sweep.planning.amounts import size_of
 from sweep.studies.journal_file import broken_line
-from sweep.terminal.description import size_of
 from trainables.ledger import words
 from trainables.ledger.console import make_console
 from trainables.ledger.inspection import Condition, Inspected, inspect
