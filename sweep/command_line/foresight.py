@@ -80,9 +80,13 @@ def foresee(config: SweepConfig, sizes: Sequence[int] = (), budget: float = 0.0)
 
 def remarks(foresight: Foresight) -> Iterator[str]:
     """In words: which figures were not counted, and which ids are not the last word."""
-    for origin, how in ((Origin.PUBLISHED, "published, not counted"), (Origin.ASSUMED, "assumed")):
-        if names := foresight.rows.names(origin):
-            yield f"row counts {how}: {_by_task(names)}"
+    rows = foresight.rows
+    published, assumed = rows.names(Origin.PUBLISHED), rows.names(Origin.ASSUMED)
+    if published:
+        is_all = not rows.names(Origin.COUNTED)
+        yield f"row counts are published ones{', none was counted' if is_all else f': {_by_task(published)}'}"
+    if assumed:
+        yield f"row counts are assumed, neither counted nor published: {_by_task(assumed)}"
     if foresight.unasked:
         number = len(foresight.preliminary)
         yield (

@@ -6,6 +6,7 @@ import argparse
 import json
 
 from rich.console import Console
+from rich.text import Text
 
 from sweep.command_line.foresight import foresee, remarks
 from sweep.command_line.plan_json import as_json
@@ -18,7 +19,7 @@ def plan(given: argparse.Namespace, console: Console) -> int:
     config = configured(given, Console(stderr=True, quiet=True) if given.json else console)
     found = foresee(config, given.gpus or (), given.budget or 0.0)
     if given.json:
-        console.file.write(json.dumps(as_json(found), indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+        console.print(Text(json.dumps(as_json(found), indent=2, allow_nan=False)), soft_wrap=True)
         return 0
     console.print(
         describe(

@@ -19,6 +19,7 @@ from trainables.ledger.store import Store
 
 _MOST_IDLE = 0.5
 """Part of a cluster's GPU time that may be idle without a word."""
+_DAY = 86_400
 _AS_LONG = 1.1
 """Times a wall clock; what takes no more takes as long."""
 
@@ -55,6 +56,7 @@ def waste(
     """
     yield from _disk(bill, store)
     yield from _fp32(bill, in_bf16)
+    yield from _on_cores(bill, config)
     for clock in bill.clocks:
         yield from _without_gpus(bill, clock.cluster)
         yield from _idle(bill, clock, config)
@@ -89,6 +91,19 @@ def _fp32(bill: Bill, in_bf16: float) -> Iterator[Caution]:
         text=f"{len(slow)} run{'s' * (len(slow) > 1)} would train in fp32 on GPUs, as published; bf16 is several times "
         f"faster{hours * bool(in_bf16)} (--set intermediate.precision=bf16 --set target.precision=bf16)",
     )
+
+
+def _on_cores(bill: Bill, config: SweepConfig) -> Iterator[Caution]:
+    """Runs that ask for a GPU, for days on the cores of a machine that has none."""
+    asks = any(config.cluster.gpus.model_dump().values())
+    longest = max((clock.seconds.expected for clock in bill.clocks if clock.cluster.is_real), default=0.0)
+    takes = any(node.share.gpus for node in bill.plan.nodes.values())
+    if asks and not takes and longest > _DAY:
+        yield Caution(
+            kind=Kind.NO_GPU,
+            text="there is no GPU here, so runs that ask for one (cluster.gpus) would compute on cores, for "
+            f"{longest / _DAY:,.0f} days; --gpus 1,8 says what they take on GPUs",
+        )
 
 
 def _without_gpus(bill: Bill, cluster: Cluster) -> Iterator[Caution]:

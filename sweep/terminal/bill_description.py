@@ -18,10 +18,13 @@ from trainables.ledger.plain import plain
 _BOUND = 1.02
 """A wall clock that is longer than the critical path by no more than this is set by it."""
 
+_WORTH_SAYING = 0.01
+"""Hours of work."""
+
 
 def hours_line(bill: Bill) -> Iterator[RenderableType]:
     """How many hours of GPUs, or of cores, are left to compute."""
-    if not bill.hours.expected:
+    if bill.hours.expected < _WORTH_SAYING:
         return
     span = f" ({in_hours(bill.hours.low)} to {in_hours(bill.hours.high)})" if bill.hours.is_known else ""
     searches = f", {in_hours(bill.search_hours.expected)} of them for searches" if bill.search_hours.expected else ""

@@ -7,15 +7,13 @@ import re
 import pytest
 from rich.console import Console
 
-from search_spaces.presets import demo
 from search_spaces.search_fields import SearchFields
 from sweep.graph.capacity import Machine
-from sweep.planning.bill import bill_of
 from sweep.planning.clusters import asked
-from sweep.planning.outlook import look_at
 from sweep.planning.trials import with_trials
 from sweep.terminal.description import describe
 from tests.made import graphs
+from tests.made.bills import bill
 from tests.made.data import FakeData, plan
 from tests.made.executors import quadratic_record
 from trainables.ledger.spec import EncoderRef, Phase
@@ -32,7 +30,7 @@ def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
     console = Console(width=100, record=True, file=(tmp_path / "out").open("w"))
     store, search = Store(tmp_path / "store"), SearchFields(target=8)
     whole, _ = with_trials(found, search)
-    console.print(described_by(whole, store, search))
+    console.print(describe(bill(whole, store, search), store, search))
     text = console.export_text()
     assert "6 cells, 1 seed: 3 no data, 3 pending" in text
     assert len([line for line in text.splitlines() if line.startswith("encoder: ")]) == 1
@@ -70,15 +68,10 @@ def test_a_plan_says_what_its_encoder_is(tmp_path, name, revision, expected):
     assert f"encoder: {expected}" in lines
 
 
-def described_by(plan, store, search, *clusters):
-    config = demo().model_copy(update={"search": search})
-    return describe(bill_of(look_at(plan, store), store, config, clusters), store, search)
-
-
 def described(found, store, search, *clusters):
     console = Console(width=150, record=True, file=io.StringIO())
     whole, _ = with_trials(found, search, store.allocation())
-    console.print(described_by(whole, store, search, *clusters))
+    console.print(describe(bill(whole, store, search, *clusters), store, search))
     return console.export_text().splitlines()
 
 
