@@ -8,6 +8,7 @@ from typing import Any
 from sweep.command_line.foresight import Foresight
 from sweep.planning.bill import Lot, WallClock
 from sweep.planning.critical_path import Chain
+from sweep.planning.disk import Forecast
 from sweep.planning.row_counts import Origin
 from sweep.planning.span import Span
 from trainables.ledger.cells import Cell
@@ -34,10 +35,7 @@ def as_json(found: Foresight) -> dict[str, Any]:
         "clusters": [_clock(clock) for clock in bill.clocks],
         "critical_path": _chain(bill.chains[0]) if bill.chains else None,
         "next_chains": [_chain(chain) for chain in bill.chains[1:]],
-        "disk": {
-            "held_bytes": bill.disk.held, "peak_bytes": bill.disk.peak, "end_bytes": bill.disk.end,
-            "free_bytes": bill.disk.free, "lacking_bytes": bill.disk.lacking,
-        } if bill.disk else None,
+        "disk": _disk(bill.disk),
         "cannot_be_had": _absent(plan.without_data),
         "row_counts": {str(origin): list(found.rows.names(origin)) for origin in Origin},
         "preliminary": {"because": dict(found.unasked), "runs": sorted(found.preliminary)},
@@ -65,7 +63,7 @@ def _clock(clock: WallClock) -> dict[str, Any]:
     cluster = clock.cluster
     known = {
         "seconds": _span(clock.seconds), "seconds_without_searches": clock.without_searches, "busy": clock.busy,
-        "paid_gpu_hours": clock.paid,
+        "paid_gpu_hours": clock.paid, "disk": _disk(clock.disk),
     }  # fmt: skip
     what = {
         "cluster": cluster.words, "is_real": cluster.is_real, "nodes": len(cluster.machines), "gpus": cluster.gpus,
@@ -91,5 +89,15 @@ def _absent(without: Any) -> list[dict[str, Any]]:
     return [{"why": reason, "cells": [cell._asdict() for cell in found]} for reason, found in cells.items()]
 
 
-def _span(span: Span) -> dict[str, float]:
-    return {"expected": span.expected, "low": span.low, "high": span.high}
+def _disk(disk: Forecast | None) -> dict[str, int] | None:
+    if disk is None:
+        return None
+    return {
+        "held_bytes": disk.held, "peak_bytes": disk.peak, "end_bytes": disk.end, "free_bytes": disk.free,
+        "lacking_bytes": disk.lacking,
+    }  # fmt: skip
+
+
+def _span(span: Span) -> dict[str, float | None]:
+    ends = (span.low, span.high) if span.is_known else (None, None)
+    return {"expected": span.expected, "low": ends[0], "high": ends[1]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search_spaces.config import SweepConfig
 from search_spaces.encoders import encoder_size
@@ -50,6 +50,7 @@ class WallClock:
         seconds: from start to end.
         without_searches: the same for the grid alone.
         busy: part of its GPUs' time that runs use, or of its cores' where no run takes a GPU.
+        disk: bytes that the store takes on the way; None where that was not reckoned.
         refused: why it cannot be run there; the rest then means nothing.
     """
 
@@ -57,6 +58,7 @@ class WallClock:
     seconds: Span = ZERO
     without_searches: float = 0.0
     busy: float = 0.0
+    disk: Forecast | None = None
     refused: str = ""
 
     @property
@@ -76,7 +78,6 @@ class Bill:
         lots: by phase, and of all together.
         clocks: a cluster each, in the order asked.
         chains: the critical path, and the next longest chains.
-        disk: the most that any of the clusters needs; None where none can run the sweep.
     """
 
     outlook: Outlook
@@ -86,12 +87,22 @@ class Bill:
     lots: Mapping[str, Lot]
     clocks: tuple[WallClock, ...]
     chains: tuple[Chain, ...]
-    disk: Forecast | None
 
     @property
     def plan(self) -> Plan:
         """With the winners of searches that have ended."""
         return self.outlook.plan
+
+    @property
+    def widest(self) -> WallClock | None:
+        """The cluster on which the store takes the most; None where the sweep can be run on none."""
+        held = [clock for clock in self.clocks if clock.disk]
+        return max(held, key=lambda clock: clock.disk.peak if clock.disk else 0, default=None)
+
+    @property
+    def disk(self) -> Forecast | None:
+        """The most that the store takes."""
+        return self.widest.disk if self.widest else None
 
 
 def bill_of(outlook: Outlook, store: Store, config: SweepConfig, clusters: Sequence[Cluster]) -> Bill:
@@ -107,9 +118,8 @@ def bill_of(outlook: Outlook, store: Store, config: SweepConfig, clusters: Seque
         hours=sum(own.values(), ZERO) + search_hours,
         search_hours=search_hours,
         lots={name: _lot(outlook, phases_of) for name, phases_of in phases.items()},
-        clocks=tuple(wall_clock(outlook, config, cluster) for cluster in clusters),
+        clocks=tuple(_with_disk(wall_clock(outlook, config, each), outlook, store, config) for each in clusters),
         chains=longest_chains(outlook, parallel),
-        disk=_disk(outlook, store, config, clusters),
     )
 
 
@@ -168,18 +178,13 @@ def _lot(outlook: Outlook, phases: Sequence[Phase]) -> Lot:
     )
 
 
-def _disk(outlook: Outlook, store: Store, config: SweepConfig, clusters: Sequence[Cluster]) -> Forecast | None:
-    """The most that any of the clusters needs; None where none can run the plan."""
-    size, found = encoder_size(config.encoder.name, config.encoder.revision), []
-    for cluster in clusters:
-        try:
-            found.append(
-                forecast(
-                    outlook, store, config.keep, cluster.machines, parallel=config.search.parallel,
-                    max_concurrent=config.cluster.max_concurrent, once=tokenizer_bytes(size),
-                    writers=config.cluster.checkpoint_writers or len(outlook.plan.nodes),
-                )
-            )  # fmt: skip
-        except UnplaceableError:
-            continue  # its wall clock says so
-    return max(found, key=lambda each: each.peak, default=None)
+def _with_disk(clock: WallClock, outlook: Outlook, store: Store, config: SweepConfig) -> WallClock:
+    if clock.refused:
+        return clock
+    size = encoder_size(config.encoder.name, config.encoder.revision)
+    found = forecast(
+        outlook, store, config.keep, clock.cluster.machines, parallel=config.search.parallel,
+        max_concurrent=config.cluster.max_concurrent, once=tokenizer_bytes(size),
+        writers=config.cluster.checkpoint_writers or len(outlook.plan.nodes),
+    )  # fmt: skip
+    return replace(clock, disk=found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sweep.planning.outlook import Outlook
 from sweep.planning.span import ZERO, Span, of_node
+from trainables.ledger.cells import Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,9 @@ class Chain:
 
 
 def longest_chains(outlook: Outlook, parallel: int, *, number: int = 3, searched: bool = True) -> tuple[Chain, ...]:
-    """The longest chain of what is left, then the longest of those that begin with another run; `number` at most.
+    """The longest chain of what is left, then the longest of those that begin with other tasks; `number` at most.
+
+    Seeds of one run are alike: the first of the longest stands for them.
 
     `parallel` trials of a search run at a time. A chain counts what must be one after another, so its seconds are a
     bound from below of every wall clock. Empty where nothing is left.
@@ -46,15 +49,17 @@ def longest_chains(outlook: Outlook, parallel: int, *, number: int = 3, searched
         if (rounds := outlook.in_a_row(run_id, parallel, searched=searched))
     }  # fmt: skip
     below: defaultdict[str, tuple[Step, ...]] = defaultdict(tuple)
-    firsts: list[Chain] = []
+    firsts: dict[tuple[Row, tuple[str, ...]], Chain] = {}
     for run_id in reversed(list(nodes)):
+        node = nodes[run_id]
         own = ((steps[run_id],) if run_id in steps else ()) + below[run_id]
-        for parent in nodes[run_id].parents:
+        for parent in node.parents:
             below[parent] = max(below[parent], own, key=_length)
-        if run_id in steps and not any(parent in steps for parent in nodes[run_id].parents):
-            firsts.append(Chain(steps=own))
-    firsts.reverse()
-    return tuple(sorted(firsts, key=lambda chain: -chain.seconds.expected)[:number])
+        if run_id in steps and not any(parent in steps for parent in node.parents):
+            alike = (node.row, node.spec.tasks)
+            if alike not in firsts or _length(own) >= _length(firsts[alike].steps):
+                firsts[alike] = Chain(steps=own)
+    return tuple(sorted(firsts.values(), key=lambda chain: -_length(chain.steps))[:number])
 
 
 def _length(steps: tuple[Step, ...]) -> float:

@@ -12,7 +12,6 @@ from rich.text import Text
 from search_spaces.search_fields import SearchFields
 from sweep.planning.amounts import size_of
 from sweep.planning.bill import ALL, Bill
-from sweep.planning.disk import Forecast
 from sweep.planning.outlook import Outlook
 from sweep.planning.waste import Caution
 from sweep.terminal.bill_description import critical_path, hours_line, wall_clocks
@@ -26,6 +25,8 @@ from trainables.ledger.store import Store
 from trainables.model.names import described
 
 _RACING = "race: these figures are the most that can be needed; what is dropped on the way is not run"
+_ESTIMATE = "The work is a formula's estimate for one run at a time, not a promise."
+_RANGES = " A run ends within its range in four cases of five; ranges of sums are for runs that are off alike."
 _FEW = 4
 """Runs that are named."""
 _WORTH_SAYING = 1_000_000
@@ -52,10 +53,11 @@ def describe(
         *hours_line(bill),
         *wall_clocks(bill),
         *critical_path(bill.chains),
-        *(_disk(bill.disk) if bill.disk else ()),
+        *_disk(bill),
         *([Text(_RACING)] if racing else ()),
         *map(Text, remarks),
         *_remarks(bill.plan),
+        Text(_ESTIMATE + _RANGES * bill.hours.is_known, style="dim"),
         *(Text(f"! {plain(caution.text)}", style="yellow") for caution in cautions),
     )
 
@@ -78,9 +80,12 @@ def _again(outlook: Outlook) -> Iterator[RenderableType]:
     yield Text(f"{what} computed again: {some}")
 
 
-def _disk(disk: Forecast) -> Iterator[RenderableType]:
+def _disk(bill: Bill) -> Iterator[RenderableType]:
+    if not (widest := bill.widest) or not (disk := bill.disk):
+        return
     held = f" ({size_of(disk.held)} are there now)" if disk.held >= _WORTH_SAYING else ""
-    yield Text(f"disk: {size_of(disk.peak)} at the peak, at most {size_of(disk.end)} at the end{held}")
+    where = f" (on {widest.cluster.words})" if len(bill.clocks) > 1 else ""
+    yield Text(f"disk: {size_of(disk.peak)} at the peak{where}, at most {size_of(disk.end)} at the end{held}")
 
 
 def _phases(bill: Bill) -> Table:
@@ -105,7 +110,6 @@ def _remarks(plan: Plan) -> Iterator[RenderableType]:
         reasons[reason].append(cell)
     for reason, cells in reasons.items():
         yield Text(f"no data for {_which(cells)}: {plain(reason)}")
-    yield Text("The work is a formula's estimate for one run at a time, not a promise.", style="dim")
 
 
 def _which(cells: list[Cell]) -> str:

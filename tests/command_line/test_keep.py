@@ -15,6 +15,8 @@ from sweep.command_line.arguments import parse
 from sweep.command_line.check import main as check
 from sweep.command_line.configuration import configure
 from sweep.command_line.main import grid
+from sweep.planning.bill import WallClock
+from sweep.planning.clusters import asked
 from sweep.planning.disk import Forecast
 from sweep.planning.waste import waste
 from sweep.terminal.description import describe
@@ -42,7 +44,9 @@ def test_a_wrong_word_is_answered_with_the_nearest(capsys):
 
 def said(plan, store, disk=None):
     console = Console(width=200, file=io.StringIO())
-    found = dataclasses.replace(bill(plan, store), disk=disk)
+    found = bill(plan, store)
+    if disk:
+        found = dataclasses.replace(found, clocks=(WallClock(cluster=asked([]), disk=disk),))
     console.print(describe(found, store, SearchFields(), cautions=tuple(waste(found, demo(), store))))
     return console.file.getvalue()
 
