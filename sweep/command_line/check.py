@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from sweep.planning.amounts import size_of
 from sweep.studies.journal_file import broken_line
 from trainables.ledger import words
 from trainables.ledger.console import make_console
@@ -16,6 +15,7 @@ from trainables.ledger.inspection import Condition, Inspected, inspect
 from trainables.ledger.plain import plain
 from trainables.ledger.store import Store
 from trainables.ledger.terminal import complain
+from trainables.ledger.usage import size_of
 
 _STYLES = {Condition.DAMAGED: "red", Condition.UNCHECKED: "yellow", Condition.UNFINISHED: "dim"}
 """Of what is shown by name; of what is sound the number is enough."""

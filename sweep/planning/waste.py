@@ -9,13 +9,14 @@ from enum import StrEnum
 from search_spaces.config import SweepConfig
 from search_spaces.search_fields import SearchFields
 from sweep.graph.capacity import Capacity
-from sweep.planning.amounts import in_hours, size_of
+from sweep.planning.amounts import in_hours
 from sweep.planning.bill import Bill, WallClock, wall_clock
 from sweep.planning.clusters import Cluster, of_sizes
 from sweep.planning.outlook import Outlook
 from trainables.ledger.plan import Node, Plan
 from trainables.ledger.spec import Precision
 from trainables.ledger.store import Store
+from trainables.ledger.usage import size_of
 
 _MOST_IDLE = 0.5
 """Part of a cluster's GPU time that may be idle without a word."""

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from search_spaces.search_fields import SearchFields
-from sweep.planning.amounts import size_of
 from sweep.planning.bill import ALL, Bill
 from sweep.planning.outlook import Outlook
 from sweep.planning.waste import Caution
@@ -22,6 +21,7 @@ from trainables.ledger.plain import plain
 from trainables.ledger.plan import Plan
 from trainables.ledger.standing import cell_states
 from trainables.ledger.store import Store
+from trainables.ledger.usage import size_of
 from trainables.model.names import described
 
 _RACING = "race: these figures are the most that can be needed; what is dropped on the way is not run"
