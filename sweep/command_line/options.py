@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-from trainables.ledger.bounds import HOURS, TRIALS
-from trainables.ledger.words import number, path, text
+from trainables.ledger.bounds import GPUS, HOURS, TRIALS
+from trainables.ledger.words import number, numbers, path, text
 
 
 class Option(NamedTuple):
@@ -31,7 +31,7 @@ def _option(group: str, help: str, **settings: Any) -> Option:
 
 
 _START, _WHAT, _WHERE, _SEARCH = "which sweep", "what to compute", "where", "what to search"
-_REPORT = "what to show"
+_REPORT, _CLUSTER = "what to show", "what it would take"
 OPTIONS = {
     "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
     "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
@@ -84,18 +84,28 @@ OPTIONS = {
     "--watch": _option(
         _REPORT, "look again every two seconds, until the sweep is over or its driver leaves", action="store_true"
     ),
-    "--json": _option(_REPORT, "one JSON object on standard output, nothing else", action="store_true"),
     "--open-test": _option(
         _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
     ),
     "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
+    "--gpus": _option(
+        _CLUSTER,
+        "wall clock on clusters of so many GPUs, for example 1,8,64",
+        metavar="LIST",
+        type=numbers(GPUS, most=20),
+    ),
+    "--budget": _option(
+        _CLUSTER, "hours at hand, of GPUs or of cores; more is worth a warning", metavar="H", type=number(HOURS)
+    ),
+    "--json": _option("options", "one JSON object on standard output, for programs", action="store_true"),
     "--debug": _option("options", "show the traceback of an error", action="store_true"),
 }
 """Every option, in the order in which help shows them."""
 
 _OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
-_OF_LOOK = ("--watch", "--json")
-_GRID = tuple(name for name in OPTIONS if name not in (*_OF_SEARCH, *_OF_LOOK))
+_OF_PLAN = ("--gpus", "--budget", "--json")
+_OF_STATUS = ("--watch", "--json")
+_GRID = tuple(name for name in OPTIONS if name not in (*_OF_SEARCH, *_OF_PLAN, *_OF_STATUS))
 _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
 
@@ -106,8 +116,8 @@ TAKEN_BY = {
 """Command -> options that it takes without showing them, so that it can have the words of a `run`."""
 OPTIONS_OF = {
     "run": _GRID,
-    "plan": tuple(name for name in _GRID if name not in _OF_RUN),
-    "status": ("--preset", "--config", "--set", "--store", "--watch", "--json", "--debug"),
+    "plan": (*(name for name in _GRID if name not in _OF_RUN), *_OF_PLAN),
+    "status": ("--preset", "--config", "--set", "--store", *_OF_STATUS, "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),
 }

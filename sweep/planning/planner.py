@@ -11,16 +11,17 @@ from search_spaces.config import SweepConfig
 from search_spaces.encoders import EncoderSize, encoder_size
 from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
-from sweep.graph.capacity import Capacity
-from sweep.planning.cost import TYPICAL_EVAL_ROWS, run_seconds
+from sweep.graph.capacity import Capacity, Machine
+from sweep.planning.cost import run_seconds
 from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
+from sweep.planning.row_counts import RowCounts
 from sweep.planning.rows import num_rows
 from sweep.planning.start import check_data
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.reading import EVALUATED
-from trainables.data.source import UNKNOWN, DataSource
+from trainables.data.source import DataSource
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
 from trainables.ledger.plan import Footprint, Node, Plan, Share
 from trainables.ledger.spec import DataRef, EncoderRef, Phase, RunSpec
@@ -37,13 +38,21 @@ class NoRowsError(ValueError):
     """Rows that a run needs are not there; its cells go without."""
 
 
-def build_plan(config: SweepConfig, data: DataSource | None = None) -> Plan:
+def build_plan(
+    config: SweepConfig,
+    data: DataSource | None = None,
+    *,
+    rows: RowCounts | None = None,
+    machines: Sequence[Machine] = (),
+) -> Plan:
     """The graph of runs that fills the grid, parents before children.
 
     A cell whose rows are missing goes to `without_data` with the reason; stand-ins and single missing languages go to
-    the notes. Raises ValueError for settings that no run can have, DataError for data that cannot be opened.
+    the notes. `rows` is what counts rows, for a caller who wants to know where the counts come from. `machines` are
+    those of the cluster where they are known: shares are as taken there. Raises ValueError for settings that no run can
+    have, DataError for data that cannot be opened.
     """
-    return _planner(config, data).plan()
+    return _planner(config, data, rows, machines).plan()
 
 
 def build_phase_plan(config: SweepConfig, phase: Phase, data: DataSource | None = None) -> tuple[Plan, tuple[str, ...]]:
@@ -54,17 +63,26 @@ def build_phase_plan(config: SweepConfig, phase: Phase, data: DataSource | None 
     return _planner(config, data).plan_of(phase)
 
 
-def _planner(config: SweepConfig, data: DataSource | None) -> _Planner:
-    if data is None:
-        data = open_data(config.data.source, config.data.raw.folders)
-        check_data(config)
-    return _Planner(config, data)
+def data_of(config: SweepConfig) -> DataSource:
+    """The data that the runs of a sweep read; raises DataError where it cannot be opened or holds nothing of them."""
+    data = open_data(config.data.source, config.data.raw.folders)
+    check_data(config)
+    return data
+
+
+def _planner(
+    config: SweepConfig, data: DataSource | None, rows: RowCounts | None = None, machines: Sequence[Machine] = ()
+) -> _Planner:
+    opened = data or data_of(config)
+    if not machines and not config.cluster.address:
+        machines = [this_machine()]
+    return _Planner(config, opened, rows or RowCounts(opened), Capacity(machines) if machines else None)
 
 
 class _Planner:
     """State of one planning: runs made so far, why others cannot be, and notes."""
 
-    def __init__(self, config: SweepConfig, data: DataSource) -> None:
+    def __init__(self, config: SweepConfig, data: DataSource, rows: RowCounts, cluster: Capacity | None) -> None:
         self.config = config
         self.data = data
         self.nodes: dict[str, Node] = {}
@@ -78,7 +96,8 @@ class _Planner:
         self._texts: dict[str, tuple[Texts, bool]] = {}
         self._problems: dict[str, str] = {}
         self._sentences = 0
-        self._here = Capacity([this_machine()])
+        self._counts = rows
+        self._cluster = cluster
 
     def plan(self) -> Plan:
         found, without = self._of_cells(self._run_of)
@@ -317,8 +336,8 @@ class _Planner:
     def _train_rows(self, task: Task) -> int:
         """Training rows in the data, or the published number where they cannot be counted."""
         if task.name not in self._rows:
-            counted = num_rows(self._files(task, Split.TRAIN, ENGLISH), self.data)
-            self._rows[task.name] = counted if counted > 0 else max(task.num_train_rows, 1)
+            files = self._files(task, Split.TRAIN, ENGLISH)
+            self._rows[task.name] = self._counts.of(task, Split.TRAIN, ENGLISH, files)
         return self._rows[task.name]
 
     def _num_sentences(self, text: Sequence[Source], wanted: int) -> int:
@@ -354,10 +373,9 @@ class _Planner:
         if task.name not in self._evaluated:
             cap = self.config.data.eval_rows
             counts = [
-                num_rows(self._files(task, split, code), self.data)
+                self._counts.of(task, split, code, self._files(task, split, code))
                 for split in EVALUATED for code in self._asked(task, split) if code not in self._absent(task, split)
             ]  # fmt: skip
-            counts = [TYPICAL_EVAL_ROWS if count == UNKNOWN else count for count in counts]
             self._evaluated[task.name] = sum(min(count, cap) if cap else count for count in counts)
         return self._evaluated[task.name]
 
@@ -370,7 +388,7 @@ class _Planner:
         own = [cluster.gpus.tasks[name] for name in tasks if name in cluster.gpus.tasks]
         gpus = max(own) if own else getattr(cluster.gpus, phase.value)
         share = Share(gpus=gpus, cpus=cluster.cpus)
-        return share if cluster.address else self._here.fitted(share)
+        return self._cluster.fitted(share) if self._cluster else share
 
     def _note(self, text: str) -> None:
         self.notes[text] = None

@@ -132,8 +132,17 @@ def test_a_plan_of_format_1_is_that_of_the_same_sweep_planned_today(store):
     on = ["cluster.address=auto", "cluster.gpus.tasks.tatoeba=1/2"]
     today = plan(*sets, *on, data=FakeData("PAWS-X.en/train", "hellaswag"))
     assert all(node.footprint.rest for node in today.nodes.values())
-    without = {run_id: dataclasses.replace(node, footprint=Footprint()) for run_id, node in today.nodes.items()}
-    assert store.plan() == dataclasses.replace(today, nodes=without)
+    assert all(node.cost for node in store.plan().nodes.values())
+    assert but_for_estimates(store.plan()) == but_for_estimates(today)
+
+
+def but_for_estimates(found: Plan) -> Plan:
+    """What is decided, without seconds and bytes, which formulas of another day say otherwise."""
+    nodes = {
+        run_id: dataclasses.replace(node, cost=0.0, cost_low=0.0, cost_high=0.0, footprint=Footprint())
+        for run_id, node in found.nodes.items()
+    }
+    return dataclasses.replace(found, nodes=nodes)
 
 
 def test_a_plan_of_format_1_is_written_in_the_format_of_today(store):

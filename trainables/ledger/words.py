@@ -26,6 +26,21 @@ def number(bounds: Bounds) -> Callable[[str], Any]:
     return _checked(bounds.read)
 
 
+def numbers(bounds: Bounds, most: int) -> Callable[[str], tuple[Any, ...]]:
+    """The type of an option whose value is one or several numbers within bounds, each once, `most` at most."""
+
+    def read(text: str) -> tuple[float, ...]:
+        try:
+            found = tuple(dict.fromkeys(bounds.read(part.strip()) for part in text.split(",")))
+        except ValueError:
+            raise ValueError(f"allowed: {bounds}, or several with commas between them") from None
+        if len(found) > most:
+            raise ValueError(f"allowed: at most {most} numbers")
+        return found
+
+    return _checked(read)
+
+
 def path(text: str) -> Path:
     """The type of an option whose value is a path."""
     return Path(_checked(possible_path)(text))
