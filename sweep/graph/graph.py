@@ -205,6 +205,18 @@ class Graph:
         """What a run takes on the machines."""
         return self.fitted(self.plan.nodes[self._of[run_id]].share)
 
+    def move(self, run_id: str) -> bool:
+        """Let a live run wait for another place if its machine has left the cluster; whether it has."""
+        live = self.live[run_id]
+        if any(machine.name == live.seat.machine for machine in self.capacity.machines):
+            return False
+        self._put_back(run_id, live.waiting.share)
+        return True
+
+    def _put_back(self, run_id: str, share: Share) -> None:
+        self.trials[self._of[run_id]].live.discard(run_id)
+        self._queue.put_back(run_id, share)
+
     def _leave(self, run_id: str, *, is_finished: bool) -> None:
         node_id, closed = self._of[run_id], self._searches_closed
         trials = self.trials[node_id]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sweep.graph.capacity import Machine
-from sweep.graph.simulation import Timetable, Watch, simulate
+from sweep.graph.simulation import Watch, simulate
+from sweep.graph.timetable import Timetable
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.plan import Plan, resolve
 from trainables.ledger.standing import Standing, run_states
