@@ -19,6 +19,7 @@ from typing import Any
 from ray import tune
 
 from trainables.data.cache_folder import own_folder
+from trainables.data.stores import store_at
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import DivergedError, Record
 from trainables.ledger.spec import RunSpec
@@ -42,9 +43,9 @@ Executor = Callable[[RunSpec, str, Store, Options], Iterator[Advanced | Record]]
 class RunTrainable(tune.Trainable):
     """One run after another in one process.
 
-    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder), `options` and `share`. Nothing is
-    computed before the first `step`, so that whatever goes wrong is noted in the store. Checkpoints are the phases'
-    own, in the store; Tune's are not used.
+    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder or address), `options` and `share`.
+    Nothing is computed before the first `step`, so that whatever goes wrong is noted in the store. Checkpoints are the
+    phases' own, in the store; Tune's are not used.
     """
 
     _items: Generator[Advanced | Record, None, None] | None
@@ -107,7 +108,7 @@ class RunTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._run = config
-        self._store = Store(Path(config["store"]))
+        self._store = store_at(config["store"])
         self._items = None
         self._error = None
         self._stage = ""

@@ -67,7 +67,7 @@ def run_plan(
     graph: Graph | None = None
     remover: Remover | None = None
     stopped = ""
-    with store.driver_lock(), Interruption() as interruption:
+    with Interruption() as interruption, store.driver_lock(interruption.stop):
         try:
             keeper = Keeper(store, Races(plan, courses_of(plan), race, search.sampler, store) if race else None)
             remover = Remover(store, keep, keeper.races)

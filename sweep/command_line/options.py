@@ -80,7 +80,9 @@ OPTIONS = {
         action="append",
         default=[],
     ),
-    "--store": _option(_WHERE, "results and resume (default: results/NAME of the sweep)", metavar="DIR"),
+    "--store": _option(
+        _WHERE, "results and resume: a folder or s3://BUCKET/PREFIX (default: results/NAME of the sweep)", metavar="DIR"
+    ),
     "--open-test": _option(
         _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
     ),

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from trainables.ledger.bounds import Bounds
 from trainables.ledger.paths import clean_text, possible_path
 from trainables.ledger.plain import plain_lines
+from trainables.ledger.s3.place import is_s3, possible_place
 
 Read = TypeVar("Read")
 
@@ -29,6 +30,11 @@ def number(bounds: Bounds) -> Callable[[str], Any]:
 def path(text: str) -> Path:
     """The type of an option whose value is a path."""
     return Path(_checked(possible_path)(text))
+
+
+def place(text: str) -> Path | str:
+    """The type of an option whose value is the place of a store: a folder, or an address in a bucket."""
+    return _checked(possible_place)(text) if is_s3(text) else path(text)
 
 
 def text(given: str) -> str:
