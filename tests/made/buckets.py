@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -25,6 +26,7 @@ KEYS = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 }
 """Environment of whoever speaks to the service; it takes any keys."""
+REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 120
 
 
@@ -34,8 +36,8 @@ def serving() -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "tests.made.s3_server", str(port)]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + START_SECONDS
         while True:
@@ -43,7 +45,8 @@ def serving() -> Iterator[int]:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             except OSError:
-                assert process.poll() is None and time.monotonic() < until, "moto's server did not start"
+                assert process.poll() is None, "moto's server has ended"
+                assert time.monotonic() < until, "moto's server did not start"
                 time.sleep(0.1)
         yield port
     finally:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from trainables.ledger.bounds import Bounds
 from trainables.ledger.paths import clean_text, possible_path
 from trainables.ledger.plain import plain_lines
-from trainables.ledger.s3.place import is_s3, possible_place
+from trainables.ledger.s3.place import is_s3, possible_place, without_keys
 
 Read = TypeVar("Read")
 
@@ -49,6 +49,7 @@ def _checked(read: Callable[[str], Read]) -> Callable[[str], Read]:
         try:
             return read(given)
         except ValueError as error:
+            given = without_keys(given)
             shown = repr(given) if len(given) <= 100 else f"{given[:100]!r}..."
             raise argparse.ArgumentTypeError(f"given {shown}; {error}") from error
 

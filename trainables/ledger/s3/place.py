@@ -13,6 +13,7 @@ SCHEME = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ENDPOINT = re.compile(r"(?:https?://)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?", re.ASCII)
 _SCHEMES = ("https", "http")
+_KEYS = re.compile(r"s3://[^/\s]*@")
 _LONGEST_KEY = 1024
 """Bytes of a key; 400 of them are left for names below the prefix."""
 
@@ -97,6 +98,11 @@ def read_place(text: str) -> S3Place:
             raise ValueError(unknown("setting of an S3 address", name, sorted(own)))
         given[name] = value if own[name] == "str" else _number(name, value)
     return S3Place(bucket=split.netloc, prefix=clean_text(unquote(split.path)).strip("/"), **given)  # type: ignore[arg-type]
+
+
+def without_keys(text: str) -> str:
+    """What was given, to be quoted: credentials that somebody has put into an address are not."""
+    return _KEYS.sub(f"{SCHEME}...@", text)
 
 
 def possible_place(text: str) -> str:
