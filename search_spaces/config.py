@@ -39,7 +39,7 @@ from search_spaces.fields import (
 from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
-from search_spaces.text_fields import Folder, OwnFolder, PathText, ShortName, Text
+from search_spaces.text_fields import OwnFolder, PathText, Place, ShortName, Text
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.nearest import unknown
 from trainables.ledger.spec import HiddenStates, MlmLength
@@ -286,7 +286,7 @@ class SweepConfig(Section):
     """A whole sweep. `store` empty means `results/<name>` in the current folder; `keep` is what stays of its models."""
 
     name: Annotated[ShortName, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
-    store: Folder = ""
+    store: Place = ""
     keep: Annotated[Keep, named("keep", lambda: Keep)] = Keep.SELECTED
     grid: GridFields
     encoder: EncoderFields

@@ -20,6 +20,7 @@ from typing import Any
 from ray import tune
 
 from trainables.data.cache_folder import own_folder
+from trainables.data.stores import store_at
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import DivergedError, Record
 from trainables.ledger.spec import RunSpec
@@ -46,9 +47,9 @@ Executor = Callable[[RunSpec, str, Store, Options], Iterator[Advanced | Record]]
 class RunTrainable(tune.Trainable):
     """One run after another in one process.
 
-    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder), `options` and `share`. Nothing is
-    computed before the first `step`, so that whatever goes wrong is noted in the store. Checkpoints are the phases'
-    own, in the store; Tune's are not used.
+    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder or address), `options` and `share`.
+    Nothing is computed before the first `step`, so that whatever goes wrong is noted in the store. Checkpoints are the
+    phases' own, in the store; Tune's are not used.
     """
 
     _items: Generator[Advanced | Record, None, None] | None
@@ -112,15 +113,15 @@ class RunTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._run = config
-        self._store = Store(Path(config["store"]))
-        self._was_there = self._store.is_there
+        self._store = store_at(config["store"])
+        self._was_there = self._store.is_in_place
         self._items = None
         self._error = None
         self._stage = ""
 
     def _is_away(self) -> bool:
         """Whether the store was there when the run was taken and is not now."""
-        return self._was_there and not self._store.is_there
+        return self._was_there and not self._store.is_in_place
 
     def _may_pass(self, error: Exception) -> bool:
         """Whether another worker may not meet an error again: it is one of these, or the disk of the store was away."""

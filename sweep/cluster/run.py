@@ -68,7 +68,7 @@ def run_plan(
     graph: Graph | None = None
     remover: Remover | None = None
     stopped = ""
-    with store.driver_lock(), Interruption() as interruption:
+    with Interruption() as interruption, store.driver_lock(interruption.stop):
         try:
             keeper = Keeper(store, Races(plan, courses_of(plan), race, search.sampler, store) if race else None)
             remover = Remover(store, keep, keeper.races)
@@ -86,9 +86,9 @@ def run_plan(
         except KeyboardInterrupt:
             stopped = interruption.reason or "interrupted"
         finally:
-            if graph and store.is_there:
+            if graph and store.is_in_place:
                 stopped = _kept(keeper, graph, stopped)
-            if remover and store.is_there:
+            if remover and store.is_in_place:
                 remover.end(graph)
     seconds = time.monotonic() - began
     if graph is None:

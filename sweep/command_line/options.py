@@ -80,7 +80,9 @@ OPTIONS = {
         action="append",
         default=[],
     ),
-    "--store": _option(_WHERE, "results and resume (default: results/NAME of the sweep)", metavar="DIR"),
+    "--store": _option(
+        _WHERE, "results and resume: a folder or s3://BUCKET/PREFIX (default: results/NAME of the sweep)", metavar="DIR"
+    ),
     "--watch": _option(
         _REPORT, "look again every two seconds, until the sweep is over or its driver leaves", action="store_true"
     ),
