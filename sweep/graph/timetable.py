@@ -69,8 +69,8 @@ class Timetable:
 
     @property
     def makespan(self) -> float:
-        """Seconds from the first start to the last end."""
-        return max(self.ends.values(), default=0.0)
+        """Seconds from the first start to the last end, be it one that nothing came after for want of a machine."""
+        return max((attempt.end for attempt in self.attempts), default=0.0)
 
     @property
     def losses(self) -> Counter[End]:
