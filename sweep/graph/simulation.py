@@ -75,9 +75,13 @@ def simulate(
 
 @dataclass(kw_only=True, slots=True)
 class _Working:
-    """An attempt under way: it computes from `begins` until `computes_until`, and then ends so."""
+    """An attempt under way: it computes from `begins` until `computes_until`, and then ends so.
+
+    `whole` are the seconds of all of the run.
+    """
 
     seat: Seat
+    whole: float
     start: float
     begins: float
     computes_until: float
@@ -156,8 +160,8 @@ class _Simulation:
         until = begins + max(ways[how], 0.0)
         serial = self._push(until + faults.silence * (how is End.HUNG), run_id)
         self._working[run_id] = _Working(
-            seat=self._graph.live[run_id].seat, start=self._now, begins=begins, computes_until=until, how=how,
-            serial=serial,
+            seat=self._graph.live[run_id].seat, whole=whole, start=self._now, begins=begins, computes_until=until,
+            how=how, serial=serial,
         )  # fmt: skip
         if run_id not in self._starts:
             self._starts[run_id] = self._now
@@ -181,7 +185,7 @@ class _Simulation:
         """Write down how an attempt has gone; seconds of the run's work that are kept since its first."""
         work, before = self._working.pop(run_id), self._kept.get(run_id, 0.0)
         done = before + max(min(self._now, work.computes_until) - work.begins, 0.0)
-        kept = self._whole(run_id) if how is End.DONE else max(self._faults.kept(done), before)
+        kept = work.whole if how is End.DONE else max(self._faults.kept(done), before)
         if how is End.FAILED:
             kept = 0.0
         self._attempts.append(
