@@ -188,7 +188,8 @@ def in_process(function: str, *arguments: int) -> tuple[float, list[Record], int
     """Call a function of this module with an empty folder in a new process: seconds, records, its most memory."""
     with tempfile.TemporaryDirectory() as folder:
         given = ", ".join([f"pathlib.Path({folder!r})", *map(str, arguments)])
-        code = f"import benchmarks.orchestration as b, pathlib; b.{function}({given}); print(b.peak_bytes())"
+        modules = "import benchmarks.orchestration as b, benchmarks.measure as m, pathlib"
+        code = f"{modules}; b.{function}({given}); print(m.peak_bytes())"
         begun = time.monotonic()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         seconds = time.monotonic() - begun

@@ -12,7 +12,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from sweep.graph.capacity import Machine
-from sweep.graph.faults import WORKER_LOSSES
+from sweep.graph.faults import NODE_LOSSES, WORKER_LOSSES
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
 from trainables.ledger.artefacts import ENCODER
@@ -66,6 +66,7 @@ class GraphSearcher(Searcher):
         self._refreshed = time.monotonic()
         self._runs: dict[str, str] = {}
         self._losses: Counter[str] = Counter()
+        self._node_losses: Counter[str] = Counter()
         self._again: deque[str] = deque()
         self._reported: dict[str, Failed] = {}
 
@@ -92,7 +93,7 @@ class GraphSearcher(Searcher):
                 return
             if self._recorded(run_id, patience=RECORD_SECONDS if isinstance(read(result or {}), Finished) else 0.0):
                 self.graph.finish(run_id)
-            elif error and not reported and self._may_be_lost(run_id):
+            elif error and not reported and (self._has_lost_node(run_id) or self._may_be_lost(run_id)):
                 if not self._halts():
                     self._again.append(run_id)
             elif error or not self._halts():
@@ -153,6 +154,15 @@ class GraphSearcher(Searcher):
     def _hand_out(self, trial_id: str, run_id: str) -> dict[str, Any]:
         self._runs[trial_id] = run_id
         return self._config(self.graph.runs[run_id], self.graph.share_of(run_id))
+
+    def _has_lost_node(self, run_id: str) -> bool:
+        """Count one more node that has left the cluster under a run; whether that is so, and it may have another."""
+        seat = self.graph.live[run_id].seat
+        machines = self._machines()
+        if not machines or any(machine.name == seat.machine for machine in machines):
+            return False
+        self._node_losses[run_id] += 1
+        return self._node_losses[run_id] <= NODE_LOSSES
 
     def _may_be_lost(self, run_id: str) -> bool:
         """Count one more worker that a run has lost; whether it may have another."""

@@ -84,6 +84,24 @@ def test_a_worker_is_lost_three_times_then_its_run_has_failed_and_what_starts_fr
     assert table.blocked_by == {child.run_id: parent.run_id}
 
 
+@pytest.mark.parametrize(("times", "state"), [(11, State.DONE), (12, State.FAILED)])
+def test_a_run_may_lose_nine_nodes_since_that_is_no_fault_of_its_own(times: int, state: State) -> None:
+    """The tenth and later ones count as workers, of which it may lose two.
+
+    A node leaves every 10 s and another joins; 10 s of work are kept, then 5 of 7 each time.
+    """
+    run = graphs.node("run", cost=1000, share=ONE_GPU)
+    changes = [
+        Change(time=10.0 * number, leaves=[f"node {number}"], joins=[node(number + 1)])
+        for number in range(1, times + 1)
+    ]  # fmt: skip
+    faults = Faults(checkpoint_seconds=5, restart_seconds=3)
+    table = simulate(graphs.plan([run]), [node(1)], changes=changes, faults=faults)
+    assert table.states == {run.run_id: state}
+    assert [each.kept for each in table.attempts[:times]] == [10] + [5] * (times - 1)
+    assert all(each.how is End.NODE_LOST for each in table.attempts[:times])
+
+
 def test_a_hang_costs_the_silence_and_what_is_not_in_a_checkpoint() -> None:
     """Silent at 20, ended at 20 + 600, on at 630 from second 15 of its work: 85 s more."""
     run = graphs.node("run", cost=100)
