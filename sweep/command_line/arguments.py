@@ -49,6 +49,7 @@ XSTILTS = _program(
         "check",
         "export",
         "predict",
+        "fetch",
     ),
 )
 GRID = _program("python -m sweep.grid", ("run", "plan", "status", "tasks"), default="run")

@@ -16,7 +16,7 @@ from sweep.command_line.main import grid, main, search
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples", "check", "export",
-    "predict",
+    "predict", "fetch", "doctor",
 )  # fmt: skip
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--debug"},
