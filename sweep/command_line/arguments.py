@@ -50,6 +50,7 @@ XSTILTS = _program(
         "export",
         "predict",
         "fetch",
+        "doctor",
     ),
 )
 GRID = _program("python -m sweep.grid", ("run", "plan", "status", "tasks"), default="run")

@@ -18,6 +18,7 @@ SUMMARIES = {
     "export": "a model of a store as a folder for transformers, with a model card",
     "predict": "predictions of an exported model on rows of your own",
     "fetch": "rows and encoder of a sweep into a folder, for nodes without network",
+    "doctor": "whether every node has what a sweep needs, and what to do where not",
 }
 
 _SWEEP = """\
@@ -34,6 +35,10 @@ DESCRIPTIONS = {
 Bring all rows and the encoder of a sweep into a folder that --data and --encoder take: from the hub, or from a folder
 that mirrors it. The same command goes on where it was interrupted. Ends with the command that runs the sweep
 from there.
+""",
+    "doctor": """\
+Ask every node of the cluster (without --address this machine) whether rows, encoder, store, space, versions, GPUs,
+clocks and limits are as the sweep of these options needs them, and say of each fault what to do. Computes nothing.
 """,
     "search": """\
 Search learning rates, epochs and what else has a range (search.ranges) for some tasks, each by the English dev figure
@@ -58,6 +63,13 @@ examples:
   {program} --preset paper --data MIRROR --encoder FOLDER --out DIR
 
 exit codes: 0 all is there, 1 something did not come, 2 bad input, 130 interrupted
+""",
+    "doctor": """\
+examples:
+  {program} --preset paper --data DIR --encoder DIR/encoders/NAME --store STORE --address auto
+  {program} --json ...        for programs
+
+exit codes: 0 nothing is wrong but for warnings, 1 something is, 2 bad input
 """,
     "search": """\
 examples:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainables.ledger import files
+from trainables.ledger.digests import digest
 from trainables.ledger.errors import LedgerError
 from trainables.ledger.seal import sealed, unsealed
 
@@ -61,14 +62,14 @@ class Manifest:
         content = sealed({"format": FORMAT, "licences": dict(sorted(self.licences.items())), "files": told}, indent=1)
         files.write(folder / MANIFEST, content, sole=True, durable=durable)
 
-    def differing(self, folder: Path) -> Iterator[str]:
-        """Paths of files that are not there or have another size than was fetched."""
+    def differing(self, folder: Path, *, whole: bool = False) -> Iterator[str]:
+        """Paths of files that are not there or have another size than was fetched; read `whole`, another content."""
         for path, each in self.files.items():
             try:
-                size = (folder / path).stat().st_size
+                same = (folder / path).stat().st_size == each.num_bytes
+                if not same or (whole and digest(folder / path) != each.sha256):
+                    yield path
             except OSError:
-                size = -1
-            if size != each.num_bytes:
                 yield path
 
 

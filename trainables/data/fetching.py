@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -41,6 +42,19 @@ def wanted_rows(
             of_hub.append(source)
         found |= {each.path: each for each in files}
     return [*found.values(), *hub_rows(of_hub, on_config)]
+
+
+def local_paths(sources: Sequence[Source], data: DataSource) -> list[Path]:
+    """The files of these sources that lie in folders of the user, each once."""
+    assert isinstance(data, JoinedData)
+    found: dict[Path, None] = {}
+    for source in sources:
+        part = data.part(source)
+        if isinstance(part, RawRelease):
+            found |= dict.fromkeys(part.existing(source))
+        elif isinstance(part, MirrorData) and part.kind != DEMO:
+            found |= dict.fromkeys(part.files(source))
+    return list(found)
 
 
 def _of_mirror(mirror: MirrorData, source: Source) -> list[Wanted]:
