@@ -20,7 +20,7 @@ def in_units(num_bytes: float) -> str:
 
 
 def contents(wanted: Sequence[Wanted], licence: Callable[[Wanted], str]) -> Table:
-    """Repositories with the number and size of their files, and their licences."""
+    """Repositories with the number and size of their files, and their licences; by configurations if several."""
     groups: defaultdict[tuple[str, str], list[Wanted]] = defaultdict(list)
     for each in sorted(wanted, key=lambda each: (each.repository, each.config)):
         groups[each.repository, licence(each)].append(each)
@@ -29,9 +29,12 @@ def contents(wanted: Sequence[Wanted], licence: Callable[[Wanted], str]) -> Tabl
     table.add_column("files", justify="right", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("licence, as stated", overflow="fold")
+    several = Counter(repository for repository, _ in groups)
     for (repository, stated), of_group in groups.items():
+        kinds = dict.fromkeys(each.config.partition(".")[0] for each in of_group)
+        name = f"{repository} {', '.join(kinds)}" if several[repository] > 1 else repository
         size = in_units(sum(each.num_bytes for each in of_group))
-        table.add_row(Text(plain(repository)), str(len(of_group)), size, Text(plain(stated)))
+        table.add_row(Text(plain(name)), str(len(of_group)), size, Text(plain(stated)))
     total = in_units(sum(each.num_bytes for each in wanted))
     table.add_row("all", str(len(wanted)), total, "", style="bold")
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -57,6 +58,7 @@ def test_what_the_runs_read_comes_and_nothing_else(source, encoder, tmp_path, ca
     assert all((out / path).read_bytes() == (source / path).read_bytes() for path in found)
     assert (out / "encoders/tiny/model.safetensors").read_bytes() == (encoder / "model.safetensors").read_bytes()
     assert "Quora's terms of service" in said
+    assert re.search(r"^google/xtreme PAWS-X +5 .*free for any purpose", said, re.MULTILINE)
     assert "their ids are the same" in said
 
 
@@ -116,6 +118,18 @@ def test_of_another_encoder_with_the_name_of_one_that_was_fetched_nothing_is_mix
     config.write_text(config.read_text() + "\n")
     assert main(["fetch", *GRID, "--encoder", str(config.parent), *out]) == 2
     assert "holds another encoder, fetched before" in capsys.readouterr().err
+
+
+def test_words_of_pan_x_stand_in_for_wikipedia_where_that_is_asked_for(encoder, tmp_path, capsys):
+    source = mirror(tmp_path / "mirror", *REPOSITORIES, "wikimedia/wikipedia")
+    words = ["fetch", *GRID, "--data", str(source), "--encoder", str(encoder)]
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    assert main([*words, "--stand-ins", "--out", str(tmp_path / "words")]) == 0
+    assert "words of PAN-X stand in for it" in capsys.readouterr().out
+    tops = [{path.split("/")[1] for path in below(tmp_path / name)} for name in ("whole", "words")]
+    assert tops[0] - tops[1] == {"wikipedia"}
+    panx = [sum("PAN-X" in path for path in below(tmp_path / name)) for name in ("whole", "words")]
+    assert panx == [0, len(languages_with_words(source))]
 
 
 def test_an_official_release_beside_the_mirror_is_found_in_the_folder(encoder, tmp_path, capsys):

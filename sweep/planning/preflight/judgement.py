@@ -204,7 +204,7 @@ def _gpus(case: _Case) -> Iterator[Finding]:
         remedy = "nothing, if cores are meant; on a cluster with GPUs start Ray there with --num-gpus"
         yield warning("gpus", node, "runs ask for GPUs, and there are none: they take cores alone", remedy)
     else:
-        yield good("gpus", node, "none, and none are asked for")
+        yield good("gpus", node, "none")
     yield from _bf16(case)
 
 
