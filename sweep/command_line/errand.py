@@ -18,7 +18,7 @@ from sweep.planning.planner import build_plan
 from sweep.planning.start import check_data
 from trainables.data.fetched import read_manifest
 from trainables.data.fetching import Without, wanted_rows
-from trainables.data.hub import DataSource, open_data
+from trainables.data.hub import HUB, DataSource, open_data
 from trainables.data.hub_files import hub_licence
 from trainables.data.licences import licence_of
 from trainables.data.wanted import Wanted
@@ -80,7 +80,11 @@ def errand_of(given: argparse.Namespace, console: Console) -> Errand:
     check_encoder(config.encoder.name, config.encoder.revision, [node.spec for node in plan.nodes.values()])
     encoder = wanted_encoder(config.encoder.name, config.encoder.revision)
     _check_same_encoder(encoder, folder)
-    rows = wanted_rows(sources_of(plan, data, config.data.repositories), data)
+    sources = sources_of(plan, data, config.data.repositories)
+    if data.kind == HUB:
+        configs = {(source.repository, source.config) for source in sources}
+        console.print(Text(f"asking the hub for the files of {len(configs)} configurations", style="dim"))
+    rows = wanted_rows(sources, data)
     commits = {each.repository: each.revision for each in rows if each.revision}
     licences = {name: hub_licence(name, commit) for name, commit in commits.items()}
     return Errand(config=config, plan=plan, rows=rows, encoder=encoder, licences=licences, folder=folder)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
+import sys
 
 from rich.console import Console
 from rich.text import Text
@@ -28,6 +30,8 @@ _FEW = 10
 
 def fetch(given: argparse.Namespace, console: Console) -> int:
     """Bring what a sweep needs; returns 0 where all of it is there, 1 where something did not come."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read when the hub's client is imported, later
     errand = errand_of(given, console)
     console.print(contents(errand.files, errand.licence))
     _check_room(errand, console)

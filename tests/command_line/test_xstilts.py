@@ -121,7 +121,11 @@ def test_the_version_is_that_of_the_package(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("tasks --targets xnli", "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan`, `xstilts fetch`, `xstilts doctor` have it"),
+        (
+            "tasks --targets xnli",
+            "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan`, "
+            "`xstilts fetch`, `xstilts doctor` have it",
+        ),
         ("tasks --targets=xnli", "allowed here: --preset, --config, --data, --set, --debug"),
         ("plan --phase target", "`xstilts search` has it"),
         ("status --stroe x", "unknown option '--stroe'; did you mean '--store'? known: --preset"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,17 +17,14 @@ from trainables.data.wanted import Wanted, copied
 from trainables.tasks.task import Source
 
 
-def wanted_rows(
-    sources: Sequence[Source], data: DataSource, on_config: Callable[[str], object] = lambda config: None
-) -> list[Wanted]:
+def wanted_rows(sources: Sequence[Source], data: DataSource) -> list[Wanted]:
     """The files of these sources, each once, in order. Of the built-in corpus none: every machine has it.
 
     Files of a mirror and of official releases keep their paths, so that fingerprints, and with them the ids of runs,
-    stay what they are. `on_config` hears of each configuration that the hub is asked for. Raises MissingDataError for a
-    file that is not there.
+    stay what they are. Raises MissingDataError for a file that is not there, or that the hub does not give.
     """
     if isinstance(data, Without):
-        return wanted_rows(sources, data.base, on_config)
+        return wanted_rows(sources, data.base)
     assert isinstance(data, JoinedData)
     found: dict[str, Wanted] = {}
     of_hub: list[Source] = []
@@ -41,7 +38,7 @@ def wanted_rows(
             files = []
             of_hub.append(source)
         found |= {each.path: each for each in files}
-    return [*found.values(), *hub_rows(of_hub, on_config)]
+    return [*found.values(), *hub_rows(of_hub)]
 
 
 def local_paths(sources: Sequence[Source], data: DataSource) -> list[Path]:

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,16 @@ _REMEDY = (
 )
 
 
-def hub_rows(sources: Sequence[Source], on_config: Callable[[str], object]) -> list[Wanted]:
+def hub_rows(sources: Sequence[Source]) -> list[Wanted]:
     """The files of these sources on the hub, under their names in a mirror.
 
-    `on_config` hears of each configuration that is asked for. Raises MissingDataError for what the hub does not have or
-    does not have as parquet, or when it does not answer.
+    Raises MissingDataError for what the hub does not have or does not have as parquet, or when it does not answer.
     """
     by_config: defaultdict[tuple[str, str], dict[str, Source]] = defaultdict(dict)
     for source in sources:
         by_config[source.repository, source.config][source.split] = source
     found: list[Wanted] = []
     for (repository, config), by_split in by_config.items():
-        on_config(f"{repository} {config}")
         first = next(iter(by_split.values()))
         found += _of_config(repository, config, by_split, commit_of(repository, first.revision))
     return found
