@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.studies.journal_file import broken_line
-from sweep.terminal.description import size_of
 from trainables.ledger import words
 from trainables.ledger.console import make_console
 from trainables.ledger.inspection import Condition, Inspected, inspect
 from trainables.ledger.plain import plain
 from trainables.ledger.store import Store
 from trainables.ledger.terminal import complain
+from trainables.ledger.usage import size_of
 
 _STYLES = {Condition.DAMAGED: "red", Condition.UNCHECKED: "yellow", Condition.UNFINISHED: "dim"}
 """Of what is shown by name; of what is sound the number is enough."""

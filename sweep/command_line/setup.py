@@ -20,6 +20,7 @@ from sweep.planning.disk import Forecast, forecast
 from sweep.planning.footprint import tokenizer_bytes
 from sweep.planning.outlook import Outlook, clusters, look_at
 from sweep.planning.planner import build_plan
+from sweep.planning.shares import with_peaks
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.terminal.description import describe
@@ -57,7 +58,8 @@ def set_up(given: argparse.Namespace, console: Console) -> Setup:
     """
     config = configured(given, console)
     store = store_of(config)
-    plan, allocation = with_trials(build_plan(config), config.search, earlier_allocation(config, store))
+    sized = with_peaks(build_plan(config), store)
+    plan, allocation = with_trials(sized, config.search, earlier_allocation(config, store))
     check_start(config, plan, store)
     if config.race.enabled:
         courses_of(plan)

@@ -21,6 +21,7 @@ from trainables.ledger.plan import Plan
 from trainables.ledger.spec import Phase
 from trainables.ledger.standing import cell_states
 from trainables.ledger.store import Store
+from trainables.ledger.usage import size_of
 from trainables.model.names import described
 
 _RACING = "race: these figures are the most that can be needed; what is dropped on the way is not run"
@@ -56,14 +57,6 @@ def describe(
         *([Text(_RACING)] if racing else ()),
         *_remarks(outlook.plan),
     )
-
-
-def size_of(num_bytes: float) -> str:
-    """For example `2.2 GB`."""
-    for unit, name in ((1e12, "TB"), (1e9, "GB")):
-        if num_bytes >= unit:
-            return f"{num_bytes / unit:.1f} {name}"
-    return f"{num_bytes / 1e6:.0f} MB"
 
 
 def _headline(plan: Plan, store: Store) -> Iterator[RenderableType]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from tests.made.engine import SETS, choices, network, pairs, sequences, spans, tags, tiny_encoder
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
-from trainables.evaluation.predict import predict, token_budget_batches
+from trainables.evaluation.predict import in_batches, predict
 from trainables.model import dropout, grouped
 from trainables.model.batches import collate, row_lengths
 from trainables.tasks.formats.base import Encoded
@@ -91,7 +91,7 @@ def test_token_budget_batches_hold_every_row_once_and_keep_the_budget(lengths, m
         sequences=Ragged.of(np.zeros(n, np.int32) for n in lengths),
         owners=np.arange(len(lengths), dtype=np.int32),
     )
-    batches = list(token_budget_batches(encoded, max_tokens))
+    batches = [rows for rows, _ in in_batches(encoded, max_tokens, len)]
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
     for rows in batches:
         assert len(rows) == 1 or len(rows) * row_lengths(encoded)[rows].max() <= max_tokens
