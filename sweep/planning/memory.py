@@ -4,7 +4,8 @@ A training holds 16 bytes a trained weight (itself, its gradient, AdamW's two mo
 the copy that autocast computes with, and what the layers keep of each sub-word for the backward pass. That is counted
 tensor by tensor in `kept_bytes`; `tests/planning/test_memory.py` compares it with what autograd really keeps. A batch
 is taken to be as long as it may be, `max_length`, since one such batch suffices to end a run. An evaluation keeps
-nothing, and retrieval trains nothing. What was measured of finished runs takes the place of all this (`peaks.py`).
+nothing, and retrieval trains nothing. The copy that a checkpoint is written from is not counted: it is made only where
+memory is left over (`training/keeper.py`). What was measured of finished runs takes the place of all this (`peaks.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ WORKSPACE_BYTES = 100_000_000
 SPLIT = 1.1
 """Memory that PyTorch holds for each byte that it has given out, since free blocks may be too small; assumed."""
 PROCESS_BYTES = 700_000_000
-"""A worker with its libraries on a CPU, before it has read an encoder; measured (`benchmarks.memory`)."""
+"""A worker on a CPU with its libraries (600 MB by `benchmarks.memory`), its tokenizer and its rows."""
+ON_CORES = 1.1
+"""Of what is counted on cores, what a run takes at the most; `benchmarks.memory` prints both."""
 GPU_PROCESS_BYTES = 3_000_000_000
 """A worker with CUDA's libraries; assumed."""
 STEP_BYTES = 64_000_000
@@ -36,8 +39,6 @@ STEP_BYTES = 64_000_000
 
 _WEIGHT = 4
 _TRAINED = 16
-_COPIED = 12
-"""Bytes of a trained weight in a copy that a checkpoint is written from (`training/keeper.py`)."""
 _POSITIONS = 514
 _LEAST_HEADS, _HEAD_WIDTH = 12, 64
 
@@ -71,13 +72,15 @@ def need_of(
 def kept_bytes(size: EncoderSize, precision: Precision) -> float:
     """What one layer keeps of one sub-word for its backward pass, attention by a fused kernel.
 
-    In bf16: the input of the first products (2 bytes a value), queries, keys and values (2 each), the output of
-    attention (2), two dropout masks (1 each), the inputs of two norms (4 each), the input of the feed-forward block
-    (2), and inside of it what goes into the activation and what comes out (2 each, twice where a gate multiplies them).
+    In bf16: the input of the products that make queries, keys and values (2 bytes a value, cast for each of them),
+    these themselves (2 each), the output of attention (2), two dropout masks (1 each), the inputs of two norms (4
+    each), the input of the feed-forward block (2), and inside of it what goes into the activation and what comes out (2
+    each, twice where a gate multiplies them). In fp32 nothing is cast, and every 2 is a 4.
     """
     width = 2 if precision is Precision.BF16 else 4
+    casts = 3 if precision is Precision.BF16 else 1
     keys = 1 + 2 / size.shared_keys
-    outside = size.hidden * (width * (3 + keys) + 2 * 1 + 2 * 4)
+    outside = size.hidden * (width * (casts + keys + 2) + 2 * 1 + 2 * 4)
     inside = (size.inner or 4 * size.hidden) * width * (4 if size.gated else 2)
     return outside + inside
 
@@ -112,8 +115,8 @@ def _training(spec: RunSpec, size: EncoderSize, engine: EngineFields, texts: Tex
     on_cores = max(_on_cores(name, each, spec, size, engine) for name, each in passes.items())
     best = _WEIGHT * trained
     mapped = _WEIGHT * width * size.vocabulary
-    cores = PROCESS_BYTES + _TRAINED * trained + best + _COPIED * trained + mapped + on_cores
-    beside = GPU_PROCESS_BYTES + _WEIGHT * layers + mapped + best + _COPIED * trained
+    cores = ON_CORES * (PROCESS_BYTES + _TRAINED * trained + best + mapped + on_cores)
+    beside = GPU_PROCESS_BYTES + _WEIGHT * layers + mapped + best
     return Need(gpu=rounded(gpu), least_gpu=rounded(least), beside_gpu=rounded(beside), on_cores=rounded(cores))
 
 
@@ -129,7 +132,7 @@ def _retrieval(spec: RunSpec, size: EncoderSize, engine: EngineFields, evaluated
         gpu=rounded(gpu),
         least_gpu=rounded(gpu),
         beside_gpu=rounded(GPU_PROCESS_BYTES + table + weights + vectors),
-        on_cores=rounded(PROCESS_BYTES + table + weights + 2 * vectors + reading),
+        on_cores=rounded(ON_CORES * (PROCESS_BYTES + table + weights + 2 * vectors + reading)),
     )
 
 

@@ -29,7 +29,7 @@ def kind_of(spec: RunSpec) -> Hashable:
 
 
 class Peaks:
-    """Peaks by kind of run and type of GPU. Numbers only grow: a run that fits is worth more than one part less."""
+    """Peaks by kind of run and type of GPU, of each the largest."""
 
     def __init__(self, records: Iterable[Record] = (), *, types: Collection[str] = ()) -> None:
         self.types = frozenset(types)
@@ -63,7 +63,7 @@ class Peaks:
         found = self._needed.get(kind, {})
         if share.gpu_bytes and (on_gpu := self._on_gpus(found)):
             share = replace(share, gpu_bytes=on_gpu)
-        if not share.gpus and (on_cores := found.get(CORES)):
+        if share.memory_bytes and not share.gpus and (on_cores := found.get(CORES)):
             share = replace(share, memory_bytes=on_cores)
         asked = self._asked.get(kind)
         if asked is None:
