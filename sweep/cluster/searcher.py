@@ -33,6 +33,11 @@ WORKER_LOSSES = 2
 """How often a run may lose its worker and start again from its own checkpoint."""
 WORKER_LOST = "its worker was lost three times (killed, or out of memory?)"
 
+NO_MORE = (
+    "it had all of the largest GPU there is, and took one row at a time: give a smaller encoder, a smaller max_length, "
+    "or fewer engine.eval_tokens"
+)
+
 
 class GraphSearcher(Searcher):
     """The Ray face of the graph.
@@ -111,7 +116,9 @@ class GraphSearcher(Searcher):
                 if not self._halts():
                     self._try_again(run_id, loss)
             elif error or not self._halts():
-                if error and not self._store.failure(run_id):
+                if reported and reported.needs_more:
+                    self._note(run_id, Failed(reason=f"{reported.reason}; {NO_MORE}"))
+                elif error and not self._store.failure(run_id):
                     self._note(run_id, reported or Failed(reason=self._why_it_was_lost(run_id)))
                 self.graph.fail(run_id)
         except Exception:

@@ -17,13 +17,12 @@ from search_spaces.config import EngineFields
 from search_spaces.encoders import EncoderSize
 from sweep.planning.distinct_words import distinct_words
 from sweep.planning.footprint import Texts
+from trainables.ledger.gpu_share import CONTEXT_BYTES
 from trainables.ledger.spec import Phase, Precision, RunSpec
 from trainables.tasks import registry
 from trainables.tasks.formats.base import Head
 from trainables.training.mixing import MLM
 
-CONTEXT_BYTES = 600_000_000
-"""What CUDA itself takes of a GPU for each process, outside of what PyTorch gives out and limits; assumed."""
 WORKSPACE_BYTES = 100_000_000
 """Of cuBLAS and the like, given out by PyTorch; assumed."""
 SPLIT = 1.1

@@ -7,7 +7,8 @@ from collections.abc import Collection, Hashable, Iterable
 from dataclasses import replace
 
 from sweep.planning.gpus import type_of
-from sweep.planning.memory import CONTEXT_BYTES, SPLIT, rounded
+from sweep.planning.memory import SPLIT, rounded
+from trainables.ledger.gpu_share import CONTEXT_BYTES
 from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.record import Record
 from trainables.ledger.spec import RunSpec

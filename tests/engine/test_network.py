@@ -97,6 +97,41 @@ def test_token_budget_batches_hold_every_row_once_and_keep_the_budget(lengths, m
         assert len(rows) == 1 or len(rows) * row_lengths(encoded)[rows].max() <= max_tokens
 
 
+def test_too_little_memory_halves_the_batches_of_an_evaluation_and_changes_no_output(monkeypatch):
+    """fp64; six sequences of up to 19 sub-words fit, which the first batch of a budget of 300 exceeds."""
+    net = network(tiny_encoder()).double()
+    encoded = SETS["pairs"]()
+    expected = predict(net, "pairs", encoded, pad_id=1, max_tokens=300)
+    whole, sizes = net.outputs, []
+
+    def cramped(task, batch):
+        sizes.append(len(batch.lengths))
+        if sizes[-1] > 6:
+            raise torch.OutOfMemoryError("made up")
+        return whole(task, batch)
+
+    monkeypatch.setattr(net, "outputs", cramped)
+    found = predict(net, "pairs", encoded, pad_id=1, max_tokens=300)
+    assert sizes[0] > 6
+    assert sum(size for size in sizes if size <= 6) == encoded.num_rows
+    for one, other in zip(found, expected, strict=True):
+        assert np.allclose(one, other, rtol=1e-8, atol=1e-8)
+
+
+def test_too_little_memory_for_one_row_of_an_evaluation_is_an_error(monkeypatch):
+    net, tried = network(tiny_encoder()), []
+
+    def never(task, batch):
+        tried.append(len(batch.lengths))
+        raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(net, "outputs", never)
+    with pytest.raises(torch.OutOfMemoryError, match="made up"):
+        predict(net, "pairs", SETS["pairs"](), pad_id=1, max_tokens=300)
+    assert tried == sorted(tried, reverse=True)
+    assert tried[-1] == 1
+
+
 def test_embeddings_are_the_normalised_mean_of_the_hidden_state():
     encoder = tiny_encoder(layers=4).eval()
     texts = Encoded(examples=[], sequences=Ragged.of(sequences(9, 3)), owners=np.arange(9, dtype=np.int32))

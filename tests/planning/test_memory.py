@@ -11,8 +11,9 @@ from transformers import ModernBertConfig, ModernBertModel, XLMRobertaConfig, XL
 
 from search_spaces.config import EngineFields
 from search_spaces.encoders import EncoderSize, encoder_size
-from sweep.planning.memory import CONTEXT_BYTES, SPLIT, STEP_BYTES, Need, group_of, kept_bytes, need_of
+from sweep.planning.memory import SPLIT, STEP_BYTES, Need, group_of, kept_bytes, need_of
 from tests.made.phases import spec
+from trainables.ledger.gpu_share import CONTEXT_BYTES
 from trainables.ledger.spec import Phase, Precision, RunSpec
 
 LARGE = EncoderSize(num_layers=24, hidden=1024, vocabulary=250_002)

@@ -7,11 +7,12 @@ import dataclasses
 import pytest
 
 from sweep.graph.capacity import Machine
-from sweep.planning.memory import CONTEXT_BYTES, SPLIT, STEP_BYTES
+from sweep.planning.memory import SPLIT, STEP_BYTES
 from sweep.planning.peaks import BESIDE, Peaks
 from sweep.planning.shares import records_like, with_peaks
 from tests.made import graphs
 from tests.made.records import record
+from trainables.ledger.gpu_share import CONTEXT_BYTES
 from trainables.ledger.plan import Node, Share
 from trainables.ledger.record import Record
 from trainables.ledger.store import Store
