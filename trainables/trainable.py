@@ -40,6 +40,8 @@ TRANSIENT = ("ConnectionError", "TimeoutError", "AcceleratorError")
 
 AWAY = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.EHOSTDOWN, errno.EHOSTUNREACH)
 """What a disk answers that is away for a while."""
+OUT_OF_MEMORY = "OutOfMemoryError"
+"""Name of PyTorch's error; it is raised once a forward pass of a single row does not fit."""
 
 Executor = Callable[[RunSpec, str, Store, Options], Iterator[Advanced | Record]]
 
@@ -83,7 +85,9 @@ class RunTrainable(tune.Trainable):
         try:
             return self._advance()
         except Exception as error:
-            failed = Failed(reason=describe(error), diverged=isinstance(error, DivergedError))
+            failed = Failed(
+                reason=describe(error), diverged=isinstance(error, DivergedError), needs_more=needs_more(error)
+            )
             if not self._is_away():
                 with contextlib.suppress(OSError):
                     self._store.fail(self._run["run_id"], self._run["name"], failed.reason, diverged=failed.diverged)
@@ -150,6 +154,8 @@ class RunTrainable(tune.Trainable):
                 yield self._store.record(run_id)
                 return
             if options.device == "cuda":
+                from trainables.model.gpu_memory import limit_gpu_memory  # late: `setup` sets what torch reads first
+
                 limit_gpu_memory(self._run["share"]["gpus"])
             reseed(spec.seed)
             yield from executor(options.executor)(spec, name, self._store, options)
@@ -180,11 +186,9 @@ def return_freed_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def limit_gpu_memory(gpus: float) -> None:
-    """Hold a run that shares its GPU to its share of the memory."""
-    import torch  # late: `setup` sets what torch reads when it is first imported
-
-    torch.cuda.set_per_process_memory_fraction(gpus if 0 < gpus < 1 else 1.0)
+def needs_more(error: BaseException) -> bool:
+    """Whether a run failed for want of memory on its GPU."""
+    return any(base.__name__ == OUT_OF_MEMORY for base in type(error).__mro__)
 
 
 def describe(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ray import tune
@@ -15,8 +16,10 @@ from rich.text import Text
 from sweep.cluster.callback import ProgressCallback
 from sweep.cluster.heartbeat import Heartbeat, Rest, Stop
 from sweep.cluster.interruption import Interruption
+from sweep.cluster.inventory import ANSWER_SECONDS, Inventory
+from sweep.cluster.losses import Losses, RunScheduler
 from sweep.cluster.place import Place
-from sweep.cluster.placement import machines, resources
+from sweep.cluster.placement import resources, wanted_place
 from sweep.cluster.presence import Presence
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.pulse import Halt, Pulse
@@ -25,8 +28,10 @@ from sweep.cluster.session import JOB_VARIABLE, ray_session
 from sweep.cluster.sockets import check_sockets
 from sweep.cluster.tensorboard import TensorBoard
 from sweep.cluster.watchdog import Watchdog
+from sweep.graph.capacity import Machine, Seat
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
+from sweep.planning.peaks import Peaks
 from sweep.terminal.board import Board
 from sweep.terminal.progress import Progress
 from trainables.ledger.plan import Share
@@ -48,8 +53,11 @@ def drive(
     interruption: Interruption,
     *,
     prunes: bool,
+    peaks: Peaks,
 ) -> str:
     """Run a graph to its end; why it could not, or empty. Raises KeyboardInterrupt when told to stop.
+
+    `peaks`, which decides what runs ask for, learns the types of the GPUs and of runs that had too little.
 
     Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached.
     """
@@ -63,11 +71,16 @@ def drive(
         presence = Presence(store, place.store_seconds, console, is_left=lambda: bool(interruption.reason))
         try:
             with watchdog:
-                graph.resize(machines())
+                inventory = Inventory()
+                graph.resize(inventory.machines(wait=ANSWER_SECONDS))
+                peaks.types = frozenset(each.gpu_type for each in graph.capacity.machines if each.gpu_type)
                 if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
                     console.print(Text(NO_GPU, style="yellow"))
                 with interruption.patiently():
-                    _tuner(graph, store, options, place, console, interruption, presence, prunes=prunes)
+                    _tuner(
+                        graph, store, options, place, console, interruption, presence, prunes=prunes, peaks=peaks,
+                        inventory=inventory,
+                    )  # fmt: skip
         except (Exception, KeyboardInterrupt):
             if not watchdog.why and not presence.gone:
                 raise
@@ -84,27 +97,32 @@ def _tuner(
     presence: Presence,
     *,
     prunes: bool,
+    peaks: Peaks,
+    inventory: Inventory,
 ) -> None:
     folder = place.results.expanduser().resolve() / place.name
     board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
     pulse = Pulse(hang_seconds=place.hang_seconds)
     halt = Halt(asked=lambda: bool(interruption.reason or presence.gone), is_computed=store.is_computed)
 
-    def config(run: Run, share: Share) -> dict[str, Any]:
-        return run_config(run, share, store, options)
+    losses = Losses()
+
+    def config(run: Run, seat: Seat) -> dict[str, Any]:
+        return run_config(run, seat.share, store, options) | wanted_place(seat, graph.capacity.machines)
 
     def lost(run_id: str) -> str:
         return why_lost(pulse, run_id)
 
     searcher = GraphSearcher(
-        graph, store, config, machines, halts=lambda: halt.begun, is_there=presence.wait, why_lost=lost
-    )
+        graph, store, config, inventory.machines, halts=lambda: halt.begun, is_there=presence.wait, why_lost=lost,
+        loss=losses.why, on_more=peaks.ask,
+    )  # fmt: skip
     tries_again = searcher.tries_again
     progress = ProgressCallback(Progress(board, graph, store, console), console, tries_again=tries_again)
     tuner = tune.Tuner(
         tune.with_resources(RunTrainable, resources),
         tune_config=tune.TuneConfig(
-            scheduler=PruningScheduler(graph) if prunes else None,
+            scheduler=PruningScheduler(graph, losses) if prunes else RunScheduler(losses),
             search_alg=searcher,
             num_samples=-1,
             max_concurrent_trials=PENDING_TRIALS,
@@ -125,7 +143,7 @@ def _tuner(
                     halt,
                     store,
                     console,
-                    tries_again=tries_again,
+                    tries_again=searcher.has_lost_worker,
                     place=graph.place_of,
                     to_go=board.eta,
                 ),
@@ -153,11 +171,17 @@ def why_lost(pulse: Pulse, run_id: str) -> str:
 def num_slots(graph: Graph) -> float:
     """About how many runs of the graph the machines hold at once."""
     machines = graph.capacity.machines
-    shares = [graph.fitted(node.share) for node in graph.plan.nodes.values()]
+    shares = [_least(graph.fitted(node.share), machines) for node in graph.plan.nodes.values()]
     gpus = sum(share.gpus for share in shares) / len(shares)
     cpus = sum(share.cpus for share in shares) / len(shares)
     by_cpu = sum(machine.cpus for machine in machines) / cpus
     return min(by_cpu, sum(machine.gpus for machine in machines) / gpus) if gpus else by_cpu
+
+
+def _least(share: Share, machines: Sequence[Machine]) -> Share:
+    """The smallest part of a GPU that a run takes on any of the machines."""
+    found = [taken for machine in machines if (taken := machine.taken_by(share))]
+    return min(found, key=lambda taken: taken.gpus, default=share)
 
 
 def trial_name(trial: Trial) -> str:

@@ -19,6 +19,7 @@ from sweep.planning.courses import courses_of
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_plan
 from sweep.planning.row_counts import RowCounts
+from sweep.planning.shares import with_peaks
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.planning.waste import waste
@@ -74,7 +75,7 @@ def planned(
     `data`, `rows` and `machines` are as in `build_plan`.
     """
     store = store_of(config)
-    found = build_plan(config, data, rows=rows, machines=machines)
+    found = with_peaks(build_plan(config, data, rows=rows, machines=machines), store)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
     if config.race.enabled:
         courses_of(plan)

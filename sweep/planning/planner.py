@@ -11,12 +11,14 @@ from search_spaces.config import SweepConfig
 from search_spaces.encoders import EncoderSize, encoder_size
 from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
-from sweep.graph.capacity import Capacity, Machine
+from sweep.graph.capacity import Machine
 from sweep.planning.cost import run_seconds
 from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
+from sweep.planning.memory import need_of
 from sweep.planning.row_counts import RowCounts
 from sweep.planning.rows import num_rows
+from sweep.planning.shares import share_here, share_of
 from sweep.planning.start import check_data
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
@@ -76,13 +78,13 @@ def _planner(
     opened = data or data_of(config)
     if not machines and not config.cluster.address:
         machines = [this_machine()]
-    return _Planner(config, opened, rows or RowCounts(opened), Capacity(machines) if machines else None)
+    return _Planner(config, opened, rows or RowCounts(opened), machines)
 
 
 class _Planner:
     """State of one planning: runs made so far, why others cannot be, and notes."""
 
-    def __init__(self, config: SweepConfig, data: DataSource, rows: RowCounts, cluster: Capacity | None) -> None:
+    def __init__(self, config: SweepConfig, data: DataSource, rows: RowCounts, machines: Sequence[Machine]) -> None:
         self.config = config
         self.data = data
         self.nodes: dict[str, Node] = {}
@@ -97,7 +99,7 @@ class _Planner:
         self._problems: dict[str, str] = {}
         self._sentences = 0
         self._counts = rows
-        self._cluster = cluster
+        self._machines = machines
 
     def plan(self) -> Plan:
         found, without = self._of_cells(self._run_of)
@@ -348,9 +350,9 @@ class _Planner:
         return min(self._sentences, wanted)
 
     def _node(self, spec: RunSpec, name: str, row: Row, tasks: Sequence[str], rows: Mapping[str, int]) -> Node:
-        share = self._share(spec.phase, tasks)
         measured = () if spec.phase is Phase.INTERMEDIATE else spec.tasks
         evaluated = {name: self._num_evaluated(registry.task(name)) for name in measured}
+        share = self._share(spec, tasks, rows, evaluated)
         cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, evaluated=evaluated)
         footprint = self._footprint(spec, rows, evaluated, cost)
         return Node(spec=spec, name=name, row=row, cost=cost, share=share, footprint=footprint)
@@ -383,12 +385,13 @@ class _Planner:
         self.nodes[node.run_id] = node
         return node.run_id
 
-    def _share(self, phase: Phase, tasks: Sequence[str]) -> Share:
+    def _share(
+        self, spec: RunSpec, tasks: Sequence[str], rows: Mapping[str, int], evaluated: Mapping[str, int]
+    ) -> Share:
         cluster = self.config.cluster
-        own = [cluster.gpus.tasks[name] for name in tasks if name in cluster.gpus.tasks]
-        gpus = max(own) if own else getattr(cluster.gpus, phase.value)
-        share = Share(gpus=gpus, cpus=cluster.cpus)
-        return self._cluster.fitted(share) if self._cluster else share
+        need = need_of(spec, self.size, self.config.engine, texts=texts_of(spec, rows), evaluated=evaluated)
+        share = share_of(cluster, spec.phase, tasks, need)
+        return share_here(share, self._machines, need) if self._machines else share
 
     def _note(self, text: str) -> None:
         self.notes[text] = None

@@ -9,7 +9,8 @@ from safetensors.numpy import load_file
 from search_spaces.config_file import apply_sets
 from search_spaces.encoders import encoder_size
 from search_spaces.presets import demo, paper
-from sweep.planning import cost
+from sweep.graph.capacity import Machine
+from sweep.planning import cost, planner
 from sweep.planning.planner import build_phase_plan, build_plan
 from tests.made.data import SMALL, FakeData, node, plan
 from tests.made.encoders import encoder_folder
@@ -280,10 +281,23 @@ def test_shares_of_a_gpu_come_from_the_phase_or_the_task():
         "cluster.gpus.tasks.tatoeba=0.25",
         "cluster.gpus.tasks.qqp=1/3",
     )
-    assert node(found, "none -> xnli #42").share == Share(gpus=0.5, cpus=1)
+    xnli = node(found, "none -> xnli #42").share
+    assert (xnli.gpus, xnli.cpus, xnli.gpu_bytes) == (0.5, 1, 0), "a number wins over the memory that is needed"
     assert node(found, "none -> tatoeba #42").share.gpus == 0.25
     assert node(found, "qqp #42").share.gpus == 1 / 3
-    assert node(found, "squad #42").share.gpus == 1
+    squad = node(found, "squad #42").share
+    assert squad.gpus == 1
+    assert 0 < squad.least_gpu_bytes < squad.gpu_bytes, "of no GPU that is known, so a whole one until it is"
+
+
+@pytest.mark.parametrize(("memory", "gpus"), [(0, 1.0), (80_000_000_000, 0.125), (16_000_000_000, 0.5)])
+def test_the_share_follows_from_the_memory_of_the_gpu_where_that_is_known(monkeypatch, memory, gpus):
+    """A small encoder: 6 layers 384 wide, batches of 32 rows of 256 sub-words in fp32, 5.2 GB by the formula."""
+    here = Machine(name="here", cpus=64, gpus=2, gpu_bytes=memory)
+    monkeypatch.setattr(planner, "this_machine", lambda: here)
+    share = node(plan("grid.intermediates=none", "grid.targets=xnli"), "none -> xnli #42").share
+    assert 4e9 < share.gpu_bytes < 8e9
+    assert share.gpus == gpus
 
 
 @pytest.mark.parametrize(

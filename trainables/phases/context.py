@@ -28,6 +28,7 @@ from trainables.ledger.store import Store
 from trainables.model.base import Base
 from trainables.model.encoder import compare_encoder, load_encoder
 from trainables.model.finite import check_finite
+from trainables.model.gpu_memory import share_bytes
 from trainables.model.precision import attention, use
 from trainables.model.stored import load_stored
 from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
@@ -244,6 +245,8 @@ class Context:
             notes=(*self.notes, *self.store.attempts(self.spec.run_id)),
             files=dict(self.files),
             findings=tuple(self.findings),
+            gpus=self.options.gpus if self.device.type == "cuda" else 0.0,
+            gpu_bytes=share_bytes(self.options.gpus, self.device),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             **training,  # type: ignore[arg-type]
         )

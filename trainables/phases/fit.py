@@ -64,6 +64,8 @@ class Fitted:
             "steps": outcome.steps,
             "planned_steps": outcome.planned_steps,
             "tokens": outcome.tokens,
+            "micro_batch": outcome.micro_batch,
+            "is_halved": outcome.is_halved,
         }
 
 
