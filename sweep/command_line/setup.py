@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from search_spaces.config import SweepConfig
@@ -15,13 +15,16 @@ from search_spaces.encoders import encoder_size
 from sweep.command_line.configuration import configure, starts_as_published
 from sweep.command_line.stores import store_of
 from sweep.graph.capacity import Machine, UnplaceableError
+from sweep.planning.cost import Costs
 from sweep.planning.courses import courses_of
 from sweep.planning.disk import Forecast, forecast
 from sweep.planning.footprint import tokenizer_bytes
+from sweep.planning.known_costs import costs_of
 from sweep.planning.outlook import Outlook, clusters, look_at
 from sweep.planning.planner import build_plan
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
+from sweep.terminal.cost_lines import cost_lines
 from sweep.terminal.description import describe
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.paths import expanded, why_no_folder
@@ -40,6 +43,7 @@ class Setup:
         plan: with its trials.
         allocation: how hours of a search were spread; None where there is no budget in hours.
         rule: of the race; None where there is none.
+        costs: what the costs of the plan stand on.
     """
 
     config: SweepConfig
@@ -47,6 +51,7 @@ class Setup:
     plan: Plan
     allocation: Allocation | None
     rule: Rule | None
+    costs: Costs
 
 
 def set_up(given: argparse.Namespace, console: Console) -> Setup:
@@ -57,12 +62,13 @@ def set_up(given: argparse.Namespace, console: Console) -> Setup:
     """
     config = configured(given, console)
     store = store_of(config)
-    plan, allocation = with_trials(build_plan(config), config.search, earlier_allocation(config, store))
+    costs = costs_of(config, store)
+    plan, allocation = with_trials(build_plan(config, costs=costs), config.search, earlier_allocation(config, store))
     check_start(config, plan, store)
     if config.race.enabled:
         courses_of(plan)
         store.race()
-    return Setup(config=config, store=store, plan=plan, allocation=allocation, rule=rule_of(config))
+    return Setup(config=config, store=store, plan=plan, allocation=allocation, rule=rule_of(config), costs=costs)
 
 
 def earlier_allocation(config: SweepConfig, store: Store) -> Allocation | None:
@@ -99,7 +105,7 @@ def described(setup: Setup) -> RenderableType:
     """The plan in words."""
     config = setup.config
     outlook, machines = look_at(setup.plan, setup.store), clusters(config.cluster, setup.plan)
-    return describe(
+    found = describe(
         outlook,
         setup.store,
         config.search,
@@ -108,6 +114,7 @@ def described(setup: Setup) -> RenderableType:
         disk=_disk(setup, outlook, machines.values()),
         racing=config.race.enabled,
     )
+    return Group(found, *cost_lines(setup.costs))
 
 
 def _disk(setup: Setup, outlook: Outlook, machines: Collection[Machine]) -> Forecast | None:

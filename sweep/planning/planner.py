@@ -12,11 +12,12 @@ from search_spaces.encoders import EncoderSize, encoder_size
 from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
 from sweep.graph.capacity import Capacity
-from sweep.planning.cost import TYPICAL_EVAL_ROWS, run_seconds
+from sweep.planning.cost import Costs
 from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
 from sweep.planning.rows import num_rows
 from sweep.planning.start import check_data
+from sweep.planning.work import work_of
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.reading import EVALUATED
@@ -31,42 +32,48 @@ from trainables.tasks.task import Source, Split, Task
 
 _SENTENCES_PER_ARTICLE = 20
 """Of Wikipedia, for the cost only."""
+_TYPICAL_EVAL_ROWS = 2000
+"""Rows of one evaluated split and language where they cannot be counted: the middle of Table 1."""
 
 
 class NoRowsError(ValueError):
     """Rows that a run needs are not there; its cells go without."""
 
 
-def build_plan(config: SweepConfig, data: DataSource | None = None) -> Plan:
+def build_plan(config: SweepConfig, data: DataSource | None = None, *, costs: Costs | None = None) -> Plan:
     """The graph of runs that fills the grid, parents before children.
 
+    `costs` says what runs take; not given, the machine is assumed (`costs_of` asks the store and the rates file).
     A cell whose rows are missing goes to `without_data` with the reason; stand-ins and single missing languages go to
     the notes. Raises ValueError for settings that no run can have, DataError for data that cannot be opened.
     """
-    return _planner(config, data).plan()
+    return _planner(config, data, costs).plan()
 
 
-def build_phase_plan(config: SweepConfig, phase: Phase, data: DataSource | None = None) -> tuple[Plan, tuple[str, ...]]:
+def build_phase_plan(
+    config: SweepConfig, phase: Phase, data: DataSource | None = None, *, costs: Costs | None = None
+) -> tuple[Plan, tuple[str, ...]]:
     """The runs of one phase of the grid, without cells, and why others of that phase cannot be computed.
 
     Intermediate runs need no rows of a target. Raises as `build_plan` does.
     """
-    return _planner(config, data).plan_of(phase)
+    return _planner(config, data, costs).plan_of(phase)
 
 
-def _planner(config: SweepConfig, data: DataSource | None) -> _Planner:
+def _planner(config: SweepConfig, data: DataSource | None, costs: Costs | None) -> _Planner:
     if data is None:
         data = open_data(config.data.source, config.data.raw.folders)
         check_data(config)
-    return _Planner(config, data)
+    return _Planner(config, data, costs or Costs())
 
 
 class _Planner:
     """State of one planning: runs made so far, why others cannot be, and notes."""
 
-    def __init__(self, config: SweepConfig, data: DataSource) -> None:
+    def __init__(self, config: SweepConfig, data: DataSource, costs: Costs) -> None:
         self.config = config
         self.data = data
+        self.costs = costs
         self.nodes: dict[str, Node] = {}
         self.notes: dict[str, None] = {}
         self._parents: dict[tuple[str, bool, int], str | NoRowsError] = {}
@@ -332,9 +339,15 @@ class _Planner:
         share = self._share(spec.phase, tasks)
         measured = () if spec.phase is Phase.INTERMEDIATE else spec.tasks
         evaluated = {name: self._num_evaluated(registry.task(name)) for name in measured}
-        cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, evaluated=evaluated)
-        footprint = self._footprint(spec, rows, evaluated, cost)
-        return Node(spec=spec, name=name, row=row, cost=cost, share=share, footprint=footprint)
+        parent = self.nodes.get(spec.parent)
+        after_mlm = parent is not None and parent.spec.mlm is not None
+        work = work_of(spec, self.size, rows=rows, evaluated=evaluated, after_mlm=after_mlm)
+        cost = self.costs.estimate(spec, work, share, self.config.cluster.threads)
+        footprint = self._footprint(spec, rows, evaluated, cost.seconds)
+        return Node(
+            spec=spec, name=name, row=row, cost=cost.seconds, share=share, footprint=footprint,
+            cost_low=cost.low, cost_high=cost.high, stages=cost.stages,
+        )  # fmt: skip
 
     def _footprint(
         self, spec: RunSpec, rows: Mapping[str, int], evaluated: Mapping[str, int], seconds: float
@@ -357,7 +370,7 @@ class _Planner:
                 num_rows(self._files(task, split, code), self.data)
                 for split in EVALUATED for code in self._asked(task, split) if code not in self._absent(task, split)
             ]  # fmt: skip
-            counts = [TYPICAL_EVAL_ROWS if count == UNKNOWN else count for count in counts]
+            counts = [_TYPICAL_EVAL_ROWS if count == UNKNOWN else count for count in counts]
             self._evaluated[task.name] = sum(min(count, cap) if cap else count for count in counts)
         return self._evaluated[task.name]
 

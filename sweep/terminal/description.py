@@ -123,7 +123,6 @@ def _remarks(plan: Plan) -> Iterator[RenderableType]:
         reasons[reason].append(cell)
     for reason, cells in reasons.items():
         yield Text(f"no data for {_which(cells)}: {plain(reason)}")
-    yield Text("The work is a formula's estimate for one run at a time, not a promise.", style="dim")
 
 
 def _which(cells: list[Cell]) -> str:
