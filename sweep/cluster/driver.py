@@ -26,6 +26,7 @@ from sweep.cluster.tensorboard import TensorBoard
 from sweep.cluster.watchdog import Watchdog
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
+from sweep.planning.remaining import Remaining, runs_left
 from sweep.terminal.board import Board
 from sweep.terminal.progress import Progress
 from trainables.ledger.plan import Share
@@ -47,10 +48,12 @@ def drive(
     interruption: Interruption,
     *,
     prunes: bool,
+    parallel: int,
 ) -> str:
     """Run a graph to its end; why it could not, or empty. Raises KeyboardInterrupt when told to stop.
 
-    Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached.
+    `parallel` trials of a run are computed at a time. Raises UnplaceableError for a run that fits on no machine,
+    RayError when Ray cannot be reached.
     """
     folder = place.results.expanduser().resolve() / place.name
     if place.address == "local" and JOB_VARIABLE not in os.environ:
@@ -65,7 +68,7 @@ def drive(
                 if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
                     console.print(Text(NO_GPU, style="yellow"))
                 with interruption.patiently():
-                    _tuner(graph, store, options, place, console, interruption, prunes=prunes)
+                    _tuner(graph, store, options, place, console, interruption, prunes=prunes, parallel=parallel)
         except (Exception, KeyboardInterrupt):
             if not watchdog.why:
                 raise
@@ -81,9 +84,14 @@ def _tuner(
     interruption: Interruption,
     *,
     prunes: bool,
+    parallel: int,
 ) -> None:
     folder = place.results.expanduser().resolve() / place.name
-    board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
+    remaining = Remaining(
+        graph.plan, lambda: graph.capacity.machines, lambda node_id: runs_left(graph, node_id),
+        parallel=parallel, max_concurrent=place.max_concurrent,
+    )  # fmt: skip
+    board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph), remaining=remaining)
     pulse = Pulse(hang_seconds=place.hang_seconds)
     halt = Halt(asked=lambda: bool(interruption.reason), is_computed=store.is_computed)
 

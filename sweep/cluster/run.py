@@ -81,7 +81,9 @@ def run_plan(
                 from sweep.cluster.driver import drive  # imports Ray, which takes seconds
 
                 prunes = search.pruning != "off"
-                stopped = drive(graph, store, options, place, console, interruption, prunes=prunes)
+                stopped = drive(
+                    graph, store, options, place, console, interruption, prunes=prunes, parallel=search.parallel
+                )
         except KeyboardInterrupt:
             stopped = interruption.reason or "interrupted"
         finally:

@@ -29,6 +29,8 @@ _LEAST = 0.5
 _Normal = tuple[float, float]
 """Mean and variance."""
 _Z = NormalDist().inv_cdf(0.5 + COVERED / 2)
+INTERVAL_WIDTH = 2 * _Z
+"""Of an interval, in standard deviations."""
 
 
 @dataclass(frozen=True, kw_only=True)
