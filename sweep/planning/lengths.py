@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainables.data.hub import DEMO
+from trainables.tasks import registry
+from trainables.tasks.formats.base import Head
 from trainables.tasks.formats.windows import DOCUMENT_STEP, LONGEST_ANSWER
 
 _SPECIAL = 4
@@ -102,9 +104,17 @@ _DEMO: Mapping[str, TextLength] = {
 }
 
 
+_LIKE: Mapping[Head, str] = {
+    Head.CLASSIFICATION: "xnli", Head.CHOICE: "cosmosqa", Head.TAGGING: "udpos", Head.SPAN: "squad", Head.MLM: "mlm",
+    Head.EMBEDDING: "tatoeba",
+}  # fmt: skip
+"""What a task that a user has added is taken to be like."""
+
+
 def length_of(task: str, source: str) -> TextLength:
     """Typical text of a task, MLM among them; `source` is the kind of the data, as in `DataRef`."""
-    return (_DEMO if source == DEMO else _REAL)[task]
+    known = _DEMO if source == DEMO else _REAL
+    return known[task] if task in known else known[_LIKE[registry.task(task).format.head]]
 
 
 def tokens_of(task: str, examples: float, max_length: int, source: str) -> float:
