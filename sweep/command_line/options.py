@@ -85,12 +85,14 @@ OPTIONS = {
         _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
     ),
     "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
+    "--probe": _option(_WHERE, "measure the machine first, in under two minutes", action="store_true"),
     "--debug": _option("options", "show the traceback of an error", action="store_true"),
 }
 """Every option, in the order in which help shows them."""
 
 _OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
-_GRID = tuple(name for name in OPTIONS if name not in _OF_SEARCH)
+_OF_PLAN = ("--probe",)
+_GRID = tuple(name for name in OPTIONS if name not in (*_OF_SEARCH, *_OF_PLAN))
 _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
 
@@ -101,7 +103,7 @@ TAKEN_BY = {
 """Command -> options that it takes without showing them, so that it can have the words of a `run`."""
 OPTIONS_OF = {
     "run": _GRID,
-    "plan": tuple(name for name in _GRID if name not in _OF_RUN),
+    "plan": tuple(name for name in (*_GRID, *_OF_PLAN) if name not in _OF_RUN),
     "status": ("--preset", "--config", "--set", "--store", "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),

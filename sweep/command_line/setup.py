@@ -13,6 +13,7 @@ from rich.text import Text
 from search_spaces.config import SweepConfig
 from search_spaces.encoders import encoder_size
 from sweep.command_line.configuration import configure, starts_as_published
+from sweep.command_line.probe import probe
 from sweep.command_line.stores import store_of
 from sweep.graph.capacity import Machine, UnplaceableError
 from sweep.planning.cost import Costs
@@ -55,13 +56,15 @@ class Setup:
 
 
 def set_up(given: argparse.Namespace, console: Console) -> Setup:
-    """The sweep that the options describe; writes nothing.
+    """The sweep that the options describe; writes nothing but what a probe has measured, where that is asked for.
 
     Raises ValueError or StudyError for a plan, a search or a race that cannot be, EncoderUnavailableError or
     CacheFolderError for an encoder that cannot be had, LedgerError for a file of the store that cannot be read.
     """
     config = configured(given, console)
     store = store_of(config)
+    if given.probe:
+        probe(config, console)
     costs = costs_of(config, store)
     plan, allocation = with_trials(build_plan(config, costs=costs), config.search, earlier_allocation(config, store))
     check_start(config, plan, store)

@@ -15,10 +15,12 @@ LOAD, TRAIN, EVALUATE, SAVE = "load", "train", "evaluate", "save"
 STAGES = (LOAD, TRAIN, EVALUATE, SAVE)
 _OF_RECORD = MappingProxyType({"check": LOAD, "checkpoint": TRAIN})
 """Stages of a record that count to another."""
-_UPDATE_BYTES = 28
+_ADAMW_BYTES = 28
 """Of fused AdamW, a weight and step: the weight and its two moments read and written, the gradient read."""
 _CLIP_BYTES = 12
 """Of the gradient's norm and its clipping, a weight and step: read twice, written once."""
+UPDATE_BYTES = _ADAMW_BYTES + _CLIP_BYTES
+"""Memory traffic of an update, a weight."""
 _COPY_BYTES = 8
 """A weight of a snapshot: read, written."""
 
@@ -100,7 +102,7 @@ def default_rates(device: str, *, on_gpu: bool, bf16: bool) -> Rates:
 
 def stage_seconds(work: Work, rates: Rates, parts: float) -> dict[str, float]:
     """Seconds of each stage with so many cores, or this part of a GPU; overheads do not shrink with them."""
-    traffic = (_UPDATE_BYTES + _CLIP_BYTES) * work.updated + _COPY_BYTES * work.snapshots
+    traffic = UPDATE_BYTES * work.updated + _COPY_BYTES * work.snapshots
     disk = rates.disk_bytes_per_second
     return {
         LOAD: rates.load_seconds + rates.part_seconds * work.parts + work.read_bytes / disk,
