@@ -32,6 +32,7 @@ from sweep.graph.capacity import Machine, Seat
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
 from sweep.planning.peaks import Peaks
+from sweep.planning.remaining import Remaining, runs_left
 from sweep.terminal.board import Board
 from sweep.terminal.progress import Progress
 from trainables.ledger.plan import Share
@@ -54,12 +55,13 @@ def drive(
     *,
     prunes: bool,
     peaks: Peaks,
+    parallel: int,
 ) -> str:
     """Run a graph to its end; why it could not, or empty. Raises KeyboardInterrupt when told to stop.
 
-    `peaks`, which decides what runs ask for, learns the types of the GPUs and of runs that had too little.
-
-    Raises UnplaceableError for a run that fits on no machine, RayError when Ray cannot be reached.
+    `peaks`, which decides what runs ask for, learns the types of the GPUs and of runs that had too little. `parallel`
+    trials of a run are computed at a time. Raises UnplaceableError for a run that fits on no machine, RayError when Ray
+    cannot be reached.
     """
     folder = place.results.expanduser().resolve() / place.name
     if place.address == "local" and JOB_VARIABLE not in os.environ:
@@ -79,7 +81,7 @@ def drive(
                 with interruption.patiently():
                     _tuner(
                         graph, store, options, place, console, interruption, presence, prunes=prunes, peaks=peaks,
-                        inventory=inventory,
+                        inventory=inventory, parallel=parallel,
                     )  # fmt: skip
         except (Exception, KeyboardInterrupt):
             if not watchdog.why and not presence.gone:
@@ -99,9 +101,14 @@ def _tuner(
     prunes: bool,
     peaks: Peaks,
     inventory: Inventory,
+    parallel: int,
 ) -> None:
     folder = place.results.expanduser().resolve() / place.name
-    board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
+    remaining = Remaining(
+        graph.plan, lambda: graph.capacity.machines, lambda node_id: runs_left(graph, node_id),
+        parallel=parallel, max_concurrent=place.max_concurrent,
+    )  # fmt: skip
+    board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph), remaining=remaining)
     pulse = Pulse(hang_seconds=place.hang_seconds)
     halt = Halt(asked=lambda: bool(interruption.reason or presence.gone), is_computed=store.is_computed)
 

@@ -87,7 +87,10 @@ def run_plan(
                 from sweep.cluster.driver import drive  # imports Ray, which takes seconds
 
                 prunes = search.pruning != "off"
-                stopped = drive(graph, store, options, place, console, interruption, prunes=prunes, peaks=peaks)
+                stopped = drive(
+                    graph, store, options, place, console, interruption, prunes=prunes, peaks=peaks,
+                    parallel=search.parallel,
+                )  # fmt: skip
         except KeyboardInterrupt:
             stopped = interruption.reason or "interrupted"
         finally:

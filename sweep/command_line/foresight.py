@@ -126,7 +126,8 @@ def _clusters(setup: Setup, found: Sequence[Machine], sizes: Sequence[int]) -> t
 
 def _hours_in_bf16(setup: Setup, bill: Bill, data: ForeseenData, rows: RowCounts, machines: Sequence[Machine]) -> float:
     """Hours of the same runs in bf16, by the same formula."""
-    other = with_peaks(build_plan(_in_bf16(setup.config), data, rows=rows, machines=machines), setup.store)
+    same = build_plan(_in_bf16(setup.config), data, rows=rows, machines=machines, costs=setup.costs)
+    other = with_peaks(same, setup.store)
     faster = dict(zip(bill.plan.nodes, other.nodes.values(), strict=True))
     hours = 0.0
     for run_id, node in bill.plan.nodes.items():

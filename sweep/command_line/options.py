@@ -100,6 +100,7 @@ OPTIONS = {
     "--budget": _option(
         _CLUSTER, "hours at hand, of GPUs or of cores; more is worth a warning", metavar="H", type=number(HOURS)
     ),
+    "--probe": _option(_CLUSTER, "measure the machine first, in under two minutes", action="store_true"),
     "--out": _option(_FETCH, "folder to fetch into; it may hold other sweeps", metavar="DIR", type=path, required=True),
     "--stand-ins": _option(_FETCH, "words of PAN-X as MLM text in place of Wikipedia", action="store_true"),
     "--dry-run": _option(_FETCH, "say what would be fetched, and how much it is", action="store_true"),
@@ -110,7 +111,7 @@ OPTIONS = {
 """Every option, in the order in which help shows them."""
 
 _OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
-_OF_PLAN = ("--gpus", "--budget", "--json")
+_OF_PLAN = ("--gpus", "--budget", "--probe", "--json")
 _OF_STATUS = ("--watch", "--json")
 _OF_FETCH = ("--out", "--stand-ins", "--dry-run")
 _OF_DOCTOR = ("--digests", "--json")

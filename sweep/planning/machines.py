@@ -12,6 +12,8 @@ from trainables.training.memory import available_bytes
 DRIVER = Path("/proc/driver/nvidia/gpus")
 """Where NVIDIA's driver says what each GPU is."""
 
+_DRIVER = Path("/proc/driver/nvidia/gpus")
+
 
 def this_machine(driver: Path = DRIVER) -> Machine:
     """Cores, GPUs and memory that programs see here."""
@@ -25,6 +27,14 @@ def this_machine(driver: Path = DRIVER) -> Machine:
         gpu_bytes=min(map(bytes_of, names), default=0),
         memory_bytes=available_bytes(),
     )
+
+
+def this_gpu() -> str:
+    """Name of the first NVIDIA GPU, as the driver and records have it; empty where there is none."""
+    for path in sorted(_DRIVER.glob("*/information")):
+        fields = dict(line.partition(":")[::2] for line in path.read_text(encoding="utf-8").splitlines())
+        return fields.get("Model", "").strip()
+    return ""
 
 
 def _num_gpus() -> int:

@@ -86,6 +86,7 @@ class Node:
         footprint: of one trial; nothing in the files of earlier versions.
         cost_low: seconds that one trial is expected to exceed in nine cases of ten; 0 where that is not known.
         cost_high: seconds that it is expected to stay below in nine cases of ten; 0 where that is not known.
+        stages: the cost by stage of a run (`load`, `train`, `evaluate`, `save`); nothing where that is not known.
     """
 
     spec: RunSpec
@@ -98,6 +99,7 @@ class Node:
     footprint: Footprint = Footprint()
     cost_low: float = 0.0
     cost_high: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def run_id(self) -> str:
@@ -191,6 +193,8 @@ def _node_fields(node: Node) -> dict[str, Any]:
     fields |= {"share": node.share.to_dict(), "trials": node.trials, "space": space}
     if node.cost_high:
         fields |= {"cost_low": node.cost_low, "cost_high": node.cost_high}
+    if node.stages:
+        fields["stages"] = dict(node.stages)
     return fields | ({"footprint": asdict(node.footprint)} if node.footprint != Footprint() else {})
 
 
@@ -208,6 +212,7 @@ def _node(fields: Mapping[str, Any], earlier: Mapping[str, Node]) -> Node:
         footprint=Footprint(**fields.get("footprint", {})),
         cost_low=fields.get("cost_low", 0.0),
         cost_high=fields.get("cost_high", 0.0),
+        stages=dict(fields.get("stages", {})),
     )
 
 

@@ -22,6 +22,7 @@ from trainables.data.labels import with_labels
 from trainables.data.mlm import load_mlm, mlm_sources
 from trainables.data.reading import check_unchanged, held_languages
 from trainables.ledger.artefacts import ENCODER
+from trainables.ledger.processor import processor_name
 from trainables.ledger.record import DataUse, Finding, Record, Score
 from trainables.ledger.spec import MlmSettings, Precision, RunSpec
 from trainables.ledger.store import Store
@@ -230,7 +231,7 @@ class Context:
         found = {(score.task, score.split, score.language, score.metric) for score in scores}
         if missing := [" ".join(each) for each in self.promised if each not in found]:
             raise IncompleteError(f"the run ended without {len(missing)} of its scores, the first: {missing[0]}")
-        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _processor()
+        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor_name()
         return Record(
             run_id=self.spec.run_id,
             name=self.name,
@@ -270,9 +271,3 @@ def _peak(device: torch.device) -> int:
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     return int(psutil.Process().memory_info().rss)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()
