@@ -16,6 +16,7 @@ from search_spaces import published
 from search_spaces.fields import (
     AnyNumberOf,
     AtLeastOne,
+    Callback,
     Count,
     CountOrNone,
     InputLength,
@@ -248,6 +249,7 @@ class ClusterFields(Section):
             a worker is silent while it downloads an encoder or a data set.
         store_seconds: how long a store that cannot be reached is waited for before the sweep ends.
         results: Ray Tune's own folder; empty means `ray` inside the store.
+        callbacks: others that are told of the runs: wandb, mlflow, or callbacks of Tune as module:Class.
     """
 
     address: Text = ""
@@ -261,6 +263,7 @@ class ClusterFields(Section):
     hang_seconds: Silence = 600.0
     store_seconds: Positive = 300.0
     results: OwnFolder = ""
+    callbacks: AnyNumberOf[Callback] = ()
 
 
 class EngineFields(Section):

@@ -17,7 +17,9 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import _raylet, tune
+from ray._private.ray_constants import LOG_PREFIX_ACTOR_NAME
+from ray._private.worker import WORKER_MODE, global_worker
 
 from trainables.data.cache_folder import own_folder
 from trainables.data.stores import store_at
@@ -56,6 +58,12 @@ class RunTrainable(tune.Trainable):
 
     _items: Generator[Advanced | Record, None, None] | None
     _error: Exception | None
+    _num_taken = 0
+
+    def __repr__(self) -> str:
+        """The name of the run, for Ray, which asks once, when the worker has started."""
+        name = str(self._run["name"])
+        return f"{name} (first run)" if self._num_taken == 1 else name
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take the first run."""
@@ -82,6 +90,7 @@ class RunTrainable(tune.Trainable):
         """
         if self._error:
             raise self._error
+        show_name(self._run["name"])
         try:
             return self._advance()
         except Exception as error:
@@ -122,6 +131,9 @@ class RunTrainable(tune.Trainable):
         self._items = None
         self._error = None
         self._stage = ""
+        self._num_taken += 1
+        if self._num_taken > 1:
+            name_output(str(config["name"]))
 
     def _is_away(self) -> bool:
         """Whether the store was there when the run was taken and is not now."""
@@ -159,6 +171,24 @@ class RunTrainable(tune.Trainable):
                 limit_gpu_memory(self._run["share"]["gpus"])
             reseed(spec.seed)
             yield from executor(options.executor)(spec, name, self._store, options)
+
+
+def show_name(name: str) -> None:
+    """Have `ps`, `top`, py-spy and the dashboard's list of a node's workers show a run, until the step is over.
+
+    Ray names the process of a worker after the method that it calls, whenever it calls one.
+    """
+    if global_worker.mode == WORKER_MODE:
+        _raylet.setproctitle(f"ray::RunTrainable: {name}")  # type: ignore[attr-defined]
+
+
+def name_output(name: str) -> None:
+    """Have Ray's logs say that what this worker writes from here on is a run's; of the first run Ray knows."""
+    if global_worker.mode != WORKER_MODE:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.write(f"{LOG_PREFIX_ACTOR_NAME}{name}\n")
+        stream.flush()
 
 
 def executor(reference: str) -> Executor:

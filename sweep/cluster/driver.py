@@ -14,7 +14,11 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.cluster.callback import ProgressCallback
+from sweep.cluster.gauges import Gauges
+from sweep.cluster.guest import Guest
+from sweep.cluster.guests import load_guests
 from sweep.cluster.heartbeat import Heartbeat, Rest, Stop
+from sweep.cluster.hparams import Hparams
 from sweep.cluster.interruption import Interruption
 from sweep.cluster.inventory import ANSWER_SECONDS, Inventory
 from sweep.cluster.losses import Losses, RunScheduler
@@ -61,9 +65,10 @@ def drive(
 
     `peaks`, which decides what runs ask for, learns the types of the GPUs and of runs that had too little. `parallel`
     trials of a run are computed at a time. Raises UnplaceableError for a run that fits on no machine, RayError when Ray
-    cannot be reached.
+    cannot be reached, ValueError for a callback that cannot be had.
     """
     folder = place.results.expanduser().resolve() / place.name
+    guests = [Guest(name, found, console) for name, found in load_guests(place).items()]
     if place.address == "local" and JOB_VARIABLE not in os.environ:
         check_sockets()
     log_file = folder / "ray.log"
@@ -80,8 +85,8 @@ def drive(
                     console.print(Text(NO_GPU, style="yellow"))
                 with interruption.patiently():
                     _tuner(
-                        graph, store, options, place, console, interruption, presence, prunes=prunes, peaks=peaks,
-                        inventory=inventory, parallel=parallel,
+                        graph, store, options, place, console, interruption, presence, guests, prunes=prunes,
+                        peaks=peaks, inventory=inventory, parallel=parallel,
                     )  # fmt: skip
         except (Exception, KeyboardInterrupt):
             if not watchdog.why and not presence.gone:
@@ -97,6 +102,7 @@ def _tuner(
     console: Console,
     interruption: Interruption,
     presence: Presence,
+    guests: Sequence[tune.Callback],
     *,
     prunes: bool,
     peaks: Peaks,
@@ -125,9 +131,10 @@ def _tuner(
         loss=losses.why, on_more=peaks.ask,
     )  # fmt: skip
     tries_again = searcher.tries_again
+    gauges = Gauges(graph, board, pulse, place.name, console, tries_again=tries_again)
     progress = ProgressCallback(Progress(board, graph, store, console), console, tries_again=tries_again)
     tuner = tune.Tuner(
-        tune.with_resources(RunTrainable, resources),
+        trainable(),
         tune_config=tune.TuneConfig(
             scheduler=PruningScheduler(graph, losses) if prunes else RunScheduler(losses),
             search_alg=searcher,
@@ -155,7 +162,9 @@ def _tuner(
                     to_go=board.eta,
                 ),
                 progress,
-                TensorBoard(folder, console),
+                TensorBoard(folder, console, Hparams(graph)),
+                gauges,
+                *guests,
                 Rest(pulse, halt, interruption),
             ],
         ),
@@ -164,6 +173,14 @@ def _tuner(
         tuner.fit()
     finally:
         progress.close()
+        gauges.close()
+
+
+def trainable() -> type[tune.Trainable]:
+    """The runs, with what they take; its class is named as in Ray's dashboard, and not after Tune's own wrapper."""
+    found: type[tune.Trainable] = tune.with_resources(RunTrainable, resources)
+    found.__qualname__ = RunTrainable.__qualname__
+    return found
 
 
 def why_lost(pulse: Pulse, run_id: str) -> str:
@@ -192,7 +209,7 @@ def _least(share: Share, machines: Sequence[Machine]) -> Share:
 
 
 def trial_name(trial: Trial) -> str:
-    """The readable name of the run, for Ray's dashboard."""
+    """The readable name of the run, as Tune and its messages have it."""
     return str(trial.config["name"]).replace("/", "-")
 
 

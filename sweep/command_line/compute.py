@@ -28,6 +28,7 @@ def compute(setup: Setup, console: Console) -> Summary:
         max_concurrent=config.cluster.max_concurrent,
         hang_seconds=config.cluster.hang_seconds,
         store_seconds=config.cluster.store_seconds,
+        callbacks=config.cluster.callbacks,
     )
     options = run_options(config, setup.plan)
     summary = run_plan(

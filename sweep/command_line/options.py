@@ -91,6 +91,9 @@ OPTIONS = {
         _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
     ),
     "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
+    "--callbacks": _option(
+        _WHERE, "who else is told of the runs: wandb, mlflow, or callbacks of Tune as module:Class", metavar="LIST"
+    ),
     "--gpus": _option(
         _CLUSTER,
         "wall clock on clusters of so many GPUs, for example 1,8,64",

@@ -79,6 +79,11 @@ class Context:
         """Arithmetic of this run; retrieval is fp32."""
         return self.spec.optimisation.precision if self.spec.optimisation else Precision.FP32
 
+    @property
+    def peak_bytes(self) -> int:
+        """Most memory that this run has held so far: on its GPU or, without one, of its process."""
+        return _peak(self.device)
+
     @cached_property
     def data(self) -> DataSource:
         """The rows."""
@@ -238,7 +243,7 @@ class Context:
             spec=self.spec,
             scores=tuple(scores),
             seconds=dict(self.seconds),
-            peak_bytes=_peak(self.device),
+            peak_bytes=self.peak_bytes,
             device=f"{device}, {self.options.threads} threads" if self.device.type == "cpu" else device,
             versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
             commit=self.options.commit,
