@@ -19,11 +19,13 @@ from sweep.cluster.place import Place
 from sweep.cluster.placement import machines, resources
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.pulse import Halt, Pulse
+from sweep.cluster.roster import Roster
 from sweep.cluster.searcher import WORKER_LOST, GraphSearcher, run_config
 from sweep.cluster.session import JOB_VARIABLE, ray_session
 from sweep.cluster.sockets import check_sockets
 from sweep.cluster.tensorboard import TensorBoard
 from sweep.cluster.watchdog import Watchdog
+from sweep.graph.capacity import Machine
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
 from sweep.terminal.board import Board
@@ -61,11 +63,13 @@ def drive(
         watchdog = Watchdog(interrupt=interruption.now)
         try:
             with watchdog:
-                graph.resize(machines())
+                roster = Roster(asks=place.address != "local" or JOB_VARIABLE in os.environ)
+                roster.check()
+                graph.resize(roster.admitted(machines()))
                 if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
                     console.print(Text(NO_GPU, style="yellow"))
                 with interruption.patiently():
-                    _tuner(graph, store, options, place, console, interruption, prunes=prunes)
+                    _tuner(graph, store, options, place, console, interruption, prunes=prunes, roster=roster)
         except (Exception, KeyboardInterrupt):
             if not watchdog.why:
                 raise
@@ -81,6 +85,7 @@ def _tuner(
     interruption: Interruption,
     *,
     prunes: bool,
+    roster: Roster,
 ) -> None:
     folder = place.results.expanduser().resolve() / place.name
     board = Board(graph.plan, graph.state, time.monotonic(), slots=num_slots(graph))
@@ -93,7 +98,10 @@ def _tuner(
     def lost(run_id: str) -> str:
         return why_lost(pulse, run_id)
 
-    searcher = GraphSearcher(graph, store, config, machines, halts=lambda: halt.begun, why_lost=lost)
+    def places() -> list[Machine]:
+        return roster.admitted(machines())
+
+    searcher = GraphSearcher(graph, store, config, places, halts=lambda: halt.begun, why_lost=lost)
     tries_again = searcher.tries_again
     progress = ProgressCallback(Progress(board, graph, store, console), console, tries_again=tries_again)
     tuner = tune.Tuner(

@@ -1,0 +1,116 @@
+"""Real training on several nodes: jobs that are stopped, nodes that die and join, a head that is lost; equal scores."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.made.nodes import Nodes, cluster, end_family, wait_for
+from trainables.ledger.store import Store
+
+REPOSITORY = Path(__file__).parents[2]
+SWEEP = [
+    "--data", "demo", "--encoder", "bundled:2", "--intermediates", "none,qqp", "--mlm", "off",
+    "--targets", "xnli,tatoeba", "--languages", "en,de,zh", "--train-rows", "64", "--eval-rows", "8",
+    "--set", "intermediate.learning_rate=1e-4", "--set", "target.learning_rate=1e-4",
+    "--set", "intermediate.batch_size=4", "--set", "target.batch_size=4",
+    "--set", "intermediate.epochs=8", "--set", "target.epochs=8",
+    "--set", "cluster.checkpoint_seconds=0.5", "--set", "cluster.checkpoint_share=1",
+]  # fmt: skip
+Scores = dict[str, list[tuple[str, str, str, str, float]]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Scores:
+    """The scores of the sweep on this machine, left alone."""
+    store = Store(tmp_path_factory.mktemp("undisturbed") / "store")
+    command = [sys.executable, "-m", "sweep.grid", "run", *SWEEP, "--store", str(store)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=280)
+    return scores(store)
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Nodes]:
+    with cluster(tmp_path / "nodes.log") as found:
+        yield found
+
+
+@pytest.mark.timeout(600)
+def test_a_job_is_submitted_stopped_and_continued_on_two_nodes_of_which_one_is_killed(
+    nodes: Nodes, undisturbed: Scores, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "store")
+    first = nodes.add()
+    nodes.add()
+    log = tmp_path / "job.log"
+    with submit(nodes, store, log, "--submission-id", "first") as job:
+        wait_for(lambda: trains(store), said=log.read_text)
+        assert nodes.ray("job", "stop", "first").returncode == 0
+        job.wait(timeout=60)
+    assert "was stopped" in log.read_text()
+    assert "go on from a checkpoint" in log.read_text()
+    assert store.driver() is None, "the driver has left in order, within the time that deploy/runtime_env.yaml gives it"
+    with submit(nodes, store, log) as job:
+        wait_for(lambda: trains(store), said=log.read_text)
+        end_family(first)
+        assert job.wait(timeout=280) == 0, log.read_text()
+    assert scores(store) == undisturbed
+
+
+@pytest.mark.timeout(600)
+def test_the_only_node_dies_another_joins_and_the_head_is_lost_and_started_again(
+    nodes: Nodes, undisturbed: Scores, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "store")
+    only = nodes.add()
+    log = tmp_path / "driver.log"
+    with drive(nodes, store, log) as driver:
+        wait_for(lambda: trains(store), said=log.read_text)
+        end_family(only)
+        wait_for(lambda: not trains(store))
+        nodes.add()
+        wait_for(lambda: trains(store), said=log.read_text)
+        nodes.lose_all()
+        assert driver.wait(timeout=60) == 1
+    assert f"the Ray cluster at {nodes.address} has died" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    nodes.start_head()
+    nodes.add(cpus=2)
+    with drive(nodes, store, log) as driver:
+        assert driver.wait(timeout=280) == 0, log.read_text()
+    assert scores(store) == undisturbed
+
+
+def trains(store: Store) -> bool:
+    """Whether a worker is at a run that has left a checkpoint to go on from."""
+    folders = (store.root / "runs").glob("*")
+    return any(store.checkpoint(each.name).exists() and store.is_computed(each.name) for each in folders)
+
+
+def submit(nodes: Nodes, store: Store, log: Path, *options: str) -> subprocess.Popen[bytes]:
+    """The line of docs/cluster.md, in the folder of the code."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", *options]
+    command += ["--working-dir", ".", "--runtime-env", "deploy/runtime_env.yaml", "--"]
+    return start(nodes, [*command, "python", "-m", "sweep.grid", "run", *SWEEP, "--store", str(store)], log)
+
+
+def drive(nodes: Nodes, store: Store, log: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "sweep.grid", "run", *SWEEP, "--address", nodes.address, "--store", str(store)]
+    return start(nodes, command, log)
+
+
+def start(nodes: Nodes, command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("a") as stream:
+        return subprocess.Popen(command, cwd=REPOSITORY, env=nodes.environment, stdout=stream, stderr=stream)
+
+
+def scores(store: Store) -> Scores:
+    """Every score of every run, to the last bit."""
+    return {
+        run_id: sorted((s.task, s.split, s.language, s.metric, s.value) for s in store.record(run_id).scores)
+        for run_id in store.run_ids()
+    }
