@@ -10,27 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.made.nodes import Nodes, cluster, end_family, wait_for
+from tests.made.swept_on_nodes import SWEEP, Scores, scores, trains
 from trainables.ledger.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
-SWEEP = [
-    "--data", "demo", "--encoder", "bundled:2", "--intermediates", "none,qqp", "--mlm", "off",
-    "--targets", "xnli,tatoeba", "--languages", "en,de,zh", "--train-rows", "64", "--eval-rows", "8",
-    "--set", "intermediate.learning_rate=1e-4", "--set", "target.learning_rate=1e-4",
-    "--set", "intermediate.batch_size=4", "--set", "target.batch_size=4",
-    "--set", "intermediate.epochs=8", "--set", "target.epochs=8",
-    "--set", "cluster.checkpoint_seconds=0.5", "--set", "cluster.checkpoint_share=1",
-]  # fmt: skip
-Scores = dict[str, list[tuple[str, str, str, str, float]]]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Scores:
-    """The scores of the sweep on this machine, left alone."""
-    store = Store(tmp_path_factory.mktemp("undisturbed") / "store")
-    command = [sys.executable, "-m", "sweep.grid", "run", *SWEEP, "--store", str(store)]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=280)
-    return scores(store)
 
 
 @pytest.fixture
@@ -85,12 +68,6 @@ def test_the_only_node_dies_another_joins_and_the_head_is_lost_and_started_again
     assert scores(store) == undisturbed
 
 
-def trains(store: Store) -> bool:
-    """Whether a worker is at a run that has left a checkpoint to go on from."""
-    folders = (store.root / "runs").glob("*")
-    return any(store.checkpoint(each.name).exists() and store.is_computed(each.name) for each in folders)
-
-
 def submit(nodes: Nodes, store: Store, log: Path, *options: str) -> subprocess.Popen[bytes]:
     """The line of docs/cluster.md, in the folder of the code."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", *options]
@@ -106,11 +83,3 @@ def drive(nodes: Nodes, store: Store, log: Path) -> subprocess.Popen[bytes]:
 def start(nodes: Nodes, command: list[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("a") as stream:
         return subprocess.Popen(command, cwd=REPOSITORY, env=nodes.environment, stdout=stream, stderr=stream)
-
-
-def scores(store: Store) -> Scores:
-    """Every score of every run, to the last bit."""
-    return {
-        run_id: sorted((s.task, s.split, s.language, s.metric, s.value) for s in store.record(run_id).scores)
-        for run_id in store.run_ids()
-    }
