@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import platform
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 120.0
 """How long the start of a sweep waits for nodes to say what they run; the first worker of a node is a new process."""
+JOIN_SECONDS = 120.0
+"""How long it waits for the first node with cores; a head often has none, and is there before its nodes."""
+JOIN_LOOK_SECONDS = 0.5
 LIBRARIES = ("torch", "transformers", "tokenizers", "sentencepiece", "safetensors", "numpy", "pyarrow")
 """Distributions that have a part in what a run computes or reads."""
 CODE = "the code of xstilts"
@@ -40,10 +44,14 @@ class Roster:
         self._why_not: dict[str, str] = {}
         """Node -> why it may not compute; empty for those that may."""
 
-    def check(self, wait: float = ANSWER_SECONDS) -> None:
-        """Raise RayError naming the nodes that run something else, or do not say what within `wait` seconds."""
+    def check(self, wait: float = ANSWER_SECONDS, join: float = JOIN_SECONDS) -> None:
+        """Raise RayError naming the nodes that run something else, or do not say what within `wait` seconds.
+
+        The first node with cores may take `join` seconds to join.
+        """
         if not self._asks:
             return
+        _wait_for_cores(join)
         self._ask(_living())
         self._collect(wait)
         silent = dict.fromkeys(self._asked, f"does not say within {wait:g} s what it runs")
@@ -112,6 +120,17 @@ def _code() -> str:
             digest.update(f"{path.relative_to(root)}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _wait_for_cores(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not any(node["Alive"] and node["Resources"].get("CPU") for node in ray.nodes()):
+        if time.monotonic() > deadline:
+            raise RayError(
+                f"no node of the Ray cluster has cores, after {seconds:g} s. Start one with "
+                f"`ray start --address={ray.get_runtime_context().gcs_address}`"
+            )
+        time.sleep(JOIN_LOOK_SECONDS)
 
 
 def _living() -> dict[str, str]:

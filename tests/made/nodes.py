@@ -46,7 +46,7 @@ class Nodes:
 
     def start_head(self, *, cpus: int = 0) -> None:
         """Start the head, again after it was killed; raises RuntimeError where it does not take jobs in time."""
-        options = ["--head", f"--num-cpus={cpus}", "--temp-dir", str(self._home)]
+        options = ["--head", f"--num-cpus={cpus}", "--temp-dir", str(self._home / "h")]
         self.head = self._start([*options, *(f"--{name}={port}" for name, port in self._ports.items())])
         deadline = time.monotonic() + 150
         while self.head.poll() is None and time.monotonic() < deadline:
@@ -56,11 +56,20 @@ class Nodes:
         raise RuntimeError(f"the Ray head does not start:\n{self.log.read_text()}")
 
     def add(self, *, cpus: int = 1, python: str = sys.executable) -> subprocess.Popen[bytes]:
-        """Start one more node."""
+        """Start one more node, with folders of its own: in those of the head it would unpack a job's code once more."""
         [port] = free_ports(1)
         options = [f"--address={self.address}", f"--num-cpus={cpus}", f"--dashboard-agent-listen-port={port}"]
+        options += ["--temp-dir", str(self._home / str(len(list(self._home.iterdir()))))]
         self.others.append(self._start(options, python))
         return self.others[-1]
+
+    def wait_for_nodes(self, count: int) -> None:
+        """Wait until so many nodes are in the cluster, the head among them."""
+
+        def living() -> int:
+            return self.ray("list", "nodes", "--filter", "state=ALIVE", "--format", "json").stdout.count('"node_id"')
+
+        wait_for(lambda: living() == count, said=self.log.read_text)
 
     def lose_all(self) -> None:
         """Kill every node, the head last."""

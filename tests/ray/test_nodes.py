@@ -22,7 +22,7 @@ def nodes(tmp_path: Path) -> Iterator[Nodes]:
         yield found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_job_is_submitted_stopped_and_continued_on_two_nodes_of_which_one_is_killed(
     nodes: Nodes, undisturbed: Scores, tmp_path: Path
 ) -> None:
@@ -44,7 +44,7 @@ def test_a_job_is_submitted_stopped_and_continued_on_two_nodes_of_which_one_is_k
     assert scores(store) == undisturbed
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_only_node_dies_another_joins_and_the_head_is_lost_and_started_again(
     nodes: Nodes, undisturbed: Scores, tmp_path: Path
 ) -> None:
