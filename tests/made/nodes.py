@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -43,11 +44,13 @@ class Nodes:
         }
         self.head: subprocess.Popen[bytes] | None = None
         self.others: list[subprocess.Popen[bytes]] = []
+        self._numbers = itertools.count(1)
 
     def start_head(self, *, cpus: int = 0) -> None:
         """Start the head, again after it was killed; raises RuntimeError where it does not take jobs in time."""
         options = ["--head", f"--num-cpus={cpus}", "--temp-dir", str(self._home / "h")]
-        self.head = self._start([*options, *(f"--{name}={port}" for name, port in self._ports.items())])
+        options += [f"--{name}={port}" for name, port in self._ports.items()]
+        self.head = self._start(options, sys.executable, self.log)
         deadline = time.monotonic() + 150
         while self.head.poll() is None and time.monotonic() < deadline:
             if not self.ray("job", "submit", "--", "true").returncode:
@@ -56,20 +59,21 @@ class Nodes:
         raise RuntimeError(f"the Ray head does not start:\n{self.log.read_text()}")
 
     def add(self, *, cpus: int = 1, python: str = sys.executable) -> subprocess.Popen[bytes]:
-        """Start one more node, with folders of its own: in those of the head it would unpack a job's code once more."""
-        [port] = free_ports(1)
-        options = [f"--address={self.address}", f"--num-cpus={cpus}", f"--dashboard-agent-listen-port={port}"]
-        options += ["--temp-dir", str(self._home / str(len(list(self._home.iterdir()))))]
-        self.others.append(self._start(options, python))
-        return self.others[-1]
+        """Start one more node, and wait until it is one; again where it takes longer than the 30 s that Ray gives it.
 
-    def wait_for_nodes(self, count: int) -> None:
-        """Wait until so many nodes are in the cluster, the head among them."""
-
-        def living() -> int:
-            return self.ray("list", "nodes", "--filter", "state=ALIVE", "--format", "json").stdout.count('"node_id"')
-
-        wait_for(lambda: living() == count, said=self.log.read_text)
+        It has folders of its own: in those of the head it would unpack a job's code once more.
+        """
+        for _ in range(3):
+            log = self.log.with_name(f"node-{next(self._numbers)}.log")
+            [port] = free_ports(1)
+            options = [f"--address={self.address}", f"--num-cpus={cpus}", f"--dashboard-agent-listen-port={port}"]
+            node = self._start([*options, "--temp-dir", str(self._home / log.stem)], python, log)
+            while node.poll() is None:
+                if "Ray runtime started" in log.read_text():
+                    self.others.append(node)
+                    return node
+                time.sleep(0.2)
+        raise RuntimeError(f"the node does not start:\n{log.read_text()}")
 
     def lose_all(self) -> None:
         """Kill every node, the head last."""
@@ -87,12 +91,11 @@ class Nodes:
         command = [sys.executable, *RAY, *words]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=120)
 
-    def _start(self, options: Sequence[str], python: str = sys.executable) -> subprocess.Popen[bytes]:
+    def _start(self, options: Sequence[str], python: str, log: Path) -> subprocess.Popen[bytes]:
         general = ["start", "--block", "--num-gpus=0", "--object-store-memory=100000000"]
-        with self.log.open("a") as stream:
-            return subprocess.Popen(
-                [python, *RAY, *general, *options], env=self.environment, stdout=stream, stderr=stream
-            )
+        with log.open("a") as stream:
+            command = [python, *RAY, *general, *options]
+            return subprocess.Popen(command, env=self.environment, stdout=stream, stderr=stream)
 
 
 @contextlib.contextmanager
@@ -112,6 +115,19 @@ def cluster(log: Path) -> Iterator[Nodes]:
         yield nodes
     finally:
         nodes.close()
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str], log: Path, *, folder: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that says what it says into a file; whatever is left of it at the end is killed."""
+    with log.open("a") as stream:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stream, stderr=stream)
+    try:
+        yield process
+    finally:
+        end_family(process)
 
 
 def end_family(process: subprocess.Popen[bytes]) -> None:

@@ -9,9 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
+
+from tests.made.nodes import running
 
 SRUN = """\
 #!/usr/bin/env bash
@@ -37,16 +40,19 @@ MACHINES = """\
 set -euo pipefail
 mount -t tmpfs tmpfs /tmp/ray
 mount --bind "$STAGE/hosts" /etc/hosts
+mount --bind "$STAGE/resolv.conf" /etc/resolv.conf  # of no server, or each look-up would wait for one
 ip link set lo up
 ip link add one type veth peer name two
 ip address add 10.77.0.1/24 dev one
 ip link set one up
+ip route add default dev one  # Ray asks for the way out to find the address of a machine
 unshare --net --pid --mount --fork --kill-child --mount-proc bash -c '
     mount -t tmpfs tmpfs /tmp/ray
     ip link set lo up
     until ip link show two >/dev/null 2>&1; do sleep 0.1; done
     ip address add 10.77.0.2/24 dev two
     ip link set two up
+    ip route add default dev two
     echo up >"$STAGE/second"
     exec sleep infinity' &
 until SECOND=$(pgrep --parent $!); do sleep 0.1; done
@@ -79,6 +85,7 @@ class SlurmJob:
             (stage / "bin" / name).write_text(text)
             (stage / "bin" / name).chmod(0o755)
         (stage / "hosts").write_text("127.0.0.1 localhost\n10.77.0.1 node1\n10.77.0.2 node2\n")
+        (stage / "resolv.conf").write_text("")
         (stage / "machines.sh").write_text(MACHINES)
 
     @property
@@ -87,17 +94,11 @@ class SlurmJob:
         path = self.stage / "requeued"
         return path.read_text().split() if path.exists() else []
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """Start the script as Slurm does, in the current folder of a clone."""
         Path("/tmp/ray").mkdir(exist_ok=True)  # where each node mounts a folder of its own
-        with self.log.open("a") as stream:
-            return subprocess.Popen(
-                [*UNSHARE, "bash", str(self.stage / "machines.sh"), str(self.script), *self._words],
-                cwd=self.script.parents[1],
-                env=self._environment(),
-                stdout=stream,
-                stderr=stream,
-            )
+        command = [*UNSHARE, "bash", str(self.stage / "machines.sh"), str(self.script), *self._words]
+        return running(command, self.log, folder=self.script.parents[1], environment=self._environment())
 
     def batch_script(self, process: subprocess.Popen[bytes]) -> psutil.Process:
         """The process to which Slurm sends a signal with `--signal=B:`."""

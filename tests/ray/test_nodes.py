@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.made.nodes import Nodes, cluster, end_family, wait_for
+from tests.made.nodes import RAY, Nodes, cluster, end_family, running, wait_for
 from tests.made.swept_on_nodes import SWEEP, Scores, scores, trains
 from trainables.ledger.store import Store
 
@@ -68,18 +69,14 @@ def test_the_only_node_dies_another_joins_and_the_head_is_lost_and_started_again
     assert scores(store) == undisturbed
 
 
-def submit(nodes: Nodes, store: Store, log: Path, *options: str) -> subprocess.Popen[bytes]:
+def submit(nodes: Nodes, store: Store, log: Path, *options: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """The line of docs/cluster.md, in the folder of the code."""
-    command = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", *options]
+    command = [sys.executable, *RAY, "job", "submit", *options]
     command += ["--working-dir", ".", "--runtime-env", "deploy/runtime_env.yaml", "--"]
-    return start(nodes, [*command, "python", "-m", "sweep.grid", "run", *SWEEP, "--store", str(store)], log)
+    command += ["python", "-m", "sweep.grid", "run", *SWEEP, "--store", str(store)]
+    return running(command, log, folder=REPOSITORY, environment=nodes.environment)
 
 
-def drive(nodes: Nodes, store: Store, log: Path) -> subprocess.Popen[bytes]:
+def drive(nodes: Nodes, store: Store, log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "sweep.grid", "run", *SWEEP, "--address", nodes.address, "--store", str(store)]
-    return start(nodes, command, log)
-
-
-def start(nodes: Nodes, command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("a") as stream:
-        return subprocess.Popen(command, cwd=REPOSITORY, env=nodes.environment, stdout=stream, stderr=stream)
+    return running(command, log, folder=REPOSITORY, environment=nodes.environment)

@@ -75,7 +75,6 @@ def test_another_python_is_one_message(nodes: Nodes, tmp_path: Path) -> None:
 def test_a_node_with_other_libraries_is_named_and_left_out(nodes: Nodes, tmp_path: Path) -> None:
     """At the start of a sweep it is an error; where it joins one, it gets no runs."""
     nodes.add(python=python_with_other_transformers(tmp_path / "environment"))
-    nodes.wait_for_nodes(2)
     done = look(nodes, tmp_path, nodes.environment)
     assert done.returncode == 0, done.stderr
     assert f"has transformers 4.0.0, here {version('transformers')}. Install the same versions" in done.stdout
