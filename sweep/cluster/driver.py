@@ -27,6 +27,7 @@ from sweep.cluster.placement import resources, wanted_place
 from sweep.cluster.presence import Presence
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.pulse import Halt, Pulse
+from sweep.cluster.roster import Roster
 from sweep.cluster.searcher import WORKER_LOST, GraphSearcher, run_config
 from sweep.cluster.session import JOB_VARIABLE, ray_session
 from sweep.cluster.sockets import check_sockets
@@ -79,14 +80,16 @@ def drive(
         try:
             with watchdog:
                 inventory = Inventory()
-                graph.resize(inventory.machines(wait=ANSWER_SECONDS))
+                roster = Roster(asks=place.address != "local" or JOB_VARIABLE in os.environ)
+                roster.check()
+                graph.resize(roster.admitted(inventory.machines(wait=ANSWER_SECONDS)))
                 peaks.types = frozenset(each.gpu_type for each in graph.capacity.machines if each.gpu_type)
                 if any(node.share != graph.fitted(node.share) for node in graph.plan.nodes.values()):
                     console.print(Text(NO_GPU, style="yellow"))
                 with interruption.patiently():
                     _tuner(
                         graph, store, options, place, console, interruption, presence, guests, prunes=prunes,
-                        peaks=peaks, inventory=inventory, parallel=parallel,
+                        peaks=peaks, inventory=inventory, roster=roster, parallel=parallel,
                     )  # fmt: skip
         except (Exception, KeyboardInterrupt):
             if not watchdog.why and not presence.gone:
@@ -107,6 +110,7 @@ def _tuner(
     prunes: bool,
     peaks: Peaks,
     inventory: Inventory,
+    roster: Roster,
     parallel: int,
 ) -> None:
     folder = place.results.expanduser().resolve() / place.name
@@ -126,8 +130,11 @@ def _tuner(
     def lost(run_id: str) -> str:
         return why_lost(pulse, run_id)
 
+    def places() -> list[Machine]:
+        return roster.admitted(inventory.machines())
+
     searcher = GraphSearcher(
-        graph, store, config, inventory.machines, halts=lambda: halt.begun, is_there=presence.wait, why_lost=lost,
+        graph, store, config, places, halts=lambda: halt.begun, is_there=presence.wait, why_lost=lost,
         loss=losses.why, on_more=peaks.ask,
     )  # fmt: skip
     tries_again = searcher.tries_again
