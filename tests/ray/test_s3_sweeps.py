@@ -127,6 +127,7 @@ def test_a_node_that_dies_with_a_parents_encoder_and_a_half_trained_child_takes_
     assert not store.has_checkpoint(child.run_id)
 
 
+@pytest.mark.timeout(600)
 def test_an_outage_in_the_middle_of_a_sweep_is_waited_out(s3_port: int, tmp_path: Path) -> None:
     os.environ.update(buckets.KEYS)
     gate = buckets.Gate(s3_port)
@@ -149,6 +150,7 @@ def test_an_outage_in_the_middle_of_a_sweep_is_waited_out(s3_port: int, tmp_path
     gate.close()
 
 
+@pytest.mark.timeout(600)
 def test_a_service_that_does_not_come_back_ends_the_sweep_and_the_same_one_goes_on_later(s3_port: int) -> None:
     os.environ.update(buckets.KEYS)
     gate = buckets.Gate(s3_port)
@@ -170,6 +172,7 @@ def test_a_service_that_does_not_come_back_ends_the_sweep_and_the_same_one_goes_
     gate.close()
 
 
+@pytest.mark.timeout(600)
 def test_a_driver_whose_store_was_taken_over_stops_and_leaves_it_to_the_other(s3_place) -> None:
     store = store_at(str(s3_place)).prepare()
     plan = graphs.fan(["qqp slow"], ["xnli"])
