@@ -145,7 +145,7 @@ class Heartbeat(Guarded):
             return
         self._next_note = now + WRITE_SECONDS
         self._follow_kept(trials, now)
-        if not self._store.is_there:
+        if not self._store.is_in_place:
             return
         try:
             self._store.beat(self._started, self._pulse.live(now), self._to_go(now))

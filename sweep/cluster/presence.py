@@ -34,7 +34,7 @@ class Presence:
     @property
     def is_there(self) -> bool:
         """Whether it can be reached now."""
-        return not self.gone and self._store.is_there
+        return not self.gone and self._store.is_in_place
 
     def wait(self) -> bool:
         """Whether it can be reached, after waiting for it."""
@@ -44,7 +44,7 @@ class Presence:
             return False
         self._say(f"the store {self._store} cannot be reached; it is waited for, {duration(self._seconds)} at most")
         began = time.monotonic()
-        while not self._store.is_there:
+        while not self._store.is_in_place:
             if time.monotonic() - began > self._seconds:
                 self.gone = f"the store {self._store} could not be reached for {duration(self._seconds)}"
                 return False

@@ -78,7 +78,7 @@ def summary_of(graph: Graph, store: Store, seconds: float, stopped: str) -> Summ
         dropped=in_state(State.DROPPED),
         seconds=seconds,
         stopped=stopped,
-        interrupted=(len(graph.live), sum(store.checkpoint(run_id).exists() for run_id in graph.live)),
+        interrupted=(len(graph.live), sum(store.has_checkpoint(run_id) for run_id in graph.live)),
     )
 
 

@@ -10,7 +10,7 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweep.graph.capacity import Capacity, Machine, Seat
 from trainables.ledger.plan import Share
@@ -31,11 +31,12 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
-    """A run that was started, where it sits, and when it is expected to end."""
+    """A run that was started, where it sits, when it is expected to end, and as what it waited."""
 
     seat: Seat
     started: float
     ends: float
+    waiting: Waiting
 
 
 class Queue:
@@ -73,7 +74,7 @@ class Queue:
             return None
         (_, _, head), share = heads[0]
         if seat := self.capacity.seat(share):
-            return self._admit(head, seat, now)
+            return self._admit(head, share, seat, now)
         if run_id := self._beside_head(share, heads[1:], now):
             return run_id
         self._unchanged = True
@@ -83,6 +84,12 @@ class Queue:
         """A live run has ended: its room is free."""
         self.capacity.give_back(self.live.pop(run_id).seat)
         self._unchanged = False
+
+    def put_back(self, run_id: str, share: Share) -> None:
+        """A live run has to start again, with this share: its room is free, and it waits where it waited before."""
+        waiting = self.live[run_id].waiting
+        self.leave(run_id)
+        self.add(run_id, replace(waiting, share=share))
 
     def withdraw(self, run_id: str) -> None:
         """Forget a run that waits for room."""
@@ -131,12 +138,13 @@ class Queue:
             ends_in_time = now + self._waiting[run_id].cost <= reservation.time
             seat = self.capacity.seat(share) if ends_in_time else self.capacity.seat_beside(reservation, share)
             if seat:
-                return self._admit(run_id, seat, now)
+                return self._admit(run_id, share, seat, now)
         return None
 
-    def _admit(self, run_id: str, seat: Seat, now: float) -> str:
+    def _admit(self, run_id: str, share: Share, seat: Seat, now: float) -> str:
+        """Start the first of the runs that ask for a share."""
         waiting = self._waiting.pop(run_id)
-        heapq.heappop(self._heaps[seat.share])
+        heapq.heappop(self._heaps[share])
         self.capacity.take(seat)
-        self.live[run_id] = Live(seat=seat, started=now, ends=now + waiting.cost)
+        self.live[run_id] = Live(seat=seat, started=now, ends=now + waiting.cost, waiting=waiting)
         return run_id

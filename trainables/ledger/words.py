@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from trainables.ledger.bounds import Bounds
 from trainables.ledger.paths import clean_text, possible_path
 from trainables.ledger.plain import plain_lines
+from trainables.ledger.s3.place import is_s3, possible_place, without_keys
 
 Read = TypeVar("Read")
 
@@ -46,6 +47,11 @@ def path(text: str) -> Path:
     return Path(_checked(possible_path)(text))
 
 
+def place(text: str) -> Path | str:
+    """The type of an option whose value is the place of a store: a folder, or an address in a bucket."""
+    return _checked(possible_place)(text) if is_s3(text) else path(text)
+
+
 def text(given: str) -> str:
     """The type of an option whose value is a text."""
     return _checked(clean_text)(given)
@@ -58,6 +64,7 @@ def _checked(read: Callable[[str], Read]) -> Callable[[str], Read]:
         try:
             return read(given)
         except ValueError as error:
+            given = without_keys(given)
             shown = repr(given) if len(given) <= 100 else f"{given[:100]!r}..."
             raise argparse.ArgumentTypeError(f"given {shown}; {error}") from error
 
