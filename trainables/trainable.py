@@ -17,7 +17,9 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import _raylet, tune
+from ray._private.ray_constants import LOG_PREFIX_ACTOR_NAME
+from ray._private.worker import WORKER_MODE, global_worker
 
 from trainables.data.cache_folder import own_folder
 from trainables.data.stores import store_at
@@ -40,6 +42,8 @@ TRANSIENT = ("ConnectionError", "TimeoutError", "AcceleratorError")
 
 AWAY = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.EHOSTDOWN, errno.EHOSTUNREACH)
 """What a disk answers that is away for a while."""
+OUT_OF_MEMORY = "OutOfMemoryError"
+"""Name of PyTorch's error; it is raised once a forward pass of a single row does not fit."""
 
 Executor = Callable[[RunSpec, str, Store, Options], Iterator[Advanced | Record]]
 
@@ -54,6 +58,12 @@ class RunTrainable(tune.Trainable):
 
     _items: Generator[Advanced | Record, None, None] | None
     _error: Exception | None
+    _num_taken = 0
+
+    def __repr__(self) -> str:
+        """The name of the run, for Ray, which asks once, when the worker has started."""
+        name = str(self._run["name"])
+        return f"{name} (first run)" if self._num_taken == 1 else name
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take the first run."""
@@ -80,10 +90,13 @@ class RunTrainable(tune.Trainable):
         """
         if self._error:
             raise self._error
+        show_name(self._run["name"])
         try:
             return self._advance()
         except Exception as error:
-            failed = Failed(reason=describe(error), diverged=isinstance(error, DivergedError))
+            failed = Failed(
+                reason=describe(error), diverged=isinstance(error, DivergedError), needs_more=needs_more(error)
+            )
             if not self._is_away():
                 with contextlib.suppress(OSError):
                     self._store.fail(self._run["run_id"], self._run["name"], failed.reason, diverged=failed.diverged)
@@ -118,6 +131,9 @@ class RunTrainable(tune.Trainable):
         self._items = None
         self._error = None
         self._stage = ""
+        self._num_taken += 1
+        if self._num_taken > 1:
+            name_output(str(config["name"]))
 
     def _is_away(self) -> bool:
         """Whether the store was there when the run was taken and is not now."""
@@ -150,9 +166,29 @@ class RunTrainable(tune.Trainable):
                 yield self._store.record(run_id)
                 return
             if options.device == "cuda":
+                from trainables.model.gpu_memory import limit_gpu_memory  # late: `setup` sets what torch reads first
+
                 limit_gpu_memory(self._run["share"]["gpus"])
             reseed(spec.seed)
             yield from executor(options.executor)(spec, name, self._store, options)
+
+
+def show_name(name: str) -> None:
+    """Have `ps`, `top`, py-spy and the dashboard's list of a node's workers show a run, until the step is over.
+
+    Ray names the process of a worker after the method that it calls, whenever it calls one.
+    """
+    if global_worker.mode == WORKER_MODE:
+        _raylet.setproctitle(f"ray::RunTrainable: {name}")  # type: ignore[attr-defined]
+
+
+def name_output(name: str) -> None:
+    """Have Ray's logs say that what this worker writes from here on is a run's; of the first run Ray knows."""
+    if global_worker.mode != WORKER_MODE:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.write(f"{LOG_PREFIX_ACTOR_NAME}{name}\n")
+        stream.flush()
 
 
 def executor(reference: str) -> Executor:
@@ -180,11 +216,9 @@ def return_freed_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def limit_gpu_memory(gpus: float) -> None:
-    """Hold a run that shares its GPU to its share of the memory."""
-    import torch  # late: `setup` sets what torch reads when it is first imported
-
-    torch.cuda.set_per_process_memory_fraction(gpus if 0 < gpus < 1 else 1.0)
+def needs_more(error: BaseException) -> bool:
+    """Whether a run failed for want of memory on its GPU."""
+    return any(base.__name__ == OUT_OF_MEMORY for base in type(error).__mro__)
 
 
 def describe(error: BaseException) -> str:

@@ -19,6 +19,7 @@ class Place:
         store_seconds: how long a store that cannot be reached is waited for.
         cpus: cores of a local Ray; 0: all.
         gpus: GPUs of a local Ray; -1: all.
+        callbacks: others that are told of the runs (`guests.load_guests`).
     """
 
     address: str = "local"
@@ -29,3 +30,4 @@ class Place:
     store_seconds: float = 300.0
     cpus: int = 0
     gpus: int = -1
+    callbacks: tuple[str, ...] = ()

@@ -19,12 +19,16 @@ from sweep.graph.node import Single, Trials, started_from
 from sweep.graph.races import Races
 from sweep.graph.searched import Searched
 from sweep.planning.courses import courses_of
+from sweep.planning.peaks import Peaks
+from sweep.planning.shares import records_like
 from sweep.studies.journal import Journal
 from sweep.studies.study import Study
 from trainables.ledger.artefacts import ENCODER, Keep
-from trainables.ledger.plan import Node, Plan
+from trainables.ledger.errors import StoreError
+from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.race import Rule
 from trainables.ledger.standing import finished_runs
+from trainables.ledger.states import State
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
 from trainables.tasks.registry import tasks
@@ -72,9 +76,10 @@ def run_plan(
         try:
             keeper = Keeper(store, Races(plan, courses_of(plan), race, search.sampler, store) if race else None)
             remover = Remover(store, keep, keeper.races)
+            peaks = Peaks(records_like(plan, store))
             graph = make_graph(
-                plan, store, search, races=keeper.races, on_close=keeper.note, on_end=remover.after,
-                max_concurrent=place.max_concurrent,
+                plan, store, search, races=keeper.races, on_close=keeper.note, on_end=_after(peaks, store, remover),
+                max_concurrent=place.max_concurrent, share=peaks.share,
             )  # fmt: skip
             keeper.note(graph)
             remover.begin(graph)
@@ -82,7 +87,10 @@ def run_plan(
                 from sweep.cluster.driver import drive  # imports Ray, which takes seconds
 
                 prunes = search.pruning != "off"
-                stopped = drive(graph, store, options, place, console, interruption, prunes=prunes)
+                stopped = drive(
+                    graph, store, options, place, console, interruption, prunes=prunes, peaks=peaks,
+                    parallel=search.parallel,
+                )  # fmt: skip
         except KeyboardInterrupt:
             stopped = interruption.reason or "interrupted"
         finally:
@@ -94,6 +102,20 @@ def run_plan(
     if graph is None:
         return Summary(plan=plan, done=(), not_started=tuple(plan.nodes), seconds=seconds, stopped=stopped)
     return summary_of(graph, store, seconds, stopped)
+
+
+def _after(peaks: Peaks, store: Store, remover: Remover) -> Callable[[Graph, str], None]:
+    """What follows from the end of a run: what it took of memory is known, and what nothing needs any more goes."""
+
+    def after(graph: Graph, run_id: str) -> None:
+        if graph.end(run_id) is State.DONE:
+            try:
+                peaks.learn(store.record(run_id))
+            except (StoreError, ValueError) as error:
+                log.warning("what run %s took of memory is not known: %s", run_id, error)
+        remover.after(graph, run_id)
+
+    return after
 
 
 def _kept(keeper: Keeper, graph: Graph, stopped: str) -> str:
@@ -115,6 +137,7 @@ def make_graph(
     on_close: Callable[[Graph], object] = lambda graph: None,
     on_end: Callable[[Graph, str], object] = lambda graph, run_id: None,
     max_concurrent: int = 0,
+    share: Callable[[Node], Share] = lambda node: node.share,
 ) -> Graph:
     """The graph of a plan, which knows what the store holds; nothing starts before it has machines."""
     return Graph(
@@ -127,6 +150,7 @@ def make_graph(
         on_close=on_close,
         on_end=on_end,
         lacks=lambda run_id: ENCODER in store.removed(run_id),
+        share=share,
     )
 
 

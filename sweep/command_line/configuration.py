@@ -25,13 +25,14 @@ _FIELDS = {
     "keep": ("keep",),
     "store": ("store",),
     "address": ("cluster", "address"),
+    "callbacks": ("cluster", "callbacks"),
 }
 """Option -> field of the configuration."""
 
 _BUDGETS = {"intermediate": "intermediate", "target": "target", "gpu-hours": "gpu_hours"}
 """Key of `--search` -> field of the section `search`."""
 
-_WHERE = frozenset({"keep", "store", "address"})
+_WHERE = frozenset({"keep", "store", "address", "callbacks"})
 """Options that say where and what is kept, not what is computed; alone they leave the sweep the demo."""
 
 

@@ -17,6 +17,7 @@ from sweep.planning.machines import this_machine
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_plan, data_of
 from sweep.planning.row_counts import Origin, RowCounts
+from sweep.planning.shares import with_peaks
 from sweep.planning.start import check_start
 from sweep.planning.waste import Caution, Kind, is_slow, waste
 from trainables.ledger.spec import Precision
@@ -125,7 +126,8 @@ def _clusters(setup: Setup, found: Sequence[Machine], sizes: Sequence[int]) -> t
 
 def _hours_in_bf16(setup: Setup, bill: Bill, data: ForeseenData, rows: RowCounts, machines: Sequence[Machine]) -> float:
     """Hours of the same runs in bf16, by the same formula."""
-    other = build_plan(_in_bf16(setup.config), data, rows=rows, machines=machines)
+    same = build_plan(_in_bf16(setup.config), data, rows=rows, machines=machines, costs=setup.costs)
+    other = with_peaks(same, setup.store)
     faster = dict(zip(bill.plan.nodes, other.nodes.values(), strict=True))
     hours = 0.0
     for run_id, node in bill.plan.nodes.items():

@@ -18,6 +18,8 @@ SUMMARIES = {
     "check": "read all that a store holds, and say what is sound",
     "export": "a model of a store as a folder for transformers, with a model card",
     "predict": "predictions of an exported model on rows of your own",
+    "fetch": "rows and encoder of a sweep into a folder, for nodes without network",
+    "doctor": "whether every node has what a sweep needs, and what to do where not",
 }
 
 _SWEEP = """\
@@ -35,6 +37,15 @@ that `run` drives. Computes and writes nothing. Of --store alone it takes what i
 {_SWEEP}""",
     "status": "Where a sweep stands, from its store alone: neither data nor Ray are needed.",
     "tasks": "The tasks, their sources, the rows that --data has for them, and an example of each.",
+    "fetch": """\
+Bring all rows and the encoder of a sweep into a folder that --data and --encoder take: from the hub, or from a folder
+that mirrors it. The same command goes on where it was interrupted. Ends with the command that runs the sweep
+from there.
+""",
+    "doctor": """\
+Ask every node of the cluster (without --address this machine) whether rows, encoder, store, space, versions, GPUs,
+clocks and limits are as the sweep of these options needs them, and say of each fault what to do. Computes nothing.
+""",
     "search": """\
 Search learning rates, epochs and what else has a range (search.ranges) for some tasks, each by the English dev figure
 of its own task; ends with YAML that --config of a run takes.
@@ -51,6 +62,21 @@ examples:
   {{program}} --config sweep.yaml --set target.learning_rate=5e-5 --set intermediate.tasks.qqp.epochs=1
 
 {_CODES}""",
+    "fetch": """\
+examples:
+  {program} --preset paper --out DIR --dry-run       how much it is
+  {program} --preset paper --out DIR
+  {program} --preset paper --data MIRROR --encoder FOLDER --out DIR
+
+exit codes: 0 all is there, 1 something did not come, 2 bad input, 130 interrupted
+""",
+    "doctor": """\
+examples:
+  {program} --preset paper --data DIR --encoder DIR/encoders/NAME --store STORE --address auto
+  {program} --json ...        for programs
+
+exit codes: 0 nothing is wrong but for warnings, 1 something is, 2 bad input
+""",
     "simulate": """\
 examples:
   {program} --preset paper --gpus 8,16,64                          how long, how busy

@@ -32,6 +32,7 @@ def _option(group: str, help: str, **settings: Any) -> Option:
 
 _START, _WHAT, _WHERE, _SEARCH = "which sweep", "what to compute", "where", "what to search"
 _REPORT, _CLUSTER, _FAULTS = "what to show", "what it would take", "what goes wrong"
+_FETCH, _DOCTOR = "what to fetch", "how to look"
 OPTIONS = {
     "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
     "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
@@ -90,6 +91,9 @@ OPTIONS = {
         _REPORT, "write the test scores of all runs too; the store notes that they were opened", action="store_true"
     ),
     "--address": _option(_WHERE, "of a running Ray cluster (default: this machine)", metavar="ADDRESS"),
+    "--callbacks": _option(
+        _WHERE, "who else is told of the runs: wandb, mlflow, or callbacks of Tune as module:Class", metavar="LIST"
+    ),
     "--gpus": _option(
         _CLUSTER,
         "wall clock on clusters of so many GPUs, for example 1,8,64",
@@ -99,6 +103,11 @@ OPTIONS = {
     "--budget": _option(
         _CLUSTER, "hours at hand, of GPUs or of cores; more is worth a warning", metavar="H", type=number(HOURS)
     ),
+    "--probe": _option(_CLUSTER, "measure the machine first, in under two minutes", action="store_true"),
+    "--out": _option(_FETCH, "folder to fetch into; it may hold other sweeps", metavar="DIR", type=path, required=True),
+    "--stand-ins": _option(_FETCH, "words of PAN-X as MLM text in place of Wikipedia", action="store_true"),
+    "--dry-run": _option(_FETCH, "say what would be fetched, and how much it is", action="store_true"),
+    "--digests": _option(_DOCTOR, "read all rows on every node, and compare their content", action="store_true"),
     "--nodes": _option(
         _CLUSTER,
         "nodes over which the GPUs are spread (default: eight each); without --gpus, so many like this one",
@@ -159,16 +168,21 @@ OPTIONS = {
 """Every option, in the order in which help shows them."""
 
 _OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
-_OF_PLAN = ("--gpus", "--budget", "--json")
+_OF_PLAN = ("--gpus", "--budget", "--probe", "--json")
 _OF_STATUS = ("--watch", "--json")
+_OF_FETCH = ("--out", "--stand-ins", "--dry-run")
+_OF_DOCTOR = ("--digests", "--json")
 _FAULTY = tuple(name for name, option in OPTIONS.items() if option.group == _FAULTS)
 _OF_SIMULATE = ("--gpus", "--nodes", "--replay", *_FAULTY, "--json")
-_GRID = tuple(name for name in OPTIONS if name not in (*_OF_SEARCH, *_OF_PLAN, *_OF_STATUS, *_OF_SIMULATE))
+_OWN = {*_OF_SEARCH, *_OF_PLAN, *_OF_STATUS, *_OF_FETCH, *_OF_DOCTOR, *_OF_SIMULATE}
+_GRID = tuple(name for name in OPTIONS if name not in _OWN)
 _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
 
 TAKEN_BY = {
     "plan": _OF_RUN,
+    "fetch": _OF_RUN,
+    "doctor": _OF_RUN,
     "simulate": _OF_RUN,
     "status": tuple(name for name in _GRID if name not in ("--search", "--race", "--address")),
 }
@@ -179,6 +193,8 @@ OPTIONS_OF = {
     "simulate": (*(name for name in _GRID if name not in _OF_RUN), *_OF_SIMULATE),
     "status": ("--preset", "--config", "--set", "--store", *_OF_STATUS, "--debug"),
     "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
+    "fetch": (*_OF_FETCH, *(name for name in _GRID if name not in _OF_RUN)),
+    "doctor": (*_OF_DOCTOR, *(name for name in _GRID if name not in _OF_RUN)),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),
 }
 """Command -> its options."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import asdict
 from typing import Any
 
 from sweep.command_line.foresight import Foresight
 from sweep.planning.bill import Lot, WallClock
+from sweep.planning.cost import Costs
 from sweep.planning.critical_path import Chain
 from sweep.planning.disk import Forecast
 from sweep.planning.row_counts import Origin
@@ -36,12 +38,30 @@ def as_json(found: Foresight) -> dict[str, Any]:
         "critical_path": _chain(bill.chains[0]) if bill.chains else None,
         "next_chains": [_chain(chain) for chain in bill.chains[1:]],
         "disk": _disk(bill.disk),
+        "costs": _costs(setup.costs),
         "cannot_be_had": _absent(plan.without_data),
         "row_counts": {str(origin): list(found.rows.names(origin)) for origin in Origin},
         "preliminary": {"because": dict(found.unasked), "runs": sorted(found.preliminary)},
         "notes": list(plan.notes),
         "cautions": [{"kind": str(caution.kind), "text": caution.text} for caution in found.cautions],
     }  # fmt: skip
+
+
+def _costs(costs: Costs) -> dict[str, Any]:
+    error = costs.error()
+    return {
+        "devices": [
+            {
+                "device": basis.device.name,
+                "on_gpu": basis.device.on_gpu,
+                "finished_runs": basis.own,
+                "of_other_stores": basis.others,
+                "probed_at": basis.probe.at if basis.probe else None,
+            }
+            for basis in costs.bases
+        ],
+        "error_so_far": asdict(error) if error else None,
+    }
 
 
 def _cells(found: Foresight) -> dict[str, int]:

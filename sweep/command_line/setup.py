@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from search_spaces.config import SweepConfig
@@ -15,13 +15,17 @@ from sweep.command_line.stores import store_of
 from sweep.graph.capacity import Machine
 from sweep.planning.bill import bill_of
 from sweep.planning.clusters import USUAL, Cluster, here, of_sizes
+from sweep.planning.cost import Costs
 from sweep.planning.courses import courses_of
+from sweep.planning.known_costs import costs_of
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_plan
 from sweep.planning.row_counts import RowCounts
+from sweep.planning.shares import with_peaks
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.planning.waste import waste
+from sweep.terminal.cost_lines import cost_lines
 from sweep.terminal.description import describe
 from trainables.data.source import DataSource
 from trainables.ledger.allocation import Allocation
@@ -41,6 +45,7 @@ class Setup:
         plan: with its trials.
         allocation: how hours of a search were spread; None where there is no budget in hours.
         rule: of the race; None where there is none.
+        costs: what the costs of the plan stand on.
     """
 
     config: SweepConfig
@@ -48,10 +53,11 @@ class Setup:
     plan: Plan
     allocation: Allocation | None
     rule: Rule | None
+    costs: Costs
 
 
 def set_up(given: argparse.Namespace, console: Console) -> Setup:
-    """The sweep that the options describe; writes nothing.
+    """The sweep that the options describe; writes nothing but what a probe has measured, where that is asked for.
 
     Raises ValueError or StudyError for a plan, a search or a race that cannot be, EncoderUnavailableError or
     CacheFolderError for an encoder that cannot be had, LedgerError for a file of the store that cannot be read.
@@ -74,12 +80,13 @@ def planned(
     `data`, `rows` and `machines` are as in `build_plan`.
     """
     store = store_of(config)
-    found = build_plan(config, data, rows=rows, machines=machines)
+    costs = costs_of(config, store)
+    found = with_peaks(build_plan(config, data, rows=rows, machines=machines, costs=costs), store)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
     if config.race.enabled:
         courses_of(plan)
         store.race()
-    return Setup(config=config, store=store, plan=plan, allocation=allocation, rule=rule_of(config))
+    return Setup(config=config, store=store, plan=plan, allocation=allocation, rule=rule_of(config), costs=costs)
 
 
 def earlier_allocation(config: SweepConfig, store: Store) -> Allocation | None:
@@ -117,7 +124,8 @@ def described(setup: Setup) -> RenderableType:
     config = setup.config
     bill = bill_of(look_at(setup.plan, setup.store), setup.store, config, clusters_of(setup))
     cautions = tuple(waste(bill, config, setup.store))
-    return describe(bill, setup.store, config.search, racing=config.race.enabled, cautions=cautions)
+    found = describe(bill, setup.store, config.search, racing=config.race.enabled, cautions=cautions)
+    return Group(found, *cost_lines(setup.costs))
 
 
 def clusters_of(setup: Setup) -> tuple[Cluster, ...]:

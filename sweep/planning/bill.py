@@ -21,6 +21,8 @@ from trainables.ledger.store import Store
 
 ALL = "all"
 """The lot of all phases together."""
+_LONGER = 1.02
+"""Times a wall clock; what takes no more is not longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ class WallClock:
         without_searches: the same for the grid alone.
         busy: part of its GPUs' time that runs use, or of its cores' where no run takes a GPU.
         disk: bytes that the store takes on the way; None where that was not reckoned.
+        is_capped: whether it would take less without the limit of runs at a time (cluster.max_concurrent).
         refused: why it cannot be run there; the rest then means nothing.
     """
 
@@ -59,6 +62,7 @@ class WallClock:
     without_searches: float = 0.0
     busy: float = 0.0
     disk: Forecast | None = None
+    is_capped: bool = False
     refused: str = ""
 
     @property
@@ -127,7 +131,7 @@ def wall_clock(outlook: Outlook, config: SweepConfig, cluster: Cluster) -> WallC
     """What is left, on one cluster."""
     parallel, most, nodes = config.search.parallel, config.cluster.max_concurrent, outlook.plan.nodes
 
-    def makespan(seconds: Mapping[str, float] | None = None, *, searched: bool = True) -> float:
+    def makespan(seconds: Mapping[str, float] | None = None, *, searched: bool = True, most: int = most) -> float:
         found = outlook.simulate(
             cluster.machines, parallel=parallel, max_concurrent=most, searched=searched, seconds=seconds
         )
@@ -146,6 +150,7 @@ def wall_clock(outlook: Outlook, config: SweepConfig, cluster: Cluster) -> WallC
         seconds=Span(expected=expected, low=low, high=high),
         without_searches=makespan(searched=False) if outlook.is_searched else expected,
         busy=_used(outlook, cluster) / expected if expected else 0.0,
+        is_capped=bool(most) and expected > _LONGER * makespan(most=0),
     )
 
 

@@ -11,13 +11,16 @@ from search_spaces.config import SweepConfig
 from search_spaces.encoders import EncoderSize, encoder_size
 from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
-from sweep.graph.capacity import Capacity, Machine
-from sweep.planning.cost import run_seconds
+from sweep.graph.capacity import Machine
+from sweep.planning.cost import Costs
 from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
+from sweep.planning.memory import need_of
 from sweep.planning.row_counts import RowCounts
 from sweep.planning.rows import num_rows
+from sweep.planning.shares import share_here, share_of
 from sweep.planning.start import check_data
+from sweep.planning.work import work_of
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.reading import EVALUATED
@@ -44,23 +47,27 @@ def build_plan(
     *,
     rows: RowCounts | None = None,
     machines: Sequence[Machine] = (),
+    costs: Costs | None = None,
 ) -> Plan:
     """The graph of runs that fills the grid, parents before children.
 
+    `costs` says what runs take; not given, the machine is assumed (`costs_of` asks the store and the rates file).
     A cell whose rows are missing goes to `without_data` with the reason; stand-ins and single missing languages go to
     the notes. `rows` is what counts rows, for a caller who wants to know where the counts come from. `machines` are
     those of the cluster where they are known: shares are as taken there. Raises ValueError for settings that no run can
     have, DataError for data that cannot be opened.
     """
-    return _planner(config, data, rows, machines).plan()
+    return _planner(config, data, costs, rows, machines).plan()
 
 
-def build_phase_plan(config: SweepConfig, phase: Phase, data: DataSource | None = None) -> tuple[Plan, tuple[str, ...]]:
+def build_phase_plan(
+    config: SweepConfig, phase: Phase, data: DataSource | None = None, *, costs: Costs | None = None
+) -> tuple[Plan, tuple[str, ...]]:
     """The runs of one phase of the grid, without cells, and why others of that phase cannot be computed.
 
     Intermediate runs need no rows of a target. Raises as `build_plan` does.
     """
-    return _planner(config, data).plan_of(phase)
+    return _planner(config, data, costs).plan_of(phase)
 
 
 def data_of(config: SweepConfig) -> DataSource:
@@ -71,20 +78,27 @@ def data_of(config: SweepConfig) -> DataSource:
 
 
 def _planner(
-    config: SweepConfig, data: DataSource | None, rows: RowCounts | None = None, machines: Sequence[Machine] = ()
+    config: SweepConfig,
+    data: DataSource | None,
+    costs: Costs | None,
+    rows: RowCounts | None = None,
+    machines: Sequence[Machine] = (),
 ) -> _Planner:
     opened = data or data_of(config)
     if not machines and not config.cluster.address:
         machines = [this_machine()]
-    return _Planner(config, opened, rows or RowCounts(opened), Capacity(machines) if machines else None)
+    return _Planner(config, opened, rows or RowCounts(opened), machines, costs or Costs())
 
 
 class _Planner:
     """State of one planning: runs made so far, why others cannot be, and notes."""
 
-    def __init__(self, config: SweepConfig, data: DataSource, rows: RowCounts, cluster: Capacity | None) -> None:
+    def __init__(
+        self, config: SweepConfig, data: DataSource, rows: RowCounts, machines: Sequence[Machine], costs: Costs
+    ) -> None:
         self.config = config
         self.data = data
+        self.costs = costs
         self.nodes: dict[str, Node] = {}
         self.notes: dict[str, None] = {}
         self._parents: dict[tuple[str, bool, int], str | NoRowsError] = {}
@@ -97,7 +111,7 @@ class _Planner:
         self._problems: dict[str, str] = {}
         self._sentences = 0
         self._counts = rows
-        self._cluster = cluster
+        self._machines = machines
 
     def plan(self) -> Plan:
         found, without = self._of_cells(self._run_of)
@@ -348,12 +362,18 @@ class _Planner:
         return min(self._sentences, wanted)
 
     def _node(self, spec: RunSpec, name: str, row: Row, tasks: Sequence[str], rows: Mapping[str, int]) -> Node:
-        share = self._share(spec.phase, tasks)
         measured = () if spec.phase is Phase.INTERMEDIATE else spec.tasks
         evaluated = {name: self._num_evaluated(registry.task(name)) for name in measured}
-        cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, evaluated=evaluated)
-        footprint = self._footprint(spec, rows, evaluated, cost)
-        return Node(spec=spec, name=name, row=row, cost=cost, share=share, footprint=footprint)
+        share = self._share(spec, tasks, rows, evaluated)
+        parent = self.nodes.get(spec.parent)
+        after_mlm = parent is not None and parent.spec.mlm is not None
+        work = work_of(spec, self.size, rows=rows, evaluated=evaluated, after_mlm=after_mlm)
+        cost = self.costs.estimate(spec, work, share, self.config.cluster.threads)
+        footprint = self._footprint(spec, rows, evaluated, cost.seconds)
+        return Node(
+            spec=spec, name=name, row=row, cost=cost.seconds, share=share, footprint=footprint,
+            cost_low=cost.low, cost_high=cost.high, stages=cost.stages,
+        )  # fmt: skip
 
     def _footprint(
         self, spec: RunSpec, rows: Mapping[str, int], evaluated: Mapping[str, int], seconds: float
@@ -383,12 +403,13 @@ class _Planner:
         self.nodes[node.run_id] = node
         return node.run_id
 
-    def _share(self, phase: Phase, tasks: Sequence[str]) -> Share:
+    def _share(
+        self, spec: RunSpec, tasks: Sequence[str], rows: Mapping[str, int], evaluated: Mapping[str, int]
+    ) -> Share:
         cluster = self.config.cluster
-        own = [cluster.gpus.tasks[name] for name in tasks if name in cluster.gpus.tasks]
-        gpus = max(own) if own else getattr(cluster.gpus, phase.value)
-        share = Share(gpus=gpus, cpus=cluster.cpus)
-        return self._cluster.fitted(share) if self._cluster else share
+        need = need_of(spec, self.size, self.config.engine, texts=texts_of(spec, rows), evaluated=evaluated)
+        share = share_of(cluster, spec.phase, tasks, need)
+        return share_here(share, self._machines, need) if self._machines else share
 
     def _note(self, text: str) -> None:
         self.notes[text] = None

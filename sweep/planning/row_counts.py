@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from sweep.planning.cost import TYPICAL_EVAL_ROWS
 from sweep.planning.published_rows import published_rows
 from sweep.planning.rows import num_rows
 from trainables.data.source import DataSource
 from trainables.tasks.task import Source, Split, Task
+
+_TYPICAL_EVAL_ROWS = 2000
+"""Rows of one evaluated split and language where they cannot be counted: the middle of Table 1."""
 
 
 class Origin(StrEnum):
@@ -43,7 +45,7 @@ class RowCounts:
             published = task.num_train_rows
         if published is not None:
             return self._noted(task, split, Origin.PUBLISHED, published)
-        return self._noted(task, split, Origin.ASSUMED, 1 if split is Split.TRAIN else TYPICAL_EVAL_ROWS)
+        return self._noted(task, split, Origin.ASSUMED, 1 if split is Split.TRAIN else _TYPICAL_EVAL_ROWS)
 
     def names(self, origin: Origin) -> tuple[str, ...]:
         """`task split` of all counts of one origin, in the order in which they were asked for."""

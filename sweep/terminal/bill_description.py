@@ -17,7 +17,8 @@ from trainables.ledger.plain import plain
 
 _BOUND = 1.02
 """A wall clock that is longer than the critical path by no more than this is set by it."""
-
+_NARROW = len("critical")
+"""The longest word that a cell of the table has to show whole."""
 _WORTH_SAYING = 0.01
 """Hours of work."""
 
@@ -67,20 +68,15 @@ def _line(bill: Bill, clock: WallClock) -> Text:
 
 
 def _table(bill: Bill, clocks: Sequence[WallClock]) -> Table:
-    """A row for each cluster; columns that say nothing here are left out."""
+    """A row for each cluster; columns that say nothing here are left out. On a narrow terminal words go below words."""
     has_gpus = any(clock.cluster.gpus for clock in clocks)
     has_range = any(clock.seconds.is_known for clock in clocks)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("cluster")
-    table.add_column("wall clock", justify="right", no_wrap=True)
-    if has_range:
-        table.add_column("range", justify="right", no_wrap=True)
-    if bill.outlook.is_searched:
-        table.add_column("no searches", justify="right", no_wrap=True)
-    table.add_column("busy", justify="right", no_wrap=True)
-    if has_gpus:
-        table.add_column("paid GPU-hours", justify="right", no_wrap=True)
-    table.add_column("set by", no_wrap=True)
+    headings = ["wall clock", *["range"] * has_range, *["no searches"] * bill.outlook.is_searched, "busy"]
+    table.add_column("cluster", min_width=_NARROW)
+    for heading in (*headings, *["paid GPU-hours"] * has_gpus):
+        table.add_column(heading, justify="right", min_width=len("busy"), overflow="fold")
+    table.add_column("set by", min_width=_NARROW, overflow="fold")
     for clock in clocks:
         found = [clock.cluster.words, duration(clock.seconds.expected)]
         found += [durations(clock.seconds.low, clock.seconds.high) if clock.seconds.is_known else ""] * has_range
@@ -91,11 +87,13 @@ def _table(bill: Bill, clocks: Sequence[WallClock]) -> Table:
 
 
 def _set_by(bill: Bill, clock: WallClock) -> str:
-    """What makes it last as long: the longest chain, or that there is no more room."""
+    """What makes it last as long: the longest chain, a setting, or that there is no more room."""
     longest = bill.chains[0].seconds.expected if bill.chains else 0.0
     if clock.seconds.expected <= _BOUND * longest:
         return "critical path"
-    return "GPUs" if clock.cluster.gpus else "cores"
+    if clock.is_capped:
+        return "max_concurrent"
+    return "GPUs" if clock.cluster.gpus and bill.unit == "GPU-hours" else "cores"
 
 
 def _name(step: Step) -> str:

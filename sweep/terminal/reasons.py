@@ -30,8 +30,8 @@ def reason_lines(states: Mapping[Cell, Standing]) -> Iterator[Text]:
     """The first of the cells that failed or are blocked, with their reasons."""
     bad = [(cell, found) for cell, found in states.items() if found.state in (State.FAILED, State.BLOCKED)]
     for cell, found in bad[:MOST_REASONS]:
-        line = f"{cell.row} -> {cell.target} #{cell.seed} {found.state}: {plain(found.reason, LONGEST_REASON)}"
-        yield Text(line, style="red")
+        name = plain(f"{cell.row} -> {cell.target} #{cell.seed}")
+        yield Text(f"{name} {found.state}: {plain(found.reason, LONGEST_REASON)}", style="red")
     if len(bad) > MOST_REASONS:
         yield Text(f"and {len(bad) - MOST_REASONS} more; `status` and the report have all", style="red")
 

@@ -23,7 +23,7 @@ def standing_lines(look: Look, width: int) -> Iterator[RenderableType]:
     board = Board(look.plan, look.state, now=0.0, slots=1)
     for run_id, run in look.live.items():
         board.start(run_id, 0.0)
-        board.advance(run_id, run.fraction)
+        board.advance(run_id, run.fraction, 0.0)
     yield board.matrix(width)
     yield Text(board.legend(), style="dim")
     yield Text(cell_line(look))

@@ -27,7 +27,7 @@ _SAID = (State.DONE, State.FAILED, State.BLOCKED, State.DROPPED)
 def watch(
     look: Callable[[], Look], store: str, console: Console, *, sleep: Callable[[float], object] = time.sleep
 ) -> Look:
-    """Show a store until its sweep is over or its driver has left; the last look.
+    """Show a store until its driver has left, or nothing is left to compute and there is none; the last look.
 
     Without a driver it waits for one as long as something is left to compute. A store that cannot be read after the
     first look is waited for. Raises LedgerError or OSError where the first look fails.

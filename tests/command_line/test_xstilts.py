@@ -16,7 +16,7 @@ from sweep.command_line.main import grid, main, search
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples", "check", "export",
-    "predict",
+    "predict", "fetch", "doctor",
 )  # fmt: skip
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--debug"},
@@ -121,7 +121,11 @@ def test_the_version_is_that_of_the_package(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("tasks --targets xnli", "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan` have it"),
+        (
+            "tasks --targets xnli",
+            "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan`, "
+            "`xstilts fetch`, `xstilts doctor` have it",
+        ),
         ("tasks --targets=xnli", "allowed here: --preset, --config, --data, --set, --debug"),
         ("plan --phase target", "`xstilts search` has it"),
         ("status --stroe x", "unknown option '--stroe'; did you mean '--store'? known: --preset"),

@@ -139,7 +139,7 @@ def test_a_plan_of_format_1_is_that_of_the_same_sweep_planned_today(store):
 def but_for_estimates(found: Plan) -> Plan:
     """What is decided, without seconds and bytes, which formulas of another day say otherwise."""
     nodes = {
-        run_id: dataclasses.replace(node, cost=0.0, cost_low=0.0, cost_high=0.0, footprint=Footprint())
+        run_id: dataclasses.replace(node, cost=0.0, cost_low=0.0, cost_high=0.0, stages={}, footprint=Footprint())
         for run_id, node in found.nodes.items()
     }
     return dataclasses.replace(found, nodes=nodes)

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+_MOST = 1e15
+"""What is counted here stays below it, steps and seconds alike."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Driver:
@@ -33,6 +36,13 @@ class Driver:
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
+    def left(self, now: datetime) -> float:
+        """Seconds that the sweep is expected to take from now; 0 where that is not known, or over.
+
+        A clock that is ahead of this one adds nothing.
+        """
+        return max(self.to_go - max((now - self.beat).total_seconds(), 0.0), 0.0)
+
     def to_json(self) -> str:
         """The inverse of `from_json`."""
         return json.dumps(dataclasses.asdict(self) | {"started": _text(self.started), "beat": _text(self.beat)})
@@ -42,7 +52,7 @@ class Driver:
         """Read it; raises ValueError, KeyError or TypeError for anything else."""
         fields = json.loads(text)
         times = {name: _time(fields[name]) for name in ("started", "beat")}
-        return cls(host=str(fields["host"]), pid=int(fields["pid"]), to_go=float(fields.get("to_go", 0.0)), **times)
+        return cls(host=str(fields["host"]), pid=int(fields["pid"]), to_go=_number(fields.get("to_go", 0.0)), **times)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,10 +110,26 @@ def _live_run(fields: dict[str, Any]) -> LiveRun:
     """Of any version: what this one does not know is left out."""
     if not isinstance(fields, dict):
         raise TypeError(f"a live run is an object, not {type(fields).__name__}")
-    known = {field.name for field in dataclasses.fields(LiveRun)}
-    started = _time(fields["started"]) if fields.get("started") else None
-    own = {name: value for name, value in fields.items() if name in known}
-    return LiveRun(**own | {"spoke": _time(fields["spoke"]), "started": started})
+    texts: dict[str, Any] = {name: str(fields[name]) for name in ("run_id", "name", "node", "stage")}
+    counts: dict[str, Any] = {name: int(_number(fields[name])) for name in ("step", "planned_steps")}
+    return LiveRun(
+        **texts,
+        **counts,
+        spoke=_time(fields["spoke"]),
+        place=int(_number(fields.get("place", -1))),
+        started=_time(fields["started"]) if fields.get("started") else None,
+        steps_per_second=_number(fields.get("steps_per_second", 0.0)),
+        gpus=_number(fields.get("gpus", 0.0)),
+    )
+
+
+def _number(value: Any) -> float:
+    """A number that means something: neither NaN nor out of all bounds; -1 stands for what is not known."""
+    if not isinstance(value, int | float):
+        raise TypeError(f"a number is expected, got {type(value).__name__}")
+    if not -1 <= value < _MOST:
+        raise ValueError(f"a number from -1 to {_MOST:g} is expected, got {value}")
+    return float(value)
 
 
 def _text(time: datetime) -> str:

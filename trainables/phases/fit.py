@@ -64,6 +64,8 @@ class Fitted:
             "steps": outcome.steps,
             "planned_steps": outcome.planned_steps,
             "tokens": outcome.tokens,
+            "micro_batch": outcome.micro_batch,
+            "is_halved": outcome.is_halved,
         }
 
 
@@ -112,7 +114,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         ),
         is_wanted=lambda: not context.store.pruned(context.spec.run_id),
     )
-    outcome = yield from _reported(training)
+    outcome = yield from _reported(training, context)
     context.seconds["train"] = outcome.seconds - outcome.checkpoint_seconds
     context.notes.extend(training.notes)
     if outcome.checkpoints:
@@ -133,7 +135,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
     )
 
 
-def _reported(training: Training) -> Generator[Advanced, None, Outcome]:
+def _reported(training: Training, context: Context) -> Generator[Advanced, None, Outcome]:
     """Run the training; its dev evaluations and signs of life become progress. Closed, it closes the training too."""
     steps = training.planned_steps
     with contextlib.closing(training.run()) as running:
@@ -143,7 +145,8 @@ def _reported(training: Training) -> Generator[Advanced, None, Outcome]:
             except StopIteration as end:
                 outcome: Outcome = end.value
                 return outcome
-            reached = Advanced(stage="train", step=found.step, planned_steps=steps)
+            pace = training.pace and dataclasses.replace(training.pace, peak_bytes=context.peak_bytes)
+            reached = Advanced(stage="train", step=found.step, planned_steps=steps, pace=pace)
             if isinstance(found, DevPoint):
                 reached = dataclasses.replace(reached, selection=found.selection, metrics=found.metrics)
             yield reached
