@@ -12,7 +12,7 @@ Measures, in one command:
 
 1,071 cells and Tune's defaults are measured once. `benchmarks.makespan` has the wall clock on GPUs.
 
-    python -m benchmarks.orchestration [--repetitions 3] [--json FILE]
+    python -m benchmarks.orchestration [--repetitions 3] [--contenders NAME ...] [--json FILE]
 """
 
 from __future__ import annotations
@@ -251,6 +251,7 @@ def main() -> None:
     """Measure, print tables, write JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -258,10 +259,12 @@ def main() -> None:
         print(json.dumps(scheduling(**json.loads(arguments.one))))
         return
     others = os.getloadavg()[0]
-    runs: dict[int, dict[str, list[dict[str, float]]]] = {seeds: {name: [] for name in CONTENDERS} for seeds in ON_RAY}
+    runs: dict[int, dict[str, list[dict[str, float]]]] = {
+        seeds: {name: [] for name in arguments.contenders} for seeds in ON_RAY
+    }
     for seeds, found in runs.items():
         for repetition in range(arguments.repetitions if seeds == 1 else 1):
-            for name in CONTENDERS:
+            for name in found:
                 if name != SLOW or not (repetition or seeds > 1):
                     found[name].append(measure(name, seeds))
     gaps = parent_to_child()

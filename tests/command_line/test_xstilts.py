@@ -19,7 +19,7 @@ COMMANDS = (
     "predict", "fetch", "doctor",
 )  # fmt: skip
 OWN = {
-    "status": {"--preset", "--config", "--set", "--store", "--debug"},
+    "status": {"--preset", "--config", "--set", "--store", "--watch", "--json", "--debug"},
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
     "report": {"--out", "--sweep", "--where", "--open-test", "--width", "--margin", "--regret", "--no-figures"},
     "submission": {"--out", "--sweep", "--where", "--seed", "--data"},
@@ -78,6 +78,15 @@ def test_a_plan_takes_the_options_of_the_run_that_it_is_of(capsys):
     assert plan - run == {"--gpus", "--budget", "--json"}
     assert {"--targets", "--search", "--race", "--address", "--store"} <= run
     assert not {"--phase", "--tasks", "--trials", "--hours"} & run
+
+
+def test_a_simulation_takes_the_options_of_a_plan_and_says_what_goes_wrong(capsys):
+    plan, simulation = (set(IN_HELP.findall(shown(capsys, main, command))) for command in ("plan", "simulate"))
+    assert plan - simulation == {"--budget"}
+    assert simulation - plan == {
+        "--nodes", "--replay", "--wrong-by", "--fail", "--lose-worker", "--hang", "--lose-node", "--join-node",
+        "--node-life", "--node-back", "--draws", "--first-draw",
+    }  # fmt: skip
 
 
 def test_a_search_has_no_options_of_the_grid(capsys):
