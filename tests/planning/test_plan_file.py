@@ -41,7 +41,12 @@ def test_a_plan_of_hundreds_of_searched_nodes_survives_its_file(store):
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
 SHARES = st.builds(
-    Share, gpus=st.one_of(st.integers(0, 8).map(float), st.integers(2, 12).map(lambda n: 1 / n)), cpus=st.integers(1, 9)
+    Share,
+    gpus=st.one_of(st.integers(0, 8).map(float), st.integers(2, 12).map(lambda n: 1 / n)),
+    cpus=st.integers(1, 9),
+    gpu_bytes=st.integers(0, 10**11),
+    least_gpu_bytes=st.integers(0, 10**11),
+    memory_bytes=st.integers(0, 10**12),
 )
 RANGES = {
     "learning_rate": st.builds(
@@ -132,7 +137,13 @@ def test_a_plan_of_format_1_is_that_of_the_same_sweep_planned_today(store):
     on = ["cluster.address=auto", "cluster.gpus.tasks.tatoeba=1/2"]
     today = plan(*sets, *on, data=FakeData("PAWS-X.en/train", "hellaswag"))
     assert all(node.footprint.rest for node in today.nodes.values())
-    without = {run_id: dataclasses.replace(node, footprint=Footprint()) for run_id, node in today.nodes.items()}
+    assert all(node.share.memory_bytes for node in today.nodes.values())
+    without = {
+        run_id: dataclasses.replace(
+            node, footprint=Footprint(), share=Share(gpus=node.share.gpus, cpus=node.share.cpus)
+        )
+        for run_id, node in today.nodes.items()
+    }  # fmt: skip
     assert store.plan() == dataclasses.replace(today, nodes=without)
 
 
