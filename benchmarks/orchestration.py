@@ -36,8 +36,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweep.graph.bounds import lower_bound
 from sweep.graph.capacity import Machine
-from sweep.graph.simulation import lower_bound, simulate
+from sweep.graph.simulation import simulate
 from trainables.ledger.cells import Row
 from trainables.ledger.plan import Plan, Share
 from trainables.ledger.record import Record, Score

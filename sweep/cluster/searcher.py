@@ -13,6 +13,7 @@ from ray.tune.search import Searcher
 
 from sweep.cluster.losses import Loss
 from sweep.graph.capacity import Machine, Seat
+from sweep.graph.faults import WORKER_LOSSES
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
 from trainables.ledger.artefacts import ENCODER
@@ -29,8 +30,6 @@ REFRESH_SECONDS = 10.0
 """Time between two looks at which nodes the cluster has."""
 RECORD_SECONDS = 5.0
 """How long a record that a worker reports may take to become visible on a shared disk."""
-WORKER_LOSSES = 2
-"""How often a run may lose its worker and start again from its own checkpoint."""
 WORKER_LOST = "its worker was lost three times (killed, or out of memory?)"
 
 NO_MORE = (

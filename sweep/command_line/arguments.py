@@ -39,6 +39,7 @@ XSTILTS = _program(
     (
         "run",
         "plan",
+        "simulate",
         "status",
         "tasks",
         "search",

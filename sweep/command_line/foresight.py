@@ -53,7 +53,7 @@ def foresee(config: SweepConfig, sizes: Sequence[int] = (), budget: float = 0.0)
     `budget` are the hours at hand; 0 is no limit. Raises as `set_up` does, but neither where the hub cannot be reached
     nor where the cluster does not answer; ValueError also for a run that no node of a known cluster can hold.
     """
-    found, silent = _machines(config)
+    found, silent = known_machines(config)
     data = ForeseenData(data_of(config))
     rows = RowCounts(data)
     machines = (*found, *(machine for cluster in of_sizes(sizes) for machine in cluster.machines))
@@ -97,7 +97,7 @@ def remarks(foresight: Foresight) -> Iterator[str]:
         )
 
 
-def _machines(config: SweepConfig) -> tuple[tuple[Machine, ...], tuple[Caution, ...]]:
+def known_machines(config: SweepConfig) -> tuple[tuple[Machine, ...], tuple[Caution, ...]]:
     """The nodes of the cluster that is asked for, and what is to be said where it does not answer."""
     address = config.cluster.address
     if not address:

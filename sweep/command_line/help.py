@@ -7,6 +7,7 @@ from collections.abc import Iterable
 SUMMARIES = {
     "run": "compute what is missing of a sweep, show Table 2, write the report",
     "plan": "say what `run` would do: cells, runs, what is done, what lacks data, work and disk",
+    "simulate": "run a sweep on paper: on which GPUs, with which failures, how long",
     "status": "where a sweep stands, from its store alone",
     "tasks": "the tasks, and the rows that --data has for them",
     "search": "search the settings of some tasks without a grid; ends with YAML that `run` takes",
@@ -29,6 +30,11 @@ but neither --preset nor --config, everything not said is as published: XLM-R La
 DESCRIPTIONS = {
     "run": f"Compute what is missing of a sweep, then show Table 2 and write the report.\n\n{_SWEEP}",
     "plan": f"Say what `run` would do: cells, runs, what is done, what lacks data, work and disk.\n\n{_SWEEP}",
+    "simulate": f"""\
+Run a sweep on paper: on clusters that need not exist, with failures, lost nodes and wrong estimates, by the very graph
+that `run` drives. Computes and writes nothing. Of --store alone it takes what is left of the sweep there.
+
+{_SWEEP}""",
     "status": "Where a sweep stands, from its store alone: neither data nor Ray are needed.",
     "tasks": "The tasks, their sources, the rows that --data has for them, and an example of each.",
     "fetch": """\
@@ -70,6 +76,15 @@ examples:
   {program} --json ...        for programs
 
 exit codes: 0 nothing is wrong but for warnings, 1 something is, 2 bad input
+""",
+    "simulate": """\
+examples:
+  {program} --preset paper --gpus 8,16,64                          how long, how busy
+  {program} --preset paper --gpus 16 --lose-node 2h --fail squad+mlm
+  {program} --preset paper --gpus 16 --node-life 3d --node-back 1h --wrong-by 1.5
+  {program} --store results/demo --replay --nodes 4                the sweep of a store, on four such machines
+
+exit codes: 0 simulated, whatever came of it, 2 bad input
 """,
     "search": """\
 examples:

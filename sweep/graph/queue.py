@@ -1,7 +1,8 @@
 """The queue: runs that may start, and the room they start in. Pure state, no Ray, no clock of its own.
 
 Runs start in the order of their rank. When the first of them finds no room, a place is reserved for it, and only runs
-that cannot delay it may go before it.
+that cannot delay it may go before it. A run that no machine holds even when it is empty (its node has left) waits for
+another machine and holds up nobody.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Queue:
         self.capacity = Capacity(())
         self.live: dict[str, Live] = {}
         self._first = self.capacity
+        self._held: dict[Share, bool] = {}
         self._max_concurrent = max_concurrent or math.inf
         self._waiting: dict[str, Waiting] = {}
         self._heaps: defaultdict[Share, list[_Entry]] = defaultdict(list)
@@ -69,7 +71,7 @@ class Queue:
         """Admit the next run and return its id; None when nothing can start before something changes."""
         if self._unchanged or len(self.live) >= self._max_concurrent:
             return None
-        heads = sorted((heap[0], share) for share, heap in self._heaps.items() if heap)
+        heads = sorted((heap[0], share) for share, heap in self._heaps.items() if heap and self._is_held(share))
         if not heads:
             return None
         (_, _, head), share = heads[0]
@@ -104,6 +106,7 @@ class Queue:
         if set(machines) == set(self.capacity.machines):
             return
         self.capacity = Capacity(machines)
+        self._held.clear()
         names = {machine.name for machine in machines}
         for run in self.live.values():
             if run.seat.machine in names:
@@ -125,6 +128,12 @@ class Queue:
     def exhausted(self) -> bool:
         """Whether nothing is live and nothing waits."""
         return not self.live and not self._waiting
+
+    def _is_held(self, share: Share) -> bool:
+        """Whether some machine would hold a share if nothing else ran."""
+        if share not in self._held:
+            self._held[share] = Capacity(self.capacity.machines).seat(share) is not None
+        return self._held[share]
 
     def _beside_head(self, head: Share, others: list[tuple[_Entry, Share]], now: float) -> str | None:
         """Admit the first run of another size that cannot delay the head, for which there is no room yet."""

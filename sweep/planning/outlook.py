@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sweep.graph.capacity import Machine
-from sweep.graph.simulation import Timetable, Watch, simulate
+from sweep.graph.faults import NONE, Change, Faults
+from sweep.graph.simulation import Watch, simulate
+from sweep.graph.timetable import Timetable
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.plan import Plan, resolve
 from trainables.ledger.standing import Standing, run_states
@@ -73,11 +75,13 @@ class Outlook:
         searched: bool = True,
         seconds: Mapping[str, float] | None = None,
         watch: Watch | None = None,
+        faults: Faults = NONE,
+        changes: Sequence[Change] = (),
     ) -> Timetable:
         """What is left, run on paper, with or without the searches.
 
-        `seconds` are true durations by run where they are not the costs that are planned with. Raises UnplaceableError
-        for a run that no machine can hold.
+        `seconds` are true durations by run where they are not the costs that are planned with; `faults` and `changes`
+        of the cluster are what goes wrong. Raises UnplaceableError for a run that no machine can hold.
         """
         left = {
             run_id: self.runs_left(run_id) + (self.trials_left(run_id) if searched else 0) for run_id in self.plan.nodes
@@ -85,7 +89,7 @@ class Outlook:
         held = [run_id for run_id in self.plan.nodes if not self.runs_left(run_id)]
         return simulate(
             self.plan, machines, left=left, parallel=parallel, seconds=seconds, max_concurrent=max_concurrent,
-            held=held, lacks=self.removed, watch=watch,
+            held=held, lacks=self.removed, watch=watch, faults=faults, changes=changes,
         )  # fmt: skip
 
 

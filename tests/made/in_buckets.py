@@ -15,7 +15,7 @@ from trainables.ledger.store import Store
 from trainables.phases.options import Options
 from trainables.report import Advanced
 
-STEPS = 60
+STEPS = 20
 
 
 def leaving(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:

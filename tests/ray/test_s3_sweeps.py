@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +29,6 @@ from trainables.ledger.s3.lease import LOST, Holding
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
 
-EXECUTOR = "tests.made.in_buckets:leaving"
 LONG = 120.0
 
 
@@ -38,7 +40,7 @@ def own_cache(tmp_path: Path) -> None:
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """A head without cores, to which nodes are added that have a cache, and so a copy of the store, of their own."""
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0}, shutdown_at_exit=False)
     try:
         yield found
     finally:
@@ -49,10 +51,10 @@ def add(cluster: Cluster, cache: Path) -> Node:
     return cluster.add_node(num_cpus=1, env_vars={"XSTILTS_CACHE": str(cache)})
 
 
-def sweep(plan: Plan, store: Store, address: str = "local", *, executor: str = EXECUTOR) -> Summary:
+def sweep(plan: Plan, store: Store) -> Summary:
     store.save_plan(plan)
-    options = Options(data="demo", encoder="bundled", executor=executor)
-    place = Place(address=address, results=store.ray, name="test", cpus=0 if address != "local" else 2, gpus=0)
+    options = Options(data="demo", encoder="bundled", executor="tests.made.in_buckets:leaving")
+    place = Place(results=store.ray, name="test", cpus=2, gpus=0)
     return run_plan(plan, store, options, place, Console(file=io.StringIO(), width=100), keep=Keep.ALL)
 
 
@@ -72,6 +74,26 @@ def weights(store: Store, run_id: str) -> bytes:
     return (store.fetch(run_id, "encoder") / "weights").read_bytes()
 
 
+DRIVER = """
+import sys
+from rich.console import Console
+from sweep.cluster.run import Place, run_plan
+from tests.made import graphs
+from trainables.data.stores import store_at
+from trainables.phases.options import Options
+parent = graphs.node("qqp")
+plan = graphs.plan([parent, graphs.node("xnli slow", parent=parent)])
+store = store_at(sys.argv[1])
+store.save_plan(plan)
+options = Options(data="demo", encoder="bundled", executor="tests.made.in_buckets:leaving")
+place = Place(address=sys.argv[2], results=store.ray, name="test")
+summary = run_plan(plan, store, options, place, Console(width=100))
+print(summary.failed, summary.ending)
+sys.exit(summary.exit_code)
+"""
+"""A process of its own, since the nodes are children of this one."""
+
+
 @pytest.mark.timeout(600)
 def test_a_node_that_dies_with_a_parents_encoder_and_a_half_trained_child_takes_nothing_along(
     cluster: Cluster, s3_place, tmp_path: Path
@@ -80,19 +102,22 @@ def test_a_node_that_dies_with_a_parents_encoder_and_a_half_trained_child_takes_
     parent = graphs.node("qqp")
     child = graphs.node("xnli slow", parent=parent)
     first = add(cluster, tmp_path / "first")
-    watching = store_at(str(s3_place))
 
     def half_trained() -> bool:
-        content = watching._bucket.get(f"runs/{child.run_id}/.work/checkpoint.safetensors")
+        content = store._bucket.get(f"runs/{child.run_id}/.work/checkpoint.safetensors")
         return content is not None and int(content.body) >= 5
 
-    def replace_node() -> None:
+    command = [sys.executable, "-c", DRIVER, str(s3_place), cluster.address]
+    log = tmp_path / "log"
+    with log.open("w") as stream, subprocess.Popen(command, stdout=stream, stderr=stream) as driver:
+        until = time.monotonic() + LONG
+        while not half_trained():
+            assert driver.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.1)
         add(cluster, tmp_path / "second")
         cluster.remove_node(first, allow_graceful=False)
-
-    in_the_background(half_trained, replace_node)
-    summary = sweep(graphs.plan([parent, child]), store, cluster.address)
-    assert summary.exit_code == 0, summary
+        assert driver.wait(300) == 0, log.read_text()
     machine, begun = told(store.record(child.run_id))
     assert told(store.record(parent.run_id))[0].is_relative_to(tmp_path / "first")
     assert machine.is_relative_to(tmp_path / "second")
@@ -100,9 +125,9 @@ def test_a_node_that_dies_with_a_parents_encoder_and_a_half_trained_child_takes_
     expected = (parent.run_id.encode() * 90_000)[-1000:] + child.run_id.encode() * 90_000
     assert weights(store, child.run_id) == expected
     assert not store.has_checkpoint(child.run_id)
-    assert any("was lost" in note for note in store.record(child.run_id).notes) or summary.computed
 
 
+@pytest.mark.timeout(600)
 def test_an_outage_in_the_middle_of_a_sweep_is_waited_out(s3_port: int, tmp_path: Path) -> None:
     os.environ.update(buckets.KEYS)
     gate = buckets.Gate(s3_port)
@@ -125,6 +150,7 @@ def test_an_outage_in_the_middle_of_a_sweep_is_waited_out(s3_port: int, tmp_path
     gate.close()
 
 
+@pytest.mark.timeout(600)
 def test_a_service_that_does_not_come_back_ends_the_sweep_and_the_same_one_goes_on_later(s3_port: int) -> None:
     os.environ.update(buckets.KEYS)
     gate = buckets.Gate(s3_port)
@@ -135,7 +161,7 @@ def test_a_service_that_does_not_come_back_ends_the_sweep_and_the_same_one_goes_
     slow = next(iter(plan.nodes))
     in_the_background(lambda: watching.has_checkpoint(slow), lambda: setattr(gate, "state", "refuse"))
     summary = sweep(plan, store)
-    assert "the service has not answered for too long" in summary.ending
+    assert re.search(r"(has not answered for \d+ s|the service has not answered for too long): ", summary.ending)
     assert "the same command continues" in summary.ending
     assert summary.exit_code == 1
     assert not summary.computed
@@ -146,6 +172,7 @@ def test_a_service_that_does_not_come_back_ends_the_sweep_and_the_same_one_goes_
     gate.close()
 
 
+@pytest.mark.timeout(600)
 def test_a_driver_whose_store_was_taken_over_stops_and_leaves_it_to_the_other(s3_place) -> None:
     store = store_at(str(s3_place)).prepare()
     plan = graphs.fan(["qqp slow"], ["xnli"])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from trainables.ledger.bounds import Bounds
+from trainables.ledger.bounds import POSITIVE, Bounds
 from trainables.ledger.paths import clean_text, possible_path
 from trainables.ledger.plain import plain_lines
 from trainables.ledger.s3.place import is_s3, possible_place, without_keys
 
 Read = TypeVar("Read")
+_TIMES = MappingProxyType({"min": 60, "s": 1, "h": 3600, "d": 86400})
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +42,18 @@ def numbers(bounds: Bounds, most: int) -> Callable[[str], tuple[Any, ...]]:
         return found
 
     return _checked(read)
+
+
+def seconds(text: str) -> float:
+    """The type of an option whose value is a length of time: `90s`, `30min`, `2h` or `3d`; in seconds."""
+
+    def read(text: str) -> float:
+        for unit, length in _TIMES.items():
+            if text.endswith(unit):
+                return POSITIVE.read(text.removesuffix(unit).strip()) * length
+        raise ValueError(f"allowed: a number with its unit ({', '.join(_TIMES)}), for example 2h")
+
+    return float(_checked(read)(text))
 
 
 def path(text: str) -> Path:

@@ -59,8 +59,12 @@ class Bucket:
     def __init__(self, place: S3Place) -> None:
         self.place = place
         self._prefix = f"{place.prefix}/" if place.prefix else ""
-        self._patiently = Patience(str(place), place.wait_seconds)
+        self._patiently = Patience(place.address, place.wait_seconds)
         self._opened: tuple[object, fs.S3FileSystem] | None = None
+
+    def tell(self, on_end: Callable[[str], object]) -> None:
+        """Have somebody told when the service was waited for in vain, from whichever thread that was."""
+        self._patiently.on_end = on_end
 
     def get(self, key: str, known: str = "") -> Content | None:
         """An object; None where there is none. Where its ETag is the known one, its body is empty and not sent."""

@@ -38,7 +38,7 @@ class TransferError(Exception):
 
 
 class Patience:
-    """Tries again, for so many seconds at most.
+    """Tries again, for so many seconds at most; `on_end` is told when that was too short.
 
     Once it has given up it tries everything once, until the service answers again: what is left to do when a process
     ends must not wait as long for each of its parts.
@@ -48,6 +48,7 @@ class Patience:
         self._where = where
         self._seconds = seconds
         self._gave_up = False
+        self.on_end: Callable[[str], object] = lambda why: None
 
     def __call__(self, call: Callable[[], _Found]) -> _Found:
         """What the call returns; raises S3Error for what does not pass, S3UnreachableError after the last try.
@@ -64,11 +65,11 @@ class Patience:
                     raise refused(self._where, error) if not _is_answer(error) else error from error
                 spent = time.monotonic() - began
                 if self._gave_up or spent + pause > self._seconds:
+                    why = f"{self._where} has not answered for {spent:.0f} s: {said(error)}"
+                    if not self._gave_up:
+                        self.on_end(why)
                     self._gave_up = True
-                    raise S3UnreachableError(
-                        f"{self._where} has not answered for {spent:.0f} s ({said(error)}). What is in the store is "
-                        "safe; the same command continues"
-                    ) from error
+                    raise S3UnreachableError(why) from error
                 if pause == FIRST_SECONDS:
                     log.warning("%s: %s; waiting for up to %.0f s", self._where, said(error), self._seconds)
                 time.sleep(pause * random.uniform(0.5, 1.0))

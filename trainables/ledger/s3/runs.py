@@ -125,11 +125,15 @@ class S3Runs(Runs):
             try:
                 self.refresh()
             except S3UnreachableError as error:
-                if self._held or self._looked < 0:
-                    raise
-                log.warning("%s; this is %s as it was last seen", error, self)
+                self._make_do(error)
                 self._next_look = time.monotonic() + self.place.wait_seconds
         return self.root / "runs"
+
+    def _make_do(self, error: S3UnreachableError) -> None:
+        """Have who only reads see what was last seen; raises the error for all others, and where nothing was."""
+        if self._held or self._looked < 0:
+            raise error
+        log.warning("%s; this is %s as it was last seen", error, self)
 
     def begun_ids(self) -> list[str]:
         """Ids of all runs of which there is any object, sorted."""

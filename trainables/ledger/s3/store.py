@@ -28,7 +28,7 @@ from pathlib import Path
 from trainables.ledger import files
 from trainables.ledger.alive import LiveRun
 from trainables.ledger.errors import StoreError
-from trainables.ledger.s3.errors import S3Error
+from trainables.ledger.s3.errors import S3Error, S3UnreachableError
 from trainables.ledger.s3.lease import Lease
 from trainables.ledger.s3.mirror import md5
 from trainables.ledger.s3.place import S3Place
@@ -134,10 +134,12 @@ class S3Store(S3Runs, Store):
         if holder := lease.acquire():
             raise StoreError(in_use(self, holder))
         self._driving = lease
+        self._bucket.tell(on_lost)
         try:
             with self._holding(lease):
                 yield
         finally:
+            self._bucket.tell(lambda why: None)
             self._driving = None
 
     def _leave(self) -> None:
@@ -162,10 +164,13 @@ class S3Store(S3Runs, Store):
 
     def _note(self, name: str) -> Path:
         path = self.root / name
-        if name == "plans":
-            self._mirror.look_at_plans()
-        else:
-            self._mirror.look_at(path)
+        try:
+            if name == "plans":
+                self._mirror.look_at_plans()
+            else:
+                self._mirror.look_at(path)
+        except S3UnreachableError as error:
+            self._make_do(error)
         return path
 
     def _rewrite(self, path: Path, content: Callable[[], str]) -> None:
