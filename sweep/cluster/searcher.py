@@ -13,7 +13,7 @@ from ray.tune.search import Searcher
 
 from sweep.cluster.losses import Loss
 from sweep.graph.capacity import Machine, Seat
-from sweep.graph.faults import WORKER_LOSSES
+from sweep.graph.faults import NODE_LOSSES, WORKER_LOSSES
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
 from trainables.ledger.artefacts import ENCODER
@@ -84,6 +84,7 @@ class GraphSearcher(Searcher):
         self._runs: dict[str, str] = {}
         self._losses: Counter[str] = Counter()
         self._starved: Counter[str] = Counter()
+        self._node_losses: Counter[str] = Counter()
         self._again: deque[str] = deque()
         self._enlarged: set[str] = set()
         self._moved: set[str] = set()
@@ -116,7 +117,7 @@ class GraphSearcher(Searcher):
                 pass
             elif reported and reported.needs_more and self._enlarge(run_id):
                 self._enlarged.add(run_id)
-            elif error and not reported and self._may_be_lost(run_id, loss):
+            elif error and not reported and (self._has_lost_node(run_id) or self._may_be_lost(run_id, loss)):
                 if not self._halts():
                     self._try_again(run_id, loss)
             elif error or not self._halts():
@@ -216,6 +217,15 @@ class GraphSearcher(Searcher):
             self._moved.add(run_id)
         else:
             self._again.append(run_id)
+
+    def _has_lost_node(self, run_id: str) -> bool:
+        """Count one more node that has left the cluster under a run; whether that is so, and it may have another."""
+        self._refresh()
+        seat = self.graph.live[run_id].seat
+        if any(machine.name == seat.machine for machine in self.graph.capacity.machines):
+            return False
+        self._node_losses[run_id] += 1
+        return self._node_losses[run_id] <= NODE_LOSSES
 
     def _may_be_lost(self, run_id: str, loss: Loss) -> bool:
         """Count one more worker that a run has lost; whether it may have another."""

@@ -69,8 +69,8 @@ def _is_drawn(given: argparse.Namespace) -> bool:
 
 
 def _config(given: argparse.Namespace, console: Console) -> SweepConfig:
-    """The configuration; where only the store is said, the one that is kept there."""
-    if given.store is not None and not given.set and not any(_is_given(given, name) for name in _WHAT):
+    """The configuration; where no option says which sweep it is, the one of the store."""
+    if given.store is not None and not any(_is_given(given, name) for name in _WHAT):
         kept = store_of(configured(given, Console(quiet=True))).root / "config.yaml"
         if kept.exists():
             return configured(argparse.Namespace(**vars(given) | {"config": kept}), console)
@@ -157,7 +157,8 @@ def _changes(given: argparse.Namespace, cluster: Cluster) -> list[Change]:
     machines = cluster.machines
     if len(given.lose_node) > len(machines):
         raise ValueError(
-            f"--lose-node is given {len(given.lose_node)} times; {cluster.words} are {len(machines)} nodes. "
+            f"--lose-node is given {len(given.lose_node)} times; {cluster.words} are {len(machines)} "
+            f"node{'s' * (len(machines) > 1)}. "
             "--nodes spreads GPUs over more"
         )
     names = [machine.name for machine in reversed(machines)]

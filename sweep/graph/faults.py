@@ -16,6 +16,10 @@ from sweep.graph.capacity import Machine
 
 WORKER_LOSSES = 2
 """How often a run may lose its worker and start again from its own checkpoint."""
+NODE_LOSSES = 9
+"""How often beside that it may lose its node: no fault of the run, unless it is one that brings its nodes down. Further
+ones count as its workers.
+"""
 RESTART_SECONDS = 10.0
 """From the loss of a worker until another goes on from the checkpoint: Ray notices, a process starts, it reads."""
 
@@ -24,7 +28,7 @@ RESTART_SECONDS = 10.0
 class Change:
     """Nodes that join and leave a cluster at a time, in seconds from the start of the sweep.
 
-    `leaves` are names; one that is not there by then is nothing to lose.
+    `joins` have names that no node has had before, as Ray's; a name in `leaves` that is not there is nothing to lose.
     """
 
     time: float

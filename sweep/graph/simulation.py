@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sweep.graph.capacity import Capacity, Machine, Seat
-from sweep.graph.faults import NONE, WORKER_LOSSES, Change, Faults
+from sweep.graph.faults import NODE_LOSSES, NONE, WORKER_LOSSES, Change, Faults
 from sweep.graph.graph import Graph
 from sweep.graph.paper import OnPaper
 from sweep.graph.timetable import Attempt, End, Timetable
@@ -75,9 +75,13 @@ def simulate(
 
 @dataclass(kw_only=True, slots=True)
 class _Working:
-    """An attempt under way: it computes from `begins` until `computes_until`, and then ends so."""
+    """An attempt under way: it computes from `begins` until `computes_until`, and then ends so.
+
+    `whole` are the seconds of all of the run.
+    """
 
     seat: Seat
+    whole: float
     start: float
     begins: float
     computes_until: float
@@ -106,7 +110,8 @@ class _Simulation:
         self._serial = 0
         self._working: dict[str, _Working] = {}
         self._kept: dict[str, float] = {}
-        self._losses: Counter[str] = Counter()
+        self._attempt: Counter[str] = Counter()
+        self._losses: Counter[tuple[str, bool]] = Counter()
         self._starts: dict[str, float] = {}
         self._ends: dict[str, float] = {}
         self._attempts: list[Attempt] = []
@@ -142,7 +147,7 @@ class _Simulation:
 
     def _begin(self, run_id: str) -> None:
         """Begin an attempt at a run in its seat."""
-        faults, attempt = self._faults, self._losses[run_id]
+        faults, attempt = self._faults, self._attempt[run_id]
         whole, kept = self._whole(run_id), self._kept.get(run_id, 0.0)
         node_id = self._graph.node_of(run_id)
         begins = self._now + (faults.restart_seconds if attempt else 0.0)
@@ -156,8 +161,8 @@ class _Simulation:
         until = begins + max(ways[how], 0.0)
         serial = self._push(until + faults.silence * (how is End.HUNG), run_id)
         self._working[run_id] = _Working(
-            seat=self._graph.live[run_id].seat, start=self._now, begins=begins, computes_until=until, how=how,
-            serial=serial,
+            seat=self._graph.live[run_id].seat, whole=whole, start=self._now, begins=begins, computes_until=until,
+            how=how, serial=serial,
         )  # fmt: skip
         if run_id not in self._starts:
             self._starts[run_id] = self._now
@@ -169,19 +174,25 @@ class _Simulation:
         kept = self._note(run_id, how)
         if how is End.DONE:
             self._leave(run_id, self._graph.finish)
-        elif how is End.FAILED or self._losses[run_id] == WORKER_LOSSES:
+        elif how is End.FAILED or not self._may_be_lost(run_id, how):
             self._leave(run_id, self._graph.fail)
         else:
-            self._losses[run_id] += 1
+            self._attempt[run_id] += 1
             self._kept[run_id] = kept
             if not self._graph.move(run_id):
                 self._begin(run_id)
+
+    def _may_be_lost(self, run_id: str, how: End) -> bool:
+        """Count one more worker, or node, that a run has lost; whether it may have another."""
+        is_node = how is End.NODE_LOST and self._losses[run_id, True] < NODE_LOSSES
+        self._losses[run_id, is_node] += 1
+        return is_node or self._losses[run_id, False] <= WORKER_LOSSES
 
     def _note(self, run_id: str, how: End) -> float:
         """Write down how an attempt has gone; seconds of the run's work that are kept since its first."""
         work, before = self._working.pop(run_id), self._kept.get(run_id, 0.0)
         done = before + max(min(self._now, work.computes_until) - work.begins, 0.0)
-        kept = self._whole(run_id) if how is End.DONE else max(self._faults.kept(done), before)
+        kept = work.whole if how is End.DONE else max(self._faults.kept(done), before)
         if how is End.FAILED:
             kept = 0.0
         self._attempts.append(
@@ -196,7 +207,7 @@ class _Simulation:
         """Tell the graph that a run has ended. One whose encoder is needed again begins anew."""
         self._ends[run_id] = self._now
         self._kept.pop(run_id, None)
-        del self._losses[run_id]
+        del self._attempt[run_id], self._losses[run_id, True], self._losses[run_id, False]
         tell(run_id)
 
     def _whole(self, run_id: str) -> float:

@@ -15,7 +15,7 @@ from sweep.graph.faults import Change, Faults
 from sweep.graph.timetable import End, Timetable, num_cpus, num_gpus
 from sweep.planning.clusters import CORES_PER_GPU, Cluster
 from sweep.planning.machines import this_machine
-from sweep.planning.outlook import Outlook, look_at
+from sweep.planning.outlook import Outlook
 from trainables.ledger.plan import Plan
 from trainables.ledger.standing import Standing
 from trainables.ledger.states import State
@@ -110,20 +110,17 @@ def rehearse(scene: Scene, cluster: Cluster, faults: Faults, changes: Sequence[C
 def replayed(store: Store) -> Scene:
     """The last sweep of a store from its start, in which every run takes as long as its record says.
 
-    A run without a record takes its estimate. Raises LedgerError where there is no plan.
+    A run without a record takes its estimate, a trial without one as long as the configured run. Raises LedgerError
+    where there is no plan.
     """
     plan = store.plan()
-    computed = look_at(plan, store).plan
-    seconds = {
-        planned: sum(store.record(run_id).seconds.values())
-        for planned, run_id in zip(plan.nodes, computed.nodes, strict=True)
-        if store.is_finished(run_id)
-    }
+    seconds = {node_id: _recorded(store, node_id) for node_id in plan.nodes if store.is_finished(node_id)}
     for study in store.studies():
-        for trial in study.trials:
-            if study.node in plan.nodes and store.is_finished(trial.run_id):
-                name = f"{study.node}/{trial.number}" if trial.number else study.node
-                seconds[name] = sum(store.record(trial.run_id).seconds.values())
+        node_id = study.winner if study.winner in plan.nodes else study.node
+        for trial in study.trials if node_id in plan.nodes else ():
+            if store.is_finished(trial.run_id):
+                name = f"{node_id}/{trial.number}" if trial.number else node_id
+                seconds[name] = _recorded(store, trial.run_id)
     searched = [node_id for node_id, node in plan.nodes.items() if node.is_searched]
     outlook = Outlook(
         plan=plan,
@@ -149,6 +146,10 @@ def like_this_machine(nodes: int, *, on_gpus: bool) -> Cluster:
     )
     has = f"{machines[0].gpus} GPUs and {here.cpus} cores" if machines[0].gpus else f"{here.cpus} cores"
     return Cluster(words=f"{nodes} x {has}" if nodes > 1 else has, machines=machines)
+
+
+def _recorded(store: Store, run_id: str) -> float:
+    return math.fsum(store.record(run_id).seconds.values())
 
 
 def _cluster(gpus: int, nodes: int) -> Cluster:

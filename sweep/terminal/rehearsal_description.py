@@ -42,7 +42,8 @@ def _what(scene: Scene, *, is_replay: bool) -> str:
     runs += f" ({len(plan.without_data)} further cells lack data)" if plan.without_data else ""
     if not is_replay:
         done = sum(not scene.outlook.needs(node_id) for node_id in plan.nodes)
-        return f"{runs}, {done} of them done already" if done else runs
+        rest = ": nothing is left to do; --replay runs it from its start" if done == len(plan.nodes) else ""
+        return f"{runs}, {done} of them done already{rest}" if done else runs
     known = sum(node_id in scene.seconds for node_id in plan.nodes)
     whose = (
         "all with the seconds of their records"

@@ -77,14 +77,13 @@ def sweeps(draw: st.DrawFn, *, faulty: bool = True, shares: st.SearchStrategy[Sh
             checkpoint_seconds=draw(st.sampled_from([1.0, 4.0, 60.0])),
             restart_seconds=draw(st.sampled_from([0.0, 2.0])),
         )
-        changes = tuple(draw(st.lists(_change(machines), max_size=3)))
+        changes = tuple(draw(_change(machines, number)) for number in range(draw(st.integers(0, 3))))
     return Sweep(plan=graphs.plan(found), machines=machines, faults=faults, changes=changes, seconds=seconds)
 
 
 @st.composite
-def _change(draw: st.DrawFn, machines: Sequence[Machine]) -> Change:
+def _change(draw: st.DrawFn, machines: Sequence[Machine], number: int) -> Change:
     leaves = draw(st.sets(st.sampled_from([machine.name for machine in machines]), max_size=2))
-    number = draw(st.integers(0, 99))
     joins = [Machine(name=f"late {number}", cpus=draw(st.integers(1, 4)), gpus=draw(st.integers(0, 3)))]
     return Change(
         time=draw(st.sampled_from([0.0, 1.0, 2.5, 4.0, 9.0, 20.0])), leaves=tuple(sorted(leaves)),
