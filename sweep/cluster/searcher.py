@@ -53,8 +53,8 @@ class GraphSearcher(Searcher):
 
     Its room is given up where that was the reason: a run that was too large for its part of a GPU asks for twice as
     much, one that was killed since its node had no memory left for twice the memory, and one whose node has gone for
-    another place. `on_more` is told what the first two ask for from now on; `loss` says what ended the worker of a
-    trial.
+    another place, which is no loss of a worker (`NODE_LOSSES`). `on_more` is told what the first two ask for from now
+    on; `loss` says what ended the worker of a trial.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class GraphSearcher(Searcher):
         self._refreshed = time.monotonic()
         self._runs: dict[str, str] = {}
         self._losses: Counter[str] = Counter()
-        self._starved: Counter[str] = Counter()
         self._node_losses: Counter[str] = Counter()
+        self._starved: Counter[str] = Counter()
         self._again: deque[str] = deque()
         self._enlarged: set[str] = set()
         self._moved: set[str] = set()
@@ -204,7 +204,6 @@ class GraphSearcher(Searcher):
 
     def _try_again(self, run_id: str, loss: Loss) -> None:
         """Hand a run that has lost its worker out again: in its room, or in another where that was why."""
-        self._refresh()
         had = self.graph.live[run_id].seat.share
         if loss is Loss.MEMORY and (asked := self.graph.ask_for_more(run_id, memory=True)):
             given = f" where it was given {size_of(had.memory_bytes)}" if had.memory_bytes else ""
@@ -221,8 +220,7 @@ class GraphSearcher(Searcher):
     def _has_lost_node(self, run_id: str) -> bool:
         """Count one more node that has left the cluster under a run; whether that is so, and it may have another."""
         self._refresh()
-        seat = self.graph.live[run_id].seat
-        if any(machine.name == seat.machine for machine in self.graph.capacity.machines):
+        if any(machine.name == self.graph.live[run_id].seat.machine for machine in self.graph.capacity.machines):
             return False
         self._node_losses[run_id] += 1
         return self._node_losses[run_id] <= NODE_LOSSES
