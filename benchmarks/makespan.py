@@ -97,7 +97,7 @@ def rows(plan: Plan, gpus: int, seconds: Seconds) -> float:
 
 
 def in_order(trials: Sequence[tuple[float, Share]], gpus: int) -> float:
-    """Seconds of trials that are tried in turn at every end, and start if there is room, on the fullest GPU."""
+    """Seconds of trials of which, at every end, each is tried in turn and starts if there is room (fullest GPU)."""
     free = [1.0] * gpus
     running: list[tuple[float, int, int]] = []
     pending = list(enumerate(trials))

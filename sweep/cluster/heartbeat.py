@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 5.0
 """Time between two notes of what lives."""
+DEAF_SECONDS = 30.0
+"""Longer than a driver that listens takes from one step to the next; one that waits for its store does not listen."""
 LOOK_SECONDS = 0.05
 """Time between two looks at whether stopped runs are at rest."""
 
@@ -107,6 +109,7 @@ class Heartbeat(Guarded):
         self._store = store
         self._started = datetime.now(UTC)
         self._next_note = 0.0
+        self._listened = time.monotonic()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker has taken a run."""
@@ -139,6 +142,9 @@ class Heartbeat(Guarded):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """End workers that hang, and note what lives, if it is time to."""
         now = time.monotonic()
+        if (gap := now - self._listened) > DEAF_SECONDS:
+            self._pulse.excuse(gap, now)
+        self._listened = now
         for run_id in self._pulse.silent(now):
             self._end_worker(run_id, trials)
         if now < self._next_note:

@@ -80,6 +80,11 @@ class Pulse:
         """A run has ended, or its worker was lost."""
         self.runs.pop(run_id, None)
 
+    def excuse(self, seconds: float, now: float) -> None:
+        """Nobody has listened for so long, which is no silence of the runs."""
+        for run in self.runs.values():
+            run.spoke = min(run.spoke + seconds, now)
+
     def silent(self, now: float) -> list[str]:
         """Runs that have just been silent for too long; each is named once."""
         found = [run_id for run_id, run in self.runs.items() if not run.ends and now - run.spoke > self.hang_seconds]

@@ -80,7 +80,7 @@ def planned(
     `data`, `rows` and `machines` are as in `build_plan`.
     """
     store = store_of(config)
-    costs = costs_of(config, store)
+    costs = costs_of(config, store, machines)
     found = with_peaks(build_plan(config, data, rows=rows, machines=machines, costs=costs), store)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
     if config.race.enabled:

@@ -22,6 +22,8 @@ _LONGEST_SECONDS = 600.0
 """A probe that takes longer is given up."""
 _TRAIN, _FORWARD = 6, 2
 """Operations a weight and sub-word."""
+_MOST_OF_FORWARD = 1.25
+"""Training is no faster than evaluation by more than this: beyond lies noise."""
 
 
 class ProbeError(RuntimeError):
@@ -30,9 +32,10 @@ class ProbeError(RuntimeError):
 
 def requests(config: SweepConfig, size: EncoderSize, *, on_gpu: bool) -> list[ProbeRequest]:
     """What to probe for the plans of a configuration: its encoder, in each arithmetic that its runs train with."""
-    sections = (config.intermediate, config.target)
-    given = [each.precision for section in sections for each in (section, *section.tasks.values())]
-    kinds = dict.fromkeys((precision or Precision.FP32) is Precision.BF16 for precision in given)
+    kinds: dict[bool, None] = {}
+    for section in (config.intermediate, config.target):
+        for own in (section, *section.tasks.values()):
+            kinds[(own.precision or section.precision) is Precision.BF16] = None
     inner = size.inner or 4 * size.hidden
     return [
         ProbeRequest(
@@ -95,11 +98,10 @@ def rates_from(found: Timings, asked: ProbeRequest, worker_seconds: float) -> Ra
         return amount / seconds / parts if seconds > 0 else otherwise
 
     per_token = _TRAIN * found.layer_weights
-    flops = rate(
-        per_token * (large.tokens - small.tokens),
-        large.seconds - small.seconds,
-        per_token * large.tokens / large.seconds / parts,
-    )
+    forward = rate(_FORWARD * found.layer_weights * found.forward.tokens, found.forward.seconds, assumed.forward_flops)
+    least = per_token * large.tokens / large.seconds / parts
+    apart = rate(per_token * (large.tokens - small.tokens), large.seconds - small.seconds, least)
+    flops = max(min(apart, _MOST_OF_FORWARD * forward), least)
     more = found.table_weights - found.trimmed_weights
     traffic = rate(UPDATE_BYTES * more, found.whole.seconds - small.seconds, assumed.bytes_per_second)
 
@@ -118,7 +120,7 @@ def rates_from(found: Timings, asked: ProbeRequest, worker_seconds: float) -> Ra
         assumed,
         flops=flops,
         table_flops=table,
-        forward_flops=rate(_FORWARD * found.layer_weights * found.forward.tokens, found.forward.seconds, flops),
+        forward_flops=forward,
         bytes_per_second=traffic,
         step_seconds=max(overhead - found.layers * assumed.layer_seconds, 0.0),
         disk_bytes_per_second=found.disk_bytes / found.disk_seconds,

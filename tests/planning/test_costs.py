@@ -11,7 +11,9 @@ from rich.console import Console
 from search_spaces.config_file import apply_sets
 from search_spaces.encoders import EncoderSize
 from search_spaces.presets import demo
-from sweep.planning import rates_file
+from sweep.graph.capacity import Machine
+from sweep.planning import known_costs, rates_file
+from sweep.planning.clusters import of_sizes
 from sweep.planning.cost import Costs, Device
 from sweep.planning.errors_so_far import ErrorSoFar
 from sweep.planning.known_costs import core_name, costs_of, remember
@@ -154,6 +156,19 @@ def test_a_plan_says_what_its_costs_stand_on() -> None:
     )
     assert found.splitlines()[1].startswith("error so far: 1 run took 1.6")  # 6 times the probe, 3.7 expected
     assert "--probe" not in found
+
+
+def test_gpus_that_are_asked_about_are_not_taken_for_the_cores_here(store: Store, monkeypatch) -> None:
+    """On a machine without a GPU: what is known of its cores is not what the costs of GPUs stand on."""
+    monkeypatch.setattr(known_costs, "this_machine", lambda: Machine(name="here", cpus=2))
+    [there] = [cluster.machines for cluster in of_sizes([8])]
+    gpu, cores = costs_of(demo(), store, there).devices
+    assert (gpu, cores.on_gpu) == (Device(name="", on_gpu=True), False)
+    assert [device.on_gpu for device in costs_of(demo(), store).devices] == [False]
+    out = io.StringIO()
+    for line in cost_lines(costs_of(demo(), store, there)):
+        Console(file=out, width=200).print(line)
+    assert out.getvalue().startswith("costs on GPUs that are not known: assumed rates, nothing was measured there\n")
 
 
 # from a real run to the next plan

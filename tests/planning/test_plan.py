@@ -292,13 +292,15 @@ def test_shares_of_a_gpu_come_from_the_phase_or_the_task():
     assert 0 < squad.least_gpu_bytes < squad.gpu_bytes, "of no GPU that is known, so a whole one until it is"
 
 
-@pytest.mark.parametrize(("memory", "gpus"), [(0, 1.0), (80_000_000_000, 0.125), (16_000_000_000, 0.5)])
+@pytest.mark.parametrize(("memory", "gpus"), [(0, 1.0), (80_000_000_000, 0.125), (16_000_000_000, 0.25)])
 def test_the_share_follows_from_the_memory_of_the_gpu_where_that_is_known(monkeypatch, memory, gpus):
-    """A small encoder: 6 layers 384 wide, batches of 32 rows of 256 sub-words in fp32, 5.2 GB by the formula."""
+    """6 layers 384 wide, batches of 32 rows of 256 sub-words in fp32: 8,192 x 7 x 66 x 384 bytes are 1.45 GB; to these
+    come weights, a tenth, and CUDA.
+    """
     here = Machine(name="here", cpus=64, gpus=2, gpu_bytes=memory)
     monkeypatch.setattr(planner, "this_machine", lambda: here)
     share = node(plan("grid.intermediates=none", "grid.targets=xnli"), "none -> xnli #42").share
-    assert 4e9 < share.gpu_bytes < 8e9
+    assert 2.3e9 < share.gpu_bytes < 3.5e9
     assert share.gpus == gpus
 
 

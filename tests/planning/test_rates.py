@@ -107,10 +107,20 @@ def test_timings_that_noise_has_put_into_the_wrong_order_give_rates_all_the_same
     assert made.bytes_per_second == CORE.bytes_per_second
 
 
+def test_noise_makes_no_machine_faster_in_training_than_its_evaluation_allows() -> None:
+    found = timings(dataclasses.replace(CORE, flops=3e6, forward_flops=3e6), 2.0)
+    close = dataclasses.replace(found.large, seconds=found.small.seconds * 1.01)
+    made = rates_from(dataclasses.replace(found, large=close), REQUEST, worker_seconds=7.0)
+    least = 6 * 1536 * close.tokens / close.seconds / 2
+    assert made.flops == pytest.approx(max(1.25 * 3e6, least))
+
+
 def test_a_probe_is_asked_for_in_every_arithmetic_that_runs_train_with() -> None:
     size = EncoderSize(num_layers=24, hidden=1024, vocabulary=250_002)
     one = requests(apply_sets(paper(), ["target.precision=bf16", "intermediate.precision=bf16"]), size, on_gpu=True)
     assert [(each.bf16, each.device, each.layers, each.inner) for each in one] == [(True, "cuda", 24, 4096)]
+    demo_like = ["target.precision=bf16", "intermediate.precision=bf16", "target.tasks.xquad.epochs=1"]
+    assert [each.bf16 for each in requests(apply_sets(paper(), demo_like), size, on_gpu=False)] == [True]
     both = requests(apply_sets(paper(), ["target.tasks.xnli.precision=bf16"]), size, on_gpu=False)
     assert Counter(each.bf16 for each in both) == {False: 1, True: 1}
     gated = EncoderSize(num_layers=2, hidden=8, vocabulary=9, inner=20, gated=True)
