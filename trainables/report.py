@@ -15,7 +15,7 @@ from typing import Any
 from trainables.ledger.record import DevPoint, Record
 
 _STAGE, _FAILED, _FINISHED, _RUN_ID = "stage", "failed", "finished", "run_id"
-_DIVERGED = "diverged"
+_DIVERGED, _NEEDS_MORE = "diverged", "needs_more_memory"
 _STEP, _PLANNED, _SELECTION, _DEV = "step", "planned_steps", "selection", "dev/"
 _TOKENS, _PEAK, _SELECTED = "tokens", "peak_bytes", "selected"
 _LOSS, _RATE = "train/loss", "train/learning_rate"
@@ -107,14 +107,18 @@ class Advanced:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """A run has failed, and another attempt at once would fail too; at any time, if it `diverged`."""
+    """A run has failed, and another attempt at once would fail too; at any time, if it `diverged`.
+
+    One that `needs_more` memory of its GPU, although its passes are of one row, can be tried again with a larger share.
+    """
 
     reason: str
     diverged: bool = False
+    needs_more: bool = False
 
     def to_result(self) -> dict[str, Any]:
         """The entries that Tune carries; `read` is the inverse."""
-        return {_FAILED: self.reason, _DIVERGED: self.diverged}
+        return {_FAILED: self.reason, _DIVERGED: self.diverged, _NEEDS_MORE: self.needs_more}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +165,11 @@ class Finished:
 def read(result: Mapping[str, Any]) -> Advanced | Failed | Finished | None:
     """The report among the entries that Tune carries, other entries ignored; None where a worker reported nothing."""
     if _FAILED in result:
-        return Failed(reason=result[_FAILED], diverged=bool(result.get(_DIVERGED)))
+        return Failed(
+            reason=result[_FAILED],
+            diverged=bool(result.get(_DIVERGED)),
+            needs_more=bool(result.get(_NEEDS_MORE)),
+        )
     steps = {"step": result.get(_STEP, 0), "planned_steps": result.get(_PLANNED, 0)}
     if result.get(_FINISHED):
         return Finished(

@@ -23,7 +23,7 @@ class EventFile:
 
     def __init__(self, folder: Path, name: str = "") -> None:
         self._board = tensorboardx()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # not what is above it: of a store that is away nothing is made anew
         name = name or f"{time.time():.6f}.{os.uname().nodename}"
         self._file = (folder / f"events.out.tfevents.{name}").open("wb")
         self._append(file_version="brain.Event:2")

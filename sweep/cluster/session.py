@@ -16,6 +16,7 @@ import ray
 from ray._private import services, worker
 
 import trainables
+from sweep.cluster.admission import check_admission
 from sweep.cluster.errors import RayError
 from sweep.cluster.interruption import interrupt_main
 from sweep.cluster.reach import REMEDY, check
@@ -101,12 +102,13 @@ def _events_in_log() -> Iterator[None]:
 
 
 def _look(address: str) -> None:
-    """Raise RayError where no cluster can be."""
+    """Raise RayError where no cluster can be, or one that does not let this process in."""
     try:
         found = services.canonicalize_bootstrap_address(address)
     except (ConnectionError, ValueError, OSError) as error:
         raise RayError(f"no Ray cluster is found at address {address!r} ({error}). {REMEDY}") from error
     check(str(found))
+    check_admission(str(found))
 
 
 def _start(

@@ -10,6 +10,7 @@ from search_spaces.config_file import Override, apply, load_yaml, parse_set
 from search_spaces.presets import demo, paper, preset
 from sweep.command_line.arguments import UsageError
 from trainables.ledger.nearest import unknown
+from trainables.ledger.s3.place import without_keys
 
 _FIELDS = {
     "data": ("data", "source"),
@@ -52,7 +53,7 @@ def configure(given: argparse.Namespace) -> SweepConfig:
     else:
         config = demo()
     overrides = [
-        Override(keys=keys, value=value, origin=f"--{option.replace('_', '-')} {value}")
+        Override(keys=keys, value=value, origin=f"--{option.replace('_', '-')} {without_keys(value)}")
         for option, keys in _FIELDS.items()
         if (value := getattr(given, option)) is not None
     ]

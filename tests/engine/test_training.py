@@ -227,7 +227,8 @@ def test_too_little_memory_halves_the_micro_batch_and_changes_no_update(tmp_path
     run = training(small, ["pairs"], tmp_path / "small.safetensors")
     outcome = finish(run)
 
-    assert run.micro_batch == 2
+    assert (outcome.micro_batch, outcome.is_halved) == (2, True)
+    assert (expected.micro_batch, expected.is_halved) == (0, False)
     assert run.notes == [f"out of memory: at most {rows} rows at once from there on" for rows in (4, 2)]
     assert outcome.tokens == expected.tokens
     for (label, parameter), other in zip(plain.named_parameters(), small.named_parameters(), strict=True):

@@ -64,6 +64,8 @@ class Fitted:
             "steps": outcome.steps,
             "planned_steps": outcome.planned_steps,
             "tokens": outcome.tokens,
+            "micro_batch": outcome.micro_batch,
+            "is_halved": outcome.is_halved,
         }
 
 
@@ -99,7 +101,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         mlm_length=context.spec.mlm.length if context.spec.mlm else MlmLength.TASK_EPOCHS,
         seed=context.spec.seed,
         evaluate=measure,
-        path=context.store.checkpoint(context.spec.run_id),
+        path=context.store.take_up(context.spec.run_id),
         pad_id=context.tokenizer.pad_token_id,
         origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
@@ -108,6 +110,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
             seconds=context.options.checkpoint_seconds,
             share=context.options.checkpoint_share,
             slots=context.store.checkpoint_slots(context.options.checkpoint_writers),
+            kept=lambda: context.store.keep_checkpoint(context.spec.run_id),
         ),
         is_wanted=lambda: not context.store.pruned(context.spec.run_id),
     )

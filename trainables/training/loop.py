@@ -42,7 +42,8 @@ class TrainingSet:
 class Outcome:
     """How a training run ended; the network holds the parameters of `best_step`.
 
-    `checkpoint_seconds`, of the `seconds`, it stood still for its checkpoints.
+    `checkpoint_seconds`, of the `seconds`, it stood still for its checkpoints. `micro_batch` is the most rows of one
+    pass at the end, 0 for no limit, and `is_halved` says that memory made it less than was asked for.
     """
 
     steps: int
@@ -53,6 +54,8 @@ class Outcome:
     checkpoints: int
     checkpoint_seconds: float
     curve: tuple[DevPoint, ...]
+    micro_batch: int = 0
+    is_halved: bool = False
 
 
 SIGN_SECONDS = 0.5
@@ -86,6 +89,7 @@ class Training:
         keeping: when it leaves checkpoints.
         is_wanted: asked when training is left before its end; whether its state is to be kept for another attempt.
         notes: what the record should say.
+        is_halved: whether the passes had to be halved.
         pace: what training was like before the last sign of life; None before the first update of this attempt.
     """
 
@@ -103,6 +107,7 @@ class Training:
     keeping: Keeping
     is_wanted: Callable[[], bool] = lambda: True
     notes: list[str] = dataclasses.field(default_factory=list)
+    is_halved: bool = False
     pace: Pace | None = None
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
 
@@ -168,6 +173,8 @@ class Training:
             checkpoints=state.checkpoints,
             checkpoint_seconds=state.checkpoint_seconds,
             curve=tuple(state.curve),
+            micro_batch=self.micro_batch,
+            is_halved=self.is_halved,
         )
 
     def _update(self, optimiser: torch.optim.Optimizer, name: str, rows: np.ndarray, step: int) -> int:
@@ -214,6 +221,7 @@ class Training:
     def _halve(self, num_rows: int) -> None:
         """Take half as many rows at once from now on; the effective batch stays."""
         self.micro_batch = max(1, min(self.micro_batch or num_rows, num_rows) // 2)
+        self.is_halved = True
         self.notes.append(f"out of memory: at most {self.micro_batch} rows at once from there on")
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
