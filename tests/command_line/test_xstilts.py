@@ -15,8 +15,8 @@ from sweep.command_line.main import grid, main, search
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    "run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples", "check", "export",
-    "predict", "fetch", "doctor",
+    "run", "plan", "simulate", "status", "tasks", "search", "report", "submission", "compare", "examples", "check",
+    "export", "predict", "fetch", "doctor",
 )  # fmt: skip
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--watch", "--json", "--debug"},
@@ -75,14 +75,14 @@ def test_help_of_a_command_shows_its_own_options_only(command, capsys):
 def test_a_plan_takes_the_options_of_the_run_that_it_is_of(capsys):
     run, plan = (set(IN_HELP.findall(shown(capsys, main, command))) for command in ("run", "plan"))
     assert run - plan == {"--recompute", "--open-test"}
-    assert plan - run == {"--gpus", "--budget", "--json"}
+    assert plan - run == {"--gpus", "--budget", "--probe", "--json"}
     assert {"--targets", "--search", "--race", "--address", "--store"} <= run
     assert not {"--phase", "--tasks", "--trials", "--hours"} & run
 
 
 def test_a_simulation_takes_the_options_of_a_plan_and_says_what_goes_wrong(capsys):
     plan, simulation = (set(IN_HELP.findall(shown(capsys, main, command))) for command in ("plan", "simulate"))
-    assert plan - simulation == {"--budget"}
+    assert plan - simulation == {"--budget", "--probe"}
     assert simulation - plan == {
         "--nodes", "--replay", "--wrong-by", "--fail", "--lose-worker", "--hang", "--lose-node", "--join-node",
         "--node-life", "--node-back", "--draws", "--first-draw",
