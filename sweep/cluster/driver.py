@@ -139,7 +139,9 @@ def _tuner(
     losses = Losses()
 
     def config(run: Run, seat: Seat) -> dict[str, Any]:
-        return run_config(run, seat.share, store, options) | wanted_place(seat, graph.capacity.machines)
+        return run_config(run, seat.share, store, options) | wanted_place(
+            seat, graph.capacity.machines, beside_others=roster.refuses
+        )
 
     def lost(run_id: str) -> str:
         return why_lost(pulse, run_id)
