@@ -11,7 +11,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.cluster.session import ray_session
-from sweep.planning.probing import ProbeError, probe_here
+from sweep.planning.errors import ProbeError
+from sweep.planning.probing import probe_here
 from sweep.planning.rates_file import Probe
 from trainables.phases.geometry import ProbeRequest
 

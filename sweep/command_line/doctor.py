@@ -23,6 +23,7 @@ from sweep.planning.preflight.look import look
 from sweep.planning.preflight.probe import probe
 from sweep.planning.preflight.question import Question
 from sweep.terminal.diagnosis import lines, summary
+from trainables.ledger.console import silent_console
 
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray in the entry point of a submitted job, whose cluster is the one."""
@@ -41,7 +42,7 @@ class Examined:
 
 def doctor(given: argparse.Namespace, console: Console) -> int:
     """Look at all nodes; returns 0 where nothing is wrong but for warnings, 1 where something is."""
-    config = configured(given, Console(stderr=True) if given.json else console)
+    config = configured(given, silent_console() if given.json else console)
     needs = requirements_of(config, digests=given.digests)
     seen = _examined(config, needs)
     facts = {answer.node: answer.facts for answer in seen.answers if answer.facts}

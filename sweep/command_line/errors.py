@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweep.cluster.errors import RayError
-from sweep.planning.probing import ProbeError
+from sweep.planning.errors import ProbeError
 from sweep.studies.errors import StudyError
 from trainables.data.cache_folder import CacheFolderError
 from trainables.ledger.errors import StoreError

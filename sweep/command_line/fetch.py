@@ -21,6 +21,7 @@ from sweep.terminal.fetching import FetchProgress, contents, in_units
 from trainables.data.bringing import Outcome, bring_all, there
 from trainables.data.fetched import MANIFEST
 from trainables.ledger import files
+from trainables.ledger.console import silent_console
 from trainables.ledger.plain import plain
 from trainables.ledger.terminal import complain
 
@@ -71,7 +72,7 @@ def _complain(outcome: Outcome) -> None:
 def _prove(given: argparse.Namespace, errand: Errand, console: Console) -> int:
     """Plan the sweep from the folder with the very words that are shown; returns 1 where a cell has no data there."""
     words = offline_words(given, errand.config, errand.folder, errand.encoder.path)
-    config = configured(parse(words, XSTILTS), Console(quiet=True))
+    config = configured(parse(words, XSTILTS), silent_console())
     plan = build_plan(config)
     check_encoder(config.encoder.name, config.encoder.revision, [node.spec for node in plan.nodes.values()])
     if lost := [cell for cell in errand.plan.cells if cell not in plan.cells]:

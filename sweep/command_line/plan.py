@@ -13,11 +13,12 @@ from sweep.command_line.plan_json import as_json
 from sweep.command_line.probe import probe
 from sweep.command_line.setup import configured
 from sweep.terminal.description import describe
+from trainables.ledger.console import silent_console
 
 
 def plan(given: argparse.Namespace, console: Console) -> int:
     """Say what `run` would do; returns the exit code."""
-    aside = Console(stderr=True, quiet=True) if given.json else console
+    aside = silent_console() if given.json else console
     config = configured(given, aside)
     if given.probe:
         probe(config, aside)

@@ -25,6 +25,7 @@ from sweep.planning.planner import data_of
 from sweep.planning.rehearsal import Scene, clusters_of_gpus, like_this_machine, rehearse, replayed
 from sweep.terminal.rehearsal_description import describe_rehearsals
 from trainables.ledger.bounds import Bounds
+from trainables.ledger.console import silent_console
 from trainables.ledger.nearest import unknown
 from trainables.ledger.plan import Plan
 
@@ -41,7 +42,7 @@ _PERCENT = Bounds(low=0, high=100, above=True)
 def simulate(given: argparse.Namespace, console: Console) -> int:
     """Say how a sweep would go; returns the exit code."""
     _check(given)
-    config = _config(given, Console(stderr=True, quiet=True) if given.json else console)
+    config = _config(given, silent_console() if given.json else console)
     scene, clusters = _replay(config, given) if given.replay else _left(config, given)
     scene = replace(scene, parallel=config.search.parallel, max_concurrent=config.cluster.max_concurrent)
     faults = _faults(given, config, scene.outlook.plan)
@@ -71,7 +72,9 @@ def _is_drawn(given: argparse.Namespace) -> bool:
 def _config(given: argparse.Namespace, console: Console) -> SweepConfig:
     """The configuration; where no option says which sweep it is, the one of the store."""
     if given.store is not None and not any(_is_given(given, name) for name in _WHAT):
-        kept = store_of(configured(given, Console(quiet=True))).root / "config.yaml"
+        store = store_of(configured(given, silent_console()))
+        store.refresh()
+        kept = store.root / "config.yaml"
         if kept.exists():
             return configured(argparse.Namespace(**vars(given) | {"config": kept}), console)
     return configured(given, console)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from rich.console import Console
 from rich.text import Text
@@ -31,7 +30,7 @@ def status(given: argparse.Namespace, console: Console) -> int:
     looker = Looker(store)
     look = watch(looker.look, str(store), console) if given.watch else looker.look()
     if given.json:
-        sys.stdout.write(to_json(look, str(store)) + "\n")
+        console.file.write(to_json(look, str(store)) + "\n")
     else:
         _show(look, store, console)
     return 1 if any(found.state in (State.FAILED, State.BLOCKED) for found in look.cells.values()) else 0

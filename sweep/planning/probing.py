@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from search_spaces.config import SweepConfig
 from search_spaces.encoders import EncoderSize
+from sweep.planning.errors import ProbeError
 from sweep.planning.rates import UPDATE_BYTES, Rates, default_rates
 from sweep.planning.rates_file import Probe
 from trainables.ledger.spec import Precision
@@ -24,10 +25,6 @@ _TRAIN, _FORWARD = 6, 2
 """Operations a weight and sub-word."""
 _MOST_OF_FORWARD = 1.25
 """Training is no faster than evaluation by more than this: beyond lies noise."""
-
-
-class ProbeError(RuntimeError):
-    """A machine could not be probed."""
 
 
 def requests(config: SweepConfig, size: EncoderSize, *, on_gpu: bool) -> list[ProbeRequest]:

@@ -107,6 +107,7 @@ def test_a_run_that_is_cut_continues_and_ends_bit_identical(tmp_path, store, mlm
     run_to_end(wanted, "name", store, OPTIONS)
     other = Store(tmp_path).prepare()
     often = dataclasses.replace(OPTIONS, checkpoint_seconds=0.001, checkpoint_share=1.0)
+    other.work(wanted.run_id)
     first = run(wanted, "name", other, often)
     while not (isinstance(item := next(first), Advanced) and item.selection is not None):
         pass

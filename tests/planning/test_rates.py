@@ -13,8 +13,9 @@ from search_spaces.config_file import apply_sets
 from search_spaces.encoders import EncoderSize
 from search_spaces.presets import paper
 from sweep.planning import rates_file
+from sweep.planning.errors import ProbeError
 from sweep.planning.measured import Measured, grouped
-from sweep.planning.probing import ProbeError, probe_here, rates_from, requests, timings_from
+from sweep.planning.probing import probe_here, rates_from, requests, timings_from
 from sweep.planning.rates import CORE, GPU_BF16, Rates, default_rates, measured_stages, stage_seconds
 from sweep.planning.rates_file import Known, Probe
 from sweep.planning.work import Work

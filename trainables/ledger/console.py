@@ -43,6 +43,11 @@ class PlainConsole(Console):
             discard(self.file)
 
 
+def silent_console() -> PlainConsole:
+    """One that shows nothing, for what is only said beside an answer that other programs read."""
+    return PlainConsole(quiet=True)
+
+
 def make_console(width: int = 0, *, soft_wrap: bool = False) -> PlainConsole:
     """The terminal, or a log file with room for `width` columns."""
     console = PlainConsole(soft_wrap=soft_wrap)
