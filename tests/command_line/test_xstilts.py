@@ -132,7 +132,7 @@ def test_the_version_is_that_of_the_package(capsys):
     [
         (
             "tasks --targets xnli",
-            "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan`, "
+            "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan`, `xstilts simulate`, "
             "`xstilts fetch`, `xstilts doctor` have it",
         ),
         ("tasks --targets=xnli", "allowed here: --preset, --config, --data, --set, --debug"),
