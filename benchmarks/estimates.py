@@ -1,12 +1,13 @@
 """Estimates against what was measured: seconds of runs and sweeps, time to go, bytes; before and after correction.
 
-    python -m benchmarks.estimates [--data DIR] [--train-rows 120] [--json FILE]
+    python -m benchmarks.estimates [--data DIR] [--train-rows 60] [--json FILE]
 
 A sweep of real rows (`bundled:3`; none, QQP and SQuAD with and without MLM before XNLI, POS, XQuAD with MLQA, and
 Tatoeba) is planned three times, with a cache folder that knows nothing: by what is assumed of a machine; after a probe;
 and, for another seed in another store, after the first sweep has run. Both sweeps run for real. Runs are compared with
 each of these estimates, sweeps with their simulated wall clock and with what the board said while they ran, stores with
-their forecast. Without correction means: by what is assumed.
+their forecast, and the most memory that runs had with what was expected: by the formula, then by the peaks of the first
+sweep.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from sweep.planning.footprint import tokenizer_bytes
 from sweep.planning.known_costs import costs_of
 from sweep.planning.machines import this_machine
 from sweep.planning.outlook import look_at
+from sweep.planning.peaks import Peaks
 from sweep.planning.planner import build_plan
 from sweep.planning.probing import probe_here, requests
 from trainables.data.cache_folder import CACHE_VARIABLE
@@ -120,8 +122,8 @@ def errors(sweep: Sweep) -> dict[str, ErrorSoFar]:
     }
 
 
-def figures_of(sweep: Sweep, words: Sequence[str]) -> dict[str, Any]:
-    """Everything about one sweep, for JSON."""
+def figures_of(sweep: Sweep, words: Sequence[str], earlier: Store | None = None) -> dict[str, Any]:
+    """Everything about one sweep, for JSON; `earlier` has run before it."""
     config = configure(parse(["plan", *words]))
     size = encoder_size(config.encoder.name, config.encoder.revision)
     walls, disk = {}, {}
@@ -129,9 +131,9 @@ def figures_of(sweep: Sweep, words: Sequence[str]) -> dict[str, Any]:
         empty = Store(Path(nowhere) / "store")
         for name, plan in sweep.plans.items():
             outlook = look_at(plan, empty)
-            walls[name] = outlook.seconds(this_machine(), config.search, 0)
+            walls[name] = outlook.simulate([this_machine()], parallel=1, max_concurrent=0).makespan
             found = forecast(
-                outlook, empty, Keep.ALL, this_machine(), parallel=1, max_concurrent=0, once=tokenizer_bytes(size),
+                outlook, empty, Keep.ALL, [this_machine()], parallel=1, max_concurrent=0, once=tokenizer_bytes(size),
                 writers=config.cluster.checkpoint_writers,
             )  # fmt: skip
             disk[name] = {"peak": found.peak, "end": found.end}
@@ -147,6 +149,7 @@ def figures_of(sweep: Sweep, words: Sequence[str]) -> dict[str, Any]:
         "disk_bytes": {"measured": {"peak": sweep.peak, "end": sweep.end}, **disk},
         "encoders": _encoders(sweep),
         "peak_bytes": _peaks(sweep),
+        "memory": _memory(sweep, earlier),
         "stages": _stages(sweep),
     }
 
@@ -168,6 +171,22 @@ def _peaks(sweep: Sweep) -> dict[str, float]:
         record = sweep.store.record(run_id)
         found.setdefault(f"{record.spec.phase}{'+mlm' * (record.spec.mlm is not None)}", []).append(record.peak_bytes)
     return {kind: statistics.median(values) for kind, values in found.items()}
+
+
+def _memory(sweep: Sweep, earlier: Store | None) -> dict[str, Any]:
+    """Measured / expected memory of runs: by the formula, and by the peaks of an earlier sweep where there is one."""
+    formula = next(iter(sweep.plans.values()))
+    plans = {"formula": formula}
+    if earlier:
+        plans["peaks"] = Peaks(earlier.record(run_id) for run_id in earlier.run_ids()).of_plan(formula)
+    found = {}
+    for name, plan in plans.items():
+        ratios = sorted(
+            sweep.store.record(run_id).peak_bytes / node.share.memory_bytes
+            for run_id, node in plan.nodes.items() if node.share.memory_bytes
+        )  # fmt: skip
+        found[name] = {"median": statistics.median(ratios), "low": ratios[0], "high": ratios[-1]}
+    return found
 
 
 def _stages(sweep: Sweep) -> dict[str, dict[str, float]]:
@@ -195,7 +214,9 @@ def shown(name: str, found: Mapping[str, Any]) -> list[Table]:
             basis, f"{error['ratio']:.2f}", f"{error['low']:.2f} to {error['high']:.2f}", f"{error['whole']:.2f}",
             f"{error['covered']:.0%}", f"{wall[basis]:.0f}", f"{wall[basis] / wall['measured'] - 1:+.0%}",
         )  # fmt: skip
-    disk = Table("bytes", "measured, MB", *(f"{basis}, MB" for basis in found["errors"]), title=f"{name}: store")
+    disk = Table(
+        "bytes on disk", "measured, MB", *(f"{basis}, MB" for basis in found["errors"]), title=f"{name}: store"
+    )
     for moment in ("peak", "end"):
         row = [found["disk_bytes"][basis][moment] / 1e6 for basis in ("measured", *found["errors"])]
         disk.add_row(moment, *(f"{value:.0f}" for value in row))
@@ -205,14 +226,19 @@ def shown(name: str, found: Mapping[str, Any]) -> list[Table]:
         each = told[place]
         left = wall["measured"] - each["gone"]
         board.add_row(f"{each['gone'] / wall['measured']:.0%}", f"{each['to_go']:.0f}", f"{left:.0f}")
-    return [table, disk, board]
+    memory = Table("memory of runs", title=f"{name}: measured / expected")
+    for heading in ("median", "least", "most"):
+        memory.add_column(heading, justify="right")
+    for basis, ratios in found["memory"].items():
+        memory.add_row(basis, *(f"{ratios[part]:.2f}" for part in ("median", "low", "high")))
+    return [table, disk, memory, board]
 
 
 def main() -> None:
     """Run both sweeps and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("/work/shared/data/mirror"))
-    parser.add_argument("--train-rows", type=int, default=120)
+    parser.add_argument("--train-rows", type=int, default=60)
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     console = Console(width=120)
@@ -234,7 +260,7 @@ def main() -> None:
         before = figures_of(run(first, stores[0], plans, folder / "42.log"), first)
         console.print(*shown("first sweep", before))
         corrected = {"assumed": _assumed(second, stores[1]), "corrected": planned(second, stores[1])}
-        after = figures_of(run(second, stores[1], corrected, folder / "43.log"), second)
+        after = figures_of(run(second, stores[1], corrected, folder / "43.log"), second, stores[0])
         console.print(*shown("second sweep, another seed and store", after))
     found = {
         "machine": machine(), "options": " ".join(first), "probe_seconds": [each.seconds for each in probes],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -31,6 +32,7 @@ from sweep.cluster.roster import Roster
 from sweep.cluster.searcher import WORKER_LOST, GraphSearcher, run_config
 from sweep.cluster.session import JOB_VARIABLE, ray_session
 from sweep.cluster.sockets import check_sockets
+from sweep.cluster.summary import summary_of
 from sweep.cluster.tensorboard import TensorBoard
 from sweep.cluster.watchdog import Watchdog
 from sweep.graph.capacity import Machine, Seat
@@ -75,7 +77,9 @@ def drive(
     log_file = folder / "ray.log"
     with ray_session(place.address, log_file, cpus=place.cpus, gpus=place.gpus, interrupt=interruption.now):
         interruption.listen()
-        watchdog = Watchdog(interrupt=interruption.now)
+        watchdog = Watchdog(
+            exit_process=lambda code: _leave(graph, store, console, watchdog.why, code), interrupt=interruption.now
+        )
         presence = Presence(store, place.store_seconds, console, is_left=lambda: bool(interruption.reason))
         try:
             with watchdog:
@@ -95,6 +99,16 @@ def drive(
             if not watchdog.why and not presence.gone:
                 raise
     return f"{watchdog.why}; Ray's messages are in {log_file}" if watchdog.why else presence.gone
+
+
+def _leave(graph: Graph, store: Store, console: Console, why: str, code: int) -> None:
+    """End the process, whose main thread is stuck inside Ray, with a word on what is done; from another thread."""
+    with contextlib.suppress(Exception):  # whatever cannot be said: the process has to end
+        found = summary_of(graph, store, 0.0, why)
+        done = f"{len(found.done)} of {len(graph.plan.nodes)} runs are done, {len(found.failed)} failed"
+        console.print(Text(f"{done}: {found.ending}", style="yellow"))
+        console.file.flush()
+    os._exit(code)
 
 
 def _tuner(
@@ -125,7 +139,9 @@ def _tuner(
     losses = Losses()
 
     def config(run: Run, seat: Seat) -> dict[str, Any]:
-        return run_config(run, seat.share, store, options) | wanted_place(seat, graph.capacity.machines)
+        return run_config(run, seat.share, store, options) | wanted_place(
+            seat, graph.capacity.machines, beside_others=roster.refuses
+        )
 
     def lost(run_id: str) -> str:
         return why_lost(pulse, run_id)

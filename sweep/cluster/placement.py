@@ -37,9 +37,12 @@ def resources(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([bundle])
 
 
-def wanted_place(seat: Seat, machines: Sequence[Machine]) -> dict[str, str]:
-    """What `resources` reads of a seat besides its share; nothing where there is one machine only."""
-    if len(machines) < 2:
+def wanted_place(seat: Seat, machines: Sequence[Machine], *, beside_others: bool = False) -> dict[str, str]:
+    """What `resources` reads of a seat besides its share; nothing where there is one machine only.
+
+    `beside_others` says that the cluster has nodes that get no runs.
+    """
+    if len(machines) < 2 and not beside_others:
         return {}
     types = {machine.name: machine.gpu_type for machine in machines if machine.gpus}
     kind = types.get(seat.machine, "") if seat.gpus and len(set(types.values())) > 1 else ""

@@ -63,6 +63,8 @@ def doctor(given: argparse.Namespace, console: Console) -> int:
 
 def _examined(config: SweepConfig, needs: Requirements) -> Examined:
     """Ask this machine, and all nodes where there is a cluster, with a probe at the store if one can be written."""
+    if needs.question.bucket:
+        return _ask(config, needs.question)
     try:
         with probe(needs.store) as made:
             asked = dataclasses.replace(needs.question, probe=str(made.file), token=made.token, lock=str(made.lock))

@@ -12,7 +12,6 @@ from sweep.command_line.foresight import foresee, remarks
 from sweep.command_line.plan_json import as_json
 from sweep.command_line.probe import probe
 from sweep.command_line.setup import configured
-from sweep.terminal.cost_lines import cost_lines
 from sweep.terminal.description import describe
 
 
@@ -33,9 +32,8 @@ def plan(given: argparse.Namespace, console: Console) -> int:
             config.search,
             racing=config.race.enabled,
             remarks=tuple(remarks(found)),
+            costs=found.setup.costs,
             cautions=found.cautions,
         )
     )
-    for line in cost_lines(found.setup.costs):
-        console.print(line)
     return 0

@@ -27,6 +27,7 @@ from trainables.data.hub import DEMO, HUB, DataError, open_data
 from trainables.ledger.digests import digest
 from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Plan
+from trainables.ledger.s3.place import is_s3
 from trainables.ledger.spec import Precision
 from trainables.ledger.store import Store
 from trainables.model.names import EncoderKind, EncoderUnavailableError, encoder_fingerprint, parse_encoder
@@ -67,12 +68,13 @@ def requirements_of(config: SweepConfig, *, digests: bool) -> Requirements:
             encoder=config.encoder.name if encoder else "",
             revision=config.encoder.revision if kind is EncoderKind.HUB else "",
             fingerprint=encoder,
+            bucket=str(store) if is_s3(config.store) else "",
             needs_hub=config.data.source == HUB or kind is EncoderKind.HUB,
         ),
         wants=Wants(
             gpus=any(node.share.gpus for node in plan.nodes.values()) if plan else False,
             bf16=any(spec.optimisation and spec.optimisation.precision is Precision.BF16 for spec in specs),
-            store=str(store.root.absolute()),
+            store=str(store) if is_s3(config.store) else str(store.root.absolute()),
             is_bundled=kind is EncoderKind.BUNDLED,
         ),
         findings=tuple(findings),

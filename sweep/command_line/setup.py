@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from search_spaces.config import SweepConfig
@@ -25,7 +25,6 @@ from sweep.planning.shares import with_peaks
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.planning.waste import waste
-from sweep.terminal.cost_lines import cost_lines
 from sweep.terminal.description import describe
 from trainables.data.source import DataSource
 from trainables.ledger.allocation import Allocation
@@ -124,8 +123,7 @@ def described(setup: Setup) -> RenderableType:
     config = setup.config
     bill = bill_of(look_at(setup.plan, setup.store), setup.store, config, clusters_of(setup))
     cautions = tuple(waste(bill, config, setup.store))
-    found = describe(bill, setup.store, config.search, racing=config.race.enabled, cautions=cautions)
-    return Group(found, *cost_lines(setup.costs))
+    return describe(bill, setup.store, config.search, racing=config.race.enabled, costs=setup.costs, cautions=cautions)
 
 
 def clusters_of(setup: Setup) -> tuple[Cluster, ...]:

@@ -11,9 +11,11 @@ from rich.text import Text
 
 from search_spaces.search_fields import SearchFields
 from sweep.planning.bill import ALL, Bill
+from sweep.planning.cost import Costs
 from sweep.planning.outlook import Outlook
 from sweep.planning.waste import Caution
 from sweep.terminal.bill_description import critical_path, hours_line, wall_clocks
+from sweep.terminal.cost_lines import cost_lines
 from sweep.terminal.search_description import searches
 from sweep.terminal.wording import duration, in_states
 from trainables.ledger.cells import Cell
@@ -25,7 +27,7 @@ from trainables.ledger.usage import size_of
 from trainables.model.names import described
 
 _RACING = "race: these figures are the most that can be needed; what is dropped on the way is not run"
-_ESTIMATE = "The work is a formula's estimate for one run at a time, not a promise."
+_ESTIMATE = "The work is an estimate for one run at a time, not a promise."
 _RANGES = " A run ends within its range in four cases of five; ranges of sums are for runs that are off alike."
 _FEW = 4
 """Runs that are named."""
@@ -42,9 +44,13 @@ def describe(
     *,
     racing: bool = False,
     remarks: Sequence[str] = (),
+    costs: Costs | None = None,
     cautions: Sequence[Caution] = (),
 ) -> Group:
-    """The plan as text and tables, for the terminal; what wastes money comes last, where it is read."""
+    """The plan as text and tables, for the terminal; what wastes money comes last, where it is read.
+
+    `costs` is what its estimates stand on, where that is to be said.
+    """
     return Group(
         *_headline(bill.plan, store),
         _phases(bill),
@@ -58,6 +64,7 @@ def describe(
         *map(Text, remarks),
         *_remarks(bill.plan),
         Text(_ESTIMATE + _RANGES * bill.hours.is_known, style="dim"),
+        *(cost_lines(costs) if costs else ()),
         *(Text(f"! {plain(caution.text)}", style="yellow") for caution in cautions),
     )
 

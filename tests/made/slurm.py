@@ -20,10 +20,10 @@ SRUN = """\
 #!/usr/bin/env bash
 # one task a node: the second node's in its own namespaces; ends with the highest code, when all have ended
 while [[ $1 == --* ]]; do shift; done
-nsenter --target "$SECOND" --net --pid --mount --wd="$PWD" "$@" &
+SLURM_NODEID=1 nsenter --target "$SECOND" --net --pid --mount --wd="$PWD" "$@" &
 other=$!
 code=0
-"$@" || code=$?
+SLURM_NODEID=0 "$@" || code=$?
 found=0
 wait "$other" || found=$?
 exit $((found > code ? found : code))

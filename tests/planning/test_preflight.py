@@ -18,6 +18,8 @@ from sweep.planning.preflight.probe import probe
 from sweep.planning.preflight.question import Question
 from sweep.planning.preflight.store import store_facts
 from tests.made.encoders import encoder_folder
+from trainables.data.stores import store_at
+from trainables.ledger.s3.place import S3Place
 from trainables.model.names import encoder_fingerprint
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +33,7 @@ HERE = Facts(
     temporary_free=10 * 10**9, shared_memory=2 * GIB, open_files=65536, store_disk="nfs4 (rw,vers=4.2)",
 )  # fmt: skip
 ASKED = Question(
-    files={"/data/a.parquet": 10, "/data/b.parquet": 20}, encoder="/enc", fingerprint="e1", store="/store",
+    files={"/data/a.parquet": 10, "/data/b.parquet": 20}, encoder="/enc", fingerprint="e1",
     probe="/store/.probe", token="t", lock="/store/.lock",
 )  # fmt: skip
 WANTS = Wants(store="/store")
@@ -209,7 +211,7 @@ def test_this_machine_is_seen_as_it_is_and_nothing_is_left(tmp_path: Path) -> No
         seen = look(
             Question(
                 files={str(tmp_path / "rows.parquet"): 4, str(tmp_path / "short.parquet"): 4},
-                digests={str(tmp_path / "rows.parquet"): "0" * 64}, encoder=str(encoder), store=str(tmp_path / "store"),
+                digests={str(tmp_path / "rows.parquet"): "0" * 64}, encoder=str(encoder),
                 probe=str(made.file), token=made.token, lock=str(made.lock),
             )
         )  # fmt: skip
@@ -234,7 +236,7 @@ def test_a_lock_that_nobody_holds_and_a_probe_of_another_disk_are_told(tmp_path:
     with probe(tmp_path) as made:
         other = tmp_path / "other.lock"
         filelock.FileLock(other).acquire().lock.release()
-        question = Question(store=str(tmp_path), probe=str(made.file), token=made.token, lock=str(other))
+        question = Question(probe=str(made.file), token=made.token, lock=str(other))
         assert not store_facts(question)["lock_is_seen"]
         assert not store_facts(dataclasses.replace(question, token="another"))["is_same_disk"]
 
@@ -242,7 +244,7 @@ def test_a_lock_that_nobody_holds_and_a_probe_of_another_disk_are_told(tmp_path:
 def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 200)
     folder.mkdir()
-    question = Question(store=str(folder), probe=str(folder / ("y" * 240)), token="t", lock=str(folder / "l"))
+    question = Question(probe=str(folder / ("y" * 240)), token="t", lock=str(folder / "l"))
     assert store_facts(question)["store_problem"] == "File name too long"
 
 
@@ -252,3 +254,14 @@ def test_the_digest_of_the_code_is_that_of_its_content() -> None:
     ]
     lines = [f"{path.relative_to(ROOT)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in sorted(rooms)]
     assert code_digest() == hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+
+
+def test_a_bucket_is_tried_with_a_probe_that_goes(s3_place: S3Place) -> None:
+    assert store_facts(Question(bucket=str(s3_place))) == {"store_problem": ""}
+    assert not store_at(str(s3_place)).is_there, "nothing is left"
+
+
+def test_a_bucket_that_is_not_there_is_told(s3_place: S3Place) -> None:
+    gone = Question(bucket=str(dataclasses.replace(s3_place, bucket="gone")))
+    said = store_facts(gone)["store_problem"]
+    assert "there is no bucket" in said or "NoSuchBucket" in said

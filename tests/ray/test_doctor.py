@@ -64,7 +64,7 @@ def test_every_node_answers_for_itself_and_the_gpu_that_is_not_there_is_found(
 def test_what_a_node_does_not_have_is_said_of_that_node(cluster: Cluster, tmp_path: Path) -> None:
     with probe(tmp_path) as made:
         question = Question(
-            files={str(tmp_path / "gone.parquet"): 3}, encoder=str(tmp_path / "no encoder"), store=str(tmp_path),
+            files={str(tmp_path / "gone.parquet"): 3}, encoder=str(tmp_path / "no encoder"),
             probe=str(made.file), token="another", lock=str(made.lock),
         )  # fmt: skip
         answers = examine(cluster.address, question)

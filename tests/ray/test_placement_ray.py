@@ -148,6 +148,7 @@ def test_what_ray_is_asked_for() -> None:
     seat = Seat(machine="n1", gpus=(0,), share=Share(gpus=0.25, cpus=2))
     on_cores = Seat(machine="n1", gpus=(), share=Share(cpus=2))
     assert wanted_place(seat, [one]) == {}
+    assert wanted_place(seat, [one], beside_others=True) == {"node": "n1"}, "Ray would take the others too"
     assert wanted_place(seat, [one, other]) == {"node": "n1"}
     assert wanted_place(seat, [one, other, third]) == {"node": "n1", "gpu_type": "H100"}
     assert wanted_place(on_cores, [one, other, third]) == {"node": "n1"}

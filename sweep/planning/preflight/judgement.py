@@ -137,8 +137,18 @@ def _hub(case: _Case) -> Iterator[Finding]:
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
+def _bucket(case: _Case) -> Finding:
+    if why := case.facts.store_problem:
+        remedy = "have the keys of the bucket and the extra `s3` on every node (docs/s3.md), or give another --store"
+        return problem("store", case.node, f"{case.wants.store} cannot be used: {why}", remedy)
+    return good("store", case.node, f"{case.wants.store} is seen and can be written")
+
+
 def _store(case: _Case) -> Iterator[Finding]:
     facts, store = case.facts, case.wants.store
+    if case.question.bucket:
+        yield _bucket(case)
+        return
     if not case.question.probe:
         return
     disk = f" ({facts.store_disk})" if facts.store_disk else ""

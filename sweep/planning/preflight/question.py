@@ -16,7 +16,7 @@ class Question:
         encoder: name of the encoder; empty where the driver cannot have it itself.
         revision: of an encoder of the hub.
         fingerprint: of the encoder's files.
-        store: folder of the results.
+        bucket: address of a store in a bucket, whose keys are on the node; empty for one in a folder.
         probe: file that the driver has written beside or in the store; its content is `token`.
         token: as above.
         lock: file whose lock the driver holds.
@@ -30,7 +30,7 @@ class Question:
     encoder: str = ""
     revision: str = ""
     fingerprint: str = ""
-    store: str = ""
+    bucket: str = ""
     probe: str = ""
     token: str = ""
     lock: str = ""

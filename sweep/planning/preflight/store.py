@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sweep.planning.preflight.question import Question
+from trainables.data.stores import store_at
+from trainables.ledger.errors import StoreError
 from trainables.ledger.locks import is_held
 
 _PROBE_BYTES = b"0" * 4096
@@ -16,6 +18,8 @@ _PROBE_BYTES = b"0" * 4096
 
 def store_facts(question: Question) -> dict[str, Any]:
     """Fields of `Facts` about the store; none where there is no probe. Writes a file of its own and removes it."""
+    if question.bucket:
+        return {"store_problem": _bucket_problem(question.bucket)}
     if not question.probe:
         return {}
     probe = Path(question.probe)
@@ -35,6 +39,15 @@ def store_facts(question: Question) -> dict[str, Any]:
         with suppress(OSError):
             own.unlink(missing_ok=True)
     return found
+
+
+def _bucket_problem(address: str) -> str:
+    """Why the bucket cannot be written from here, on a condition too; a probe is written and removed."""
+    try:
+        store_at(address).prepare()
+    except (ImportError, OSError, ValueError, StoreError) as error:
+        return str(error)
+    return ""
 
 
 def _mount(path: Path) -> str:
