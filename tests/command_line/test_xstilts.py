@@ -138,7 +138,7 @@ def test_the_version_is_that_of_the_package(capsys):
         ("tasks --targets=xnli", "allowed here: --preset, --config, --data, --set, --debug"),
         ("plan --phase target", "`xstilts search` has it"),
         ("status --stroe x", "unknown option '--stroe'; did you mean '--store'? known: --preset"),
-        ("reprot x", "unknown command 'reprot'; did you mean 'report'? known: run, plan, status, tasks, search"),
+        ("reprot x", "unknown command 'reprot'; did you mean 'report'? known: run, plan, simulate, status"),
         ("--seeds 1 run", "--seeds comes after a command; allowed: run, plan"),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("search --phase target --tasks xnli --trials 3 --hours 2", "--trials 3 and --hours 2: allowed: one of them"),
