@@ -2,7 +2,7 @@
 
     python -m benchmarks.distinct_words [--data DIR] [--most 30000]
 
-The constants of `sweep/planning/vocabulary.py` are what the last lines print, for the demo and for real rows.
+The constants of `sweep/planning/distinct_words.py` are what the last lines print, for the demo and for real rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from sweep.planning.cost import tokens_of
+from sweep.planning.lengths import tokens_of
 from trainables.data.hub import open_data
 from trainables.data.loading import load
 from trainables.data.source import DataError, DataSource
@@ -74,7 +74,7 @@ def _of_task(task: Task, data: DataSource, most: int, tokenizer) -> Iterator[Poi
         found = load(task, Split.TRAIN, ENGLISH, data, limit=rows)
         sequences = task.format.encode(found.examples, tokenizer, MAX_LENGTH, training=True).sequences
         distinct = len(used_ids([sequences, own], len(tokenizer), tokenizer.pad_token_id))
-        tokens = tokens_of(task.name, len(found.examples) + len(dev.examples), MAX_LENGTH)
+        tokens = tokens_of(task.name, len(found.examples) + len(dev.examples), MAX_LENGTH, data.kind)
         yield task.name, len(found.examples), tokens, distinct
         if len(found.examples) < rows:
             return

@@ -8,7 +8,7 @@ their table (`trainables/ledger/hyperparameters.py`). `config_file.py` reads and
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -16,6 +16,7 @@ from search_spaces import published
 from search_spaces.fields import (
     AnyNumberOf,
     AtLeastOne,
+    Callback,
     Count,
     CountOrNone,
     InputLength,
@@ -39,7 +40,7 @@ from search_spaces.fields import (
 from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
 from search_spaces.search_fields import SearchFields
-from search_spaces.text_fields import Folder, OwnFolder, PathText, ShortName, Text
+from search_spaces.text_fields import OwnFolder, PathText, Place, ShortName, Text
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.nearest import unknown
 from trainables.ledger.spec import HiddenStates, MlmLength
@@ -51,9 +52,15 @@ _MOST_PARTS = 100
 """Runs that may share a GPU."""
 
 
-def _gpu_share(value: Any) -> float:
-    """0, 1, or 1/n: other fractions can hang in Ray, and a run computes on one GPU."""
-    allowed = f"allowed: 0, 1, or a fraction 1/n such as 0.5, 0.25 or 1/3 (n up to {_MOST_PARTS})"
+AUTO: Final = "auto"
+"""A share of a GPU that follows from the memory that a run needs."""
+
+
+def _gpu_share(value: Any) -> float | str:
+    """`auto`, 0, 1, or 1/n: other fractions can hang in Ray, and a run computes on one GPU."""
+    allowed = f"allowed: 0, 1, or a fraction 1/n such as 0.5, 0.25 or 1/3 (n up to {_MOST_PARTS}), or {AUTO}"
+    if value == AUTO:
+        return AUTO
     if isinstance(value, str) and (parts := re.fullmatch(r" *1 */ *([1-9][0-9]{0,2}) *", value)):
         share = 1 / int(parts[1])
     else:
@@ -100,7 +107,7 @@ def _not_too_many(seeds: tuple[int, ...]) -> tuple[int, ...]:
 
 
 _MOST_SEEDS = 1000
-GpuShare = Annotated[float, BeforeValidator(_gpu_share)]
+GpuShare = Annotated[float | Literal["auto"], BeforeValidator(_gpu_share)]
 
 _Intermediate: Any = training_fields("intermediate")
 _Target: Any = training_fields("target")
@@ -215,11 +222,14 @@ class RetrievalFields(Section):
 
 
 class GpuFields(Section):
-    """Share of a GPU that a run takes, 0 for none. On a cluster without GPUs all runs take cores alone."""
+    """Share of a GPU that a run takes: `auto` as much as its memory needs, 0 none.
 
-    intermediate: GpuShare = 1.0
-    target: GpuShare = 1.0
-    retrieval: GpuShare = 1.0
+    On a cluster without GPUs all runs take cores alone.
+    """
+
+    intermediate: GpuShare = AUTO
+    target: GpuShare = AUTO
+    retrieval: GpuShare = AUTO
     tasks: dict[Trained, GpuShare] = {}
 
 
@@ -237,7 +247,9 @@ class ClusterFields(Section):
         checkpoint_writers: runs that write a checkpoint at the same time; 0 is no limit.
         hang_seconds: longest silence of a run before its worker is ended and the run tried again from its checkpoint;
             a worker is silent while it downloads an encoder or a data set.
+        store_seconds: how long a store that cannot be reached is waited for before the sweep ends.
         results: Ray Tune's own folder; empty means `ray` inside the store.
+        callbacks: others that are told of the runs: wandb, mlflow, or callbacks of Tune as module:Class.
     """
 
     address: Text = ""
@@ -249,7 +261,9 @@ class ClusterFields(Section):
     checkpoint_share: Share = 0.01
     checkpoint_writers: SlotsOrAll = 2
     hang_seconds: Silence = 600.0
+    store_seconds: Positive = 300.0
     results: OwnFolder = ""
+    callbacks: AnyNumberOf[Callback] = ()
 
 
 class EngineFields(Section):
@@ -284,7 +298,7 @@ class SweepConfig(Section):
     """A whole sweep. `store` empty means `results/<name>` in the current folder; `keep` is what stays of its models."""
 
     name: Annotated[ShortName, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
-    store: Folder = ""
+    store: Place = ""
     keep: Annotated[Keep, named("keep", lambda: Keep)] = Keep.SELECTED
     grid: GridFields
     encoder: EncoderFields

@@ -25,6 +25,7 @@ from search_spaces.plain_yaml import (
     write_yaml,
 )
 from trainables.ledger.nearest import unknown
+from trainables.ledger.s3.place import without_keys
 from trainables.ledger.signature import is_as_signed
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def apply_sets(config: SweepConfig, sets: Sequence[str]) -> SweepConfig:
 def parse_set(text: str) -> Override:
     """One assignment `section.field=value`; without a name or `=` it has no keys, which `apply` reports."""
     name, equals, value = text.partition("=")
-    origin = f"--set {text}"
+    origin = f"--set {without_keys(text)}"
     if not equals or not name.strip():
         return Override(keys=(), value=None, origin=origin)
     parsed: Any = value

@@ -12,7 +12,7 @@ from trainables.ledger.nearest import unknown
 from trainables.ledger.paths import names_in
 from trainables.ledger.plain import plain
 from trainables.model.architectures import ARCHITECTURES, Architecture
-from trainables.model.names import EncoderKind, EncoderName, unavailable
+from trainables.model.names import EncoderKind, EncoderName, EncoderUnreachableError, unavailable
 
 CONFIG = "config.json"
 ASK_SECONDS = 10.0
@@ -80,7 +80,7 @@ def _cached(encoder: EncoderName, revision: str, why: Exception) -> EncoderFiles
 
     found = try_to_load_from_cache(encoder.name, CONFIG, revision=revision)
     if not isinstance(found, str):
-        raise unavailable(encoder, revision, why) from why
+        raise EncoderUnreachableError(str(unavailable(encoder, revision, why))) from why
     folder = Path(found).parent
     return EncoderFiles(encoder=encoder, revision=revision, names=frozenset(names_in(folder)), folder=folder)
 

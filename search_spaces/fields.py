@@ -137,6 +137,16 @@ def language_names() -> tuple[str, ...]:
     return languages.XTREME
 
 
+LOGGERS = ("wandb", "mlflow")
+"""Callbacks that are known by name."""
+
+
+def _callback(name: str) -> str:
+    if name in LOGGERS or re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+        return name
+    raise ValueError(f"{unknown('callback', name, LOGGERS)}, or a class as module:Class")
+
+
 Count = Annotated[int, Within(COUNT)]
 CountOrNone = Annotated[int, Within(COUNT_OR_NONE)]
 """0 switches the limit off."""
@@ -157,6 +167,7 @@ Row = Annotated[str, named("intermediate task", _row_names)]
 Target = Annotated[str, named("target task", target_names)]
 Trained = Annotated[str, named("task", lambda: (*intermediate_names(), *target_names()))]
 Language = Annotated[str, named("language", language_names)]
+Callback = Annotated[str, AfterValidator(_callback)]
 
 AnyNumberOf = Annotated[tuple[Item, ...], BeforeValidator(listed), AfterValidator(_distinct)]
 AtLeastOne = Annotated[AnyNumberOf[Item], Field(min_length=1)]

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.made import buckets
 from trainables.data.hub import open_data
 from trainables.data.mirror import MirrorData
 from trainables.data.reading import files_of
+from trainables.ledger.s3.place import S3Place
 from trainables.ledger.store import Store
 from trainables.tasks.task import Source
 
@@ -43,6 +45,20 @@ def same_environment() -> Iterator[None]:
 def store(tmp_path: Path) -> Store:
     """An empty store."""
     return Store(tmp_path / "store").prepare()
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """Port of a real S3 service on this machine; `s3_place` is a bucket of a test's own there."""
+    with buckets.serving() as port:
+        yield port
+
+
+@pytest.fixture
+def s3_place(s3_port: int) -> S3Place:
+    """A place in a new bucket; keys are in the environment, and the service is waited for a few seconds."""
+    os.environ.update(buckets.KEYS)
+    return buckets.new_place(s3_port)
 
 
 @pytest.fixture

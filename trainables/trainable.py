@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import logging
@@ -16,9 +17,12 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import _raylet, tune
+from ray._private.ray_constants import LOG_PREFIX_ACTOR_NAME
+from ray._private.worker import WORKER_MODE, global_worker
 
 from trainables.data.cache_folder import own_folder
+from trainables.data.stores import store_at
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import DivergedError, Record
 from trainables.ledger.spec import RunSpec
@@ -36,19 +40,30 @@ LOCK_SECONDS = 120.0
 TRANSIENT = ("ConnectionError", "TimeoutError", "AcceleratorError")
 """Names of errors, or of their base classes, that a fresh process may not meet again."""
 
+AWAY = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.EHOSTDOWN, errno.EHOSTUNREACH)
+"""What a disk answers that is away for a while."""
+OUT_OF_MEMORY = "OutOfMemoryError"
+"""Name of PyTorch's error; it is raised once a forward pass of a single row does not fit."""
+
 Executor = Callable[[RunSpec, str, Store, Options], Iterator[Advanced | Record]]
 
 
 class RunTrainable(tune.Trainable):
     """One run after another in one process.
 
-    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder), `options` and `share`. Nothing is
-    computed before the first `step`, so that whatever goes wrong is noted in the store. Checkpoints are the phases'
-    own, in the store; Tune's are not used.
+    The configuration is plain JSON: `run_id`, `name`, `spec`, `store` (folder or address), `options` and `share`.
+    Nothing is computed before the first `step`, so that whatever goes wrong is noted in the store. Checkpoints are the
+    phases' own, in the store; Tune's are not used.
     """
 
     _items: Generator[Advanced | Record, None, None] | None
     _error: Exception | None
+    _num_taken = 0
+
+    def __repr__(self) -> str:
+        """The name of the run, for Ray, which asks once, when the worker has started."""
+        name = str(self._run["name"])
+        return f"{name} (first run)" if self._num_taken == 1 else name
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take the first run."""
@@ -75,13 +90,17 @@ class RunTrainable(tune.Trainable):
         """
         if self._error:
             raise self._error
+        show_name(self._run["name"])
         try:
             return self._advance()
         except Exception as error:
-            failed = Failed(reason=describe(error), diverged=isinstance(error, DivergedError))
-            with contextlib.suppress(OSError):
-                self._store.fail(self._run["run_id"], self._run["name"], failed.reason, diverged=failed.diverged)
-            if any(base.__name__ in TRANSIENT for base in type(error).__mro__):
+            failed = Failed(
+                reason=describe(error), diverged=isinstance(error, DivergedError), needs_more=needs_more(error)
+            )
+            if not self._is_away():
+                with contextlib.suppress(OSError):
+                    self._store.fail(self._run["run_id"], self._run["name"], failed.reason, diverged=failed.diverged)
+            if self._may_pass(error):
                 raise
             self._error = error
             return failed.to_result()
@@ -107,10 +126,23 @@ class RunTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._run = config
-        self._store = Store(Path(config["store"]))
+        self._store = store_at(config["store"])
+        self._was_there = self._store.is_in_place
         self._items = None
         self._error = None
         self._stage = ""
+        self._num_taken += 1
+        if self._num_taken > 1:
+            name_output(str(config["name"]))
+
+    def _is_away(self) -> bool:
+        """Whether the store was there when the run was taken and is not now."""
+        return self._was_there and not self._store.is_in_place
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Whether another worker may not meet an error again: it is one of these, or the disk of the store was away."""
+        is_disk = isinstance(error, OSError) and error.errno in AWAY
+        return is_disk or self._is_away() or any(base.__name__ in TRANSIENT for base in type(error).__mro__)
 
     def _advance(self) -> dict[str, Any]:
         if self._items is None:
@@ -134,9 +166,29 @@ class RunTrainable(tune.Trainable):
                 yield self._store.record(run_id)
                 return
             if options.device == "cuda":
+                from trainables.model.gpu_memory import limit_gpu_memory  # late: `setup` sets what torch reads first
+
                 limit_gpu_memory(self._run["share"]["gpus"])
             reseed(spec.seed)
             yield from executor(options.executor)(spec, name, self._store, options)
+
+
+def show_name(name: str) -> None:
+    """Have `ps`, `top`, py-spy and the dashboard's list of a node's workers show a run, until the step is over.
+
+    Ray names the process of a worker after the method that it calls, whenever it calls one.
+    """
+    if global_worker.mode == WORKER_MODE:
+        _raylet.setproctitle(f"ray::RunTrainable: {name}")  # type: ignore[attr-defined]
+
+
+def name_output(name: str) -> None:
+    """Have Ray's logs say that what this worker writes from here on is a run's; of the first run Ray knows."""
+    if global_worker.mode != WORKER_MODE:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.write(f"{LOG_PREFIX_ACTOR_NAME}{name}\n")
+        stream.flush()
 
 
 def executor(reference: str) -> Executor:
@@ -164,11 +216,9 @@ def return_freed_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def limit_gpu_memory(gpus: float) -> None:
-    """Hold a run that shares its GPU to its share of the memory."""
-    import torch  # late: `setup` sets what torch reads when it is first imported
-
-    torch.cuda.set_per_process_memory_fraction(gpus if 0 < gpus < 1 else 1.0)
+def needs_more(error: BaseException) -> bool:
+    """Whether a run failed for want of memory on its GPU."""
+    return any(base.__name__ == OUT_OF_MEMORY for base in type(error).__mro__)
 
 
 def describe(error: BaseException) -> str:

@@ -44,8 +44,8 @@ def _parser(prog: str) -> words.Parser:
         description="What changed between two stores beyond chance, on the rows that select; test scores stay closed.",
         epilog="exit codes: 0 compared, 2 a store that is not there, is empty, or holds several sweeps or broken files",
     )
-    parser.add_argument("a", type=words.path, metavar="A", help="folder of a store")
-    parser.add_argument("b", type=words.path, metavar="B", help="folder of the store that is compared with it")
+    parser.add_argument("a", type=words.place, metavar="A", help="folder of a store, or s3://BUCKET/PREFIX")
+    parser.add_argument("b", type=words.place, metavar="B", help="folder of the store that is compared with it")
     for side in ("a", "b"):
         parser.add_argument(
             f"--sweep-{side}", type=words.text, metavar="ID",

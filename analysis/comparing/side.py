@@ -25,13 +25,13 @@ class Side:
     """A sweep to be compared.
 
     Attributes:
-        path: folder of its store.
+        place: of its store, as given.
         sweep: its runs and results.
         runs: the run of every finished cell.
         reader: of its predictions, on the split that selects alone.
     """
 
-    path: Path
+    place: Path | str
     sweep: Sweep
     runs: dict[Cell, Run]
     reader: RowReader
@@ -46,28 +46,28 @@ class Side:
         return self.reader(self.runs[cell].record.run_id, cell.target)
 
 
-def open_side(path: Path, sweep: str | None = None, conditions: Sequence[str] = ()) -> Side:
+def open_side(place: Path | str, sweep: str | None = None, conditions: Sequence[str] = ()) -> Side:
     """The sweep in a store.
 
     Raises AnalysisError for no store, no finished run, runs of several sweeps, conditions that cannot be met, and a
     record in a format that this version does not read: what it says may be what the other side lacks. LedgerError for
     another file of the store that cannot be read.
     """
-    store = open_store(path)
+    store = open_store(place)
     plan = chosen_plan(store, sweep)
     try:
         found = gather(store, plan, conditions)
     except AnalysisError as error:
-        raise AnalysisError(f"{path}: {error}") from error
+        raise AnalysisError(f"{place}: {error}") from error
     if foreign := [run_id for run_id in found.unusable if _is_foreign(store, run_id)]:
         more = f", and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise AnalysisError(
-            f"{path}: run {foreign[0]}{more} cannot be compared: {found.unusable[foreign[0]]}. Its format is that of"
+            f"{place}: run {foreign[0]}{more} cannot be compared: {found.unusable[foreign[0]]}. Its format is that of"
             " another version; compare with the version that wrote it, or a later one"
         )
     if not found.runs:
-        raise AnalysisError(f"{path}: there is no finished run that can be used")
-    return Side(path=path, sweep=found, runs=one_run_per_cell(found.runs), reader=RowReader(store))
+        raise AnalysisError(f"{place}: there is no finished run that can be used")
+    return Side(place=place, sweep=found, runs=one_run_per_cell(found.runs), reader=RowReader(store))
 
 
 def _is_foreign(store: Store, run_id: str) -> bool:

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "xstilts examples")
             make_console(soft_wrap=True).print(showing.as_json(found, given.rows or 0))
             return 0
         path = page.write_page(found, given.out or store.report / "examples", given.rows or page.MOST)
+        store.keep(path.parent)
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{prog}: {error}")
         return 2
@@ -53,7 +54,7 @@ def _parser(prog: str) -> words.Parser:
         description="Which rows an intermediate task fixed or broke against the baseline: as a table, and as a page in"
         " STORE/report/examples. Rows are those that select; test sets stay closed unless --open-test is given.",
     )
-    parser.add_argument("store", type=words.path, metavar="STORE", help="folder of the store")
+    parser.add_argument("store", type=words.place, metavar="STORE", help="folder of the store, or s3://BUCKET/PREFIX")
     parser.add_argument("--target", type=words.text, required=True, metavar="TASK", help="for example xquad")
     parser.add_argument("--language", type=words.text, required=True, metavar="CODE", help="for example th")
     parser.add_argument("--intermediate", type=words.text, required=True, metavar="TASK", help="for example squad")

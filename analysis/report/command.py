@@ -47,7 +47,7 @@ def _parser(prog: str) -> words.Parser:
     parser = words.Parser(
         prog=prog, description="Write the report of a sweep from the records in its store, and show Table 2."
     )
-    parser.add_argument("store", type=words.path, metavar="STORE", help="folder of the store")
+    parser.add_argument("store", type=words.place, metavar="STORE", help="folder of the store, or s3://BUCKET/PREFIX")
     parser.add_argument("--out", type=words.path, metavar="DIR", help="where to write (default: STORE/report)")
     parser.add_argument(
         "--sweep", type=words.text, metavar="ID", help="one of the sweeps in STORE/plans: its runs only"

@@ -84,7 +84,7 @@ class Written:
 
 
 def report_on(
-    store: Path,
+    store: Path | str,
     folder: Path | None = None,
     *,
     sweep: str | None = None,
@@ -94,7 +94,7 @@ def report_on(
     margin: float = MARGIN,
     figures: bool = True,
 ) -> Written:
-    """Write the report of the store in a folder, by default into its `report`.
+    """Write the report of the store in a folder or at an address, by default into its `report`.
 
     `sweep` is the id of one of its sweeps, whose runs are taken; errors are those of `write_report`, and
     AnalysisError where there is no store.
@@ -178,6 +178,7 @@ def write_report(
         (folder / name).unlink(missing_ok=True)  # of an earlier report, so that all files are of one
     for path in (folder / FIGURES / f"{name}.{form}" for name in stale for form in FORMS):
         path.unlink(missing_ok=True)
+    store.keep(folder)
     return Written(path=folder / REPORT, page=folder / PAGE, table=table, content=content, warnings=warnings)
 
 

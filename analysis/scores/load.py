@@ -21,6 +21,7 @@ from analysis.scores.head import Head
 from analysis.scores.headings import AnalysisError
 from analysis.scores.index import Index, Read, read
 from analysis.scores.kept import KeptRecord
+from trainables.data.stores import store_at
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.errors import MissingRunError
 from trainables.ledger.plain import plain
@@ -32,13 +33,13 @@ WORTH_AN_INDEX = 256
 """Records from which on an index is kept; fewer are read in a moment, and a store that is only read stays as it is."""
 
 
-def open_store(path: Path) -> Store:
-    """The store in a folder; raises AnalysisError unless it holds a finished run."""
-    if not path.is_dir():
-        raise AnalysisError(f"there is no store at {path}")
-    store = Store(path)
+def open_store(place: Path | str) -> Store:
+    """The store in a folder, or at an address; raises AnalysisError unless it holds a finished run."""
+    store = store_at(place)
+    if not store.is_there:
+        raise AnalysisError(f"there is no store at {place}")
     if not store.run_ids():
-        raise AnalysisError(f"the store {path} has no finished run (no {path}/runs/*/record.json)")
+        raise AnalysisError(f"the store {place} has no finished run (no {place}/runs/*/record.json)")
     return store
 
 

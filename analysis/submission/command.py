@@ -23,10 +23,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
 
     from analysis.submission import writer  # late: pandas and pyarrow take a second, which --help need not wait for
 
-    folder = given.out or given.store / "submission"
     try:
-        submission = writer.submission_of(
-            given.store, folder, sweep=given.sweep, conditions=given.where, seed=given.seed, data=given.data
+        submission, folder = writer.submission_of(
+            given.store, given.out, sweep=given.sweep, conditions=given.where, seed=given.seed, data=given.data
         )
     except (AnalysisError, BrokenRecordError, LedgerError, StoreError, OSError) as error:
         complain(f"{prog.removeprefix('python -m ')}: {error}")
@@ -42,7 +41,7 @@ def _parser(prog: str) -> words.Parser:
         prog=prog,
         description="Write the test predictions of the selected models, and their labels, in the layout of XTREME.",
     )
-    parser.add_argument("store", type=words.path, metavar="STORE", help="folder of the store")
+    parser.add_argument("store", type=words.place, metavar="STORE", help="folder of the store, or s3://BUCKET/PREFIX")
     parser.add_argument("--out", type=words.path, metavar="DIR", help="where to write (default: STORE/submission)")
     parser.add_argument(
         "--sweep", type=words.text, metavar="ID", help="one of the sweeps in STORE/plans: its runs only"

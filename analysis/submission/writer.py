@@ -308,21 +308,22 @@ def _check_replaceable(folder: Path) -> None:
 
 
 def submission_of(
-    store: Path,
-    folder: Path,
+    store: Path | str,
+    folder: Path | None = None,
     *,
     sweep: str | None = None,
     conditions: Sequence[str] = (),
     seed: int | None = None,
     data: str | None = None,
-) -> Submission:
-    """Write the submission of the store in a folder.
+) -> tuple[Submission, Path]:
+    """Write the submission of the store in a folder or at an address, by default into its `submission`; and where.
 
     `sweep` is the id of one of its sweeps, `data` the name of the data that the runs read; the rest and the errors are
     those of `write_submission`.
     """
     opened = open_store(store)
-    return write_submission(
+    folder = folder or opened.submission
+    written = write_submission(
         opened,
         folder,
         plan=chosen_plan(opened, sweep),
@@ -330,6 +331,8 @@ def submission_of(
         seed=seed,
         data=_open_data(data) if data else None,
     )
+    opened.keep(folder)
+    return written, folder
 
 
 def _open_data(name: str) -> DataSource:

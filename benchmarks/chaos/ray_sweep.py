@@ -16,8 +16,8 @@ ENDS_SECONDS = 420.0
 LEAVES_SECONDS = 20.0
 """How long the processes of a dead driver may take to end by themselves."""
 PARTS = {"worker": "Trainable", "raylet": "raylet/raylet", "GCS": "gcs_server"}
-"""What the command line of a process holds. A worker is `ray::RunTrainable` at rest and `ray::ResourceTrainable.train`
-at work; whoever looks for the first alone meets workers only between two calls."""
+"""What the command line of a process holds. A worker is `ray::RunTrainable` at rest and `ray::RunTrainable: NAME OF
+RUN` at work."""
 
 
 class RaySweep:

@@ -34,7 +34,7 @@ class ProgressCallback(Guarded):
         """A run has got on."""
         report = read(result)
         if isinstance(report, Advanced | Finished) and report.planned_steps:
-            self._progress.advance(trial.config["run_id"], report.step / report.planned_steps)
+            self._progress.advance(trial.config["run_id"], report.step / report.planned_steps, time.monotonic())
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A run has lost its worker with a node that was taken away, which Tune itself makes good."""

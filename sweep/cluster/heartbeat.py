@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 5.0
 """Time between two notes of what lives."""
+DEAF_SECONDS = 30.0
+"""Longer than a driver that listens takes from one step to the next; one that waits for its store does not listen."""
 LOOK_SECONDS = 0.05
 """Time between two looks at whether stopped runs are at rest."""
 
@@ -79,24 +81,39 @@ class Rest(tune.Callback):
 
 
 class Heartbeat(Guarded):
-    """Follows the workers of a sweep; `tries_again` says whether a run whose trial failed will get another worker."""
+    """Follows the workers of a sweep.
+
+    `tries_again` says whether a run whose trial failed will get another worker, `place` which node of the plan a run
+    belongs to, `to_go` how many seconds are left at a time.
+    """
 
     what = "the watch over workers that hang"
 
     def __init__(
-        self, pulse: Pulse, halt: Halt, store: Store, console: Console, *, tries_again: Callable[[str], bool]
+        self,
+        pulse: Pulse,
+        halt: Halt,
+        store: Store,
+        console: Console,
+        *,
+        tries_again: Callable[[str], bool],
+        place: Callable[[str], int] = lambda run_id: -1,
+        to_go: Callable[[float], float] = lambda now: 0.0,
     ) -> None:
         super().__init__(console)
+        self._place = place
+        self._to_go = to_go
         self._tries_again = tries_again
         self._pulse = pulse
         self._halt = halt
         self._store = store
         self._started = datetime.now(UTC)
         self._next_note = 0.0
+        self._listened = time.monotonic()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker has taken a run."""
-        self._pulse.start(trial.config["run_id"], trial.config["name"], time.monotonic())
+        self._start(trial, time.monotonic())
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -125,14 +142,19 @@ class Heartbeat(Guarded):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """End workers that hang, and note what lives, if it is time to."""
         now = time.monotonic()
+        if (gap := now - self._listened) > DEAF_SECONDS:
+            self._pulse.excuse(gap, now)
+        self._listened = now
         for run_id in self._pulse.silent(now):
             self._end_worker(run_id, trials)
         if now < self._next_note:
             return
         self._next_note = now + WRITE_SECONDS
         self._follow_kept(trials, now)
+        if not self._store.is_in_place:
+            return
         try:
-            self._store.beat(self._started, self._pulse.live(now))
+            self._store.beat(self._started, self._pulse.live(now), self._to_go(now))
         except OSError as error:
             log.warning("cannot note what lives in %s: %s", self._store, error)
 
@@ -141,7 +163,12 @@ class Heartbeat(Guarded):
         for trial in trials:
             run_id = trial.config["run_id"]
             if trial.status == Trial.PENDING and trial.temporary_state.ray_actor and run_id not in self._pulse.runs:
-                self._pulse.start(run_id, trial.config["name"], now)
+                self._start(trial, now)
+
+    def _start(self, trial: Trial, now: float) -> None:
+        config = trial.config
+        run_id = config["run_id"]
+        self._pulse.start(run_id, config["name"], now, place=self._place(run_id), gpus=config["share"]["gpus"])
 
     def _end_worker(self, run_id: str, trials: list[Trial]) -> None:
         """End a worker; Ray's own request comes first, and SIGKILL from its node 5 s later, also if it is stopped."""

@@ -68,6 +68,15 @@ class Interruption:
         self._is_due = True
         interrupt_main()
 
+    def stop(self, reason: str) -> None:
+        """Have the sweep stop for a reason that is no signal, as a first signal does; from any thread."""
+        if self.reason:
+            return
+        self.reason = reason
+        if not self._patience:
+            self.now()
+        threading.Thread(target=self._hurry, args=(self._patience,), name="interruption", daemon=True).start()
+
     def leave(self) -> None:
         """Raise KeyboardInterrupt; from then on every signal ends the process. For the main thread."""
         self._leaves = True

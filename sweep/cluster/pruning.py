@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
+from sweep.cluster.losses import Losses, RunScheduler
 from sweep.graph.graph import Graph
 from trainables.report import Advanced, read
 
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class PruningScheduler(FIFOScheduler):
+class PruningScheduler(RunScheduler):
     """Asks a run's search after every dev evaluation. Never raises, which would end the sweep: the run goes on instead.
 
     A worker takes its next step only after the answer, so a run that is stopped is at rest.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        super().__init__()
+    def __init__(self, graph: Graph, losses: Losses) -> None:
+        super().__init__(losses)
         self._graph = graph
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
@@ -40,7 +41,3 @@ class PruningScheduler(FIFOScheduler):
         if not isinstance(report, Advanced) or (point := report.dev_point) is None:
             return False
         return self._graph.trials_of(run_id).report(run_id, point, report.planned_steps)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing to keep: Tune pickles its settings when it starts."""
-        return {}

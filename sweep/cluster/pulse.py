@@ -20,15 +20,28 @@ STARTING = "start"
 
 @dataclass(kw_only=True)
 class Beating:
-    """A live run. `ends` is set once its worker is being ended for its silence."""
+    """A live run. `ends` is set once its worker is being ended for its silence; `trained` is when and where it began to
+    train.
+    """
 
     name: str
     spoke: float
+    started: float
+    place: int = -1
+    gpus: float = 0.0
+    trained: tuple[float, int] | None = None
     node: str = ""
     stage: str = STARTING
     step: int = 0
     planned_steps: int = 0
     ends: bool = False
+
+    @property
+    def steps_per_second(self) -> float:
+        """Of its training, since it began to train; dev evaluations count as time."""
+        if not self.trained or self.spoke <= self.trained[0]:
+            return 0.0
+        return (self.step - self.trained[1]) / (self.spoke - self.trained[0])
 
 
 @dataclass(kw_only=True)
@@ -46,9 +59,9 @@ class Pulse:
     runs: dict[str, Beating] = field(default_factory=dict)
     hung: Counter[str] = field(default_factory=Counter)
 
-    def start(self, run_id: str, name: str, now: float) -> None:
-        """A worker has taken a run; until its first word it counts as heard of now."""
-        self.runs[run_id] = Beating(name=name, spoke=now)
+    def start(self, run_id: str, name: str, now: float, *, place: int = -1, gpus: float = 0.0) -> None:
+        """A worker has taken a run, of a place in the plan; until its first word it counts as heard of now."""
+        self.runs[run_id] = Beating(name=name, spoke=now, started=now, place=place, gpus=gpus)
 
     def hear(self, run_id: str, result: dict[str, Any], now: float) -> None:
         """A worker has spoken of a run."""
@@ -60,10 +73,17 @@ class Pulse:
             run.step, run.planned_steps = report.step, report.planned_steps
         if isinstance(report, Advanced):
             run.stage = report.stage
+            if report.stage == TRAINING and not run.trained:
+                run.trained = now, report.step
 
     def end(self, run_id: str) -> None:
         """A run has ended, or its worker was lost."""
         self.runs.pop(run_id, None)
+
+    def excuse(self, seconds: float, now: float) -> None:
+        """Nobody has listened for so long, which is no silence of the runs."""
+        for run in self.runs.values():
+            run.spoke = min(run.spoke + seconds, now)
 
     def silent(self, now: float) -> list[str]:
         """Runs that have just been silent for too long; each is named once."""
@@ -76,6 +96,10 @@ class Pulse:
     def live(self, now: float) -> list[LiveRun]:
         """What others may read of it."""
         clock = datetime.now(UTC)
+
+        def at(time: float) -> datetime:
+            return clock - timedelta(seconds=now - time)
+
         return [
             LiveRun(
                 run_id=run_id,
@@ -84,7 +108,11 @@ class Pulse:
                 stage=run.stage,
                 step=run.step,
                 planned_steps=run.planned_steps,
-                spoke=clock - timedelta(seconds=now - run.spoke),
+                spoke=at(run.spoke),
+                place=run.place,
+                started=at(run.started),
+                steps_per_second=run.steps_per_second,
+                gpus=run.gpus,
             )
             for run_id, run in self.runs.items()
         ]

@@ -71,6 +71,11 @@ class Roster:
         self._collect(0.0)
         return [machine for machine in machines if self._why_not.get(machine.name) == ""]
 
+    @property
+    def refuses(self) -> bool:
+        """Whether a node gets no runs, or none yet."""
+        return bool(self._asked) or any(self._why_not.values())
+
     def _ask(self, nodes: Iterable[str]) -> None:
         for node in nodes:
             if node not in self._why_not and node not in self._asked:

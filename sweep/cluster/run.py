@@ -19,14 +19,19 @@ from sweep.graph.node import Single, Trials, started_from
 from sweep.graph.races import Races
 from sweep.graph.searched import Searched
 from sweep.planning.courses import courses_of
+from sweep.planning.peaks import Peaks
+from sweep.planning.shares import records_like
 from sweep.studies.journal import Journal
 from sweep.studies.study import Study
 from trainables.ledger.artefacts import ENCODER, Keep
-from trainables.ledger.plan import Node, Plan
+from trainables.ledger.errors import StoreError
+from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.race import Rule
 from trainables.ledger.standing import finished_runs
+from trainables.ledger.states import State
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
+from trainables.tasks.registry import tasks
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +72,14 @@ def run_plan(
     graph: Graph | None = None
     remover: Remover | None = None
     stopped = ""
-    with store.driver_lock(), Interruption() as interruption:
+    with Interruption() as interruption, store.driver_lock(interruption.stop):
         try:
             keeper = Keeper(store, Races(plan, courses_of(plan), race, search.sampler, store) if race else None)
             remover = Remover(store, keep, keeper.races)
+            peaks = Peaks(records_like(plan, store))
             graph = make_graph(
-                plan, store, search, races=keeper.races, on_close=keeper.note, on_end=remover.after,
-                max_concurrent=place.max_concurrent,
+                plan, store, search, races=keeper.races, on_close=keeper.note, on_end=_after(peaks, store, remover),
+                max_concurrent=place.max_concurrent, share=peaks.share,
             )  # fmt: skip
             keeper.note(graph)
             remover.begin(graph)
@@ -81,18 +87,35 @@ def run_plan(
                 from sweep.cluster.driver import drive  # imports Ray, which takes seconds
 
                 prunes = search.pruning != "off"
-                stopped = drive(graph, store, options, place, console, interruption, prunes=prunes)
+                stopped = drive(
+                    graph, store, options, place, console, interruption, prunes=prunes, peaks=peaks,
+                    parallel=search.parallel,
+                )  # fmt: skip
         except KeyboardInterrupt:
             stopped = interruption.reason or "interrupted"
         finally:
-            if graph:
+            if graph and store.is_in_place:
                 stopped = _kept(keeper, graph, stopped)
-            if remover:
+            if remover and store.is_in_place:
                 remover.end(graph)
     seconds = time.monotonic() - began
     if graph is None:
         return Summary(plan=plan, done=(), not_started=tuple(plan.nodes), seconds=seconds, stopped=stopped)
     return summary_of(graph, store, seconds, stopped)
+
+
+def _after(peaks: Peaks, store: Store, remover: Remover) -> Callable[[Graph, str], None]:
+    """What follows from the end of a run: what it took of memory is known, and what nothing needs any more goes."""
+
+    def after(graph: Graph, run_id: str) -> None:
+        if graph.end(run_id) is State.DONE:
+            try:
+                peaks.learn(store.record(run_id))
+            except (StoreError, ValueError) as error:
+                log.warning("what run %s took of memory is not known: %s", run_id, error)
+        remover.after(graph, run_id)
+
+    return after
 
 
 def _kept(keeper: Keeper, graph: Graph, stopped: str) -> str:
@@ -114,6 +137,7 @@ def make_graph(
     on_close: Callable[[Graph], object] = lambda graph: None,
     on_end: Callable[[Graph, str], object] = lambda graph, run_id: None,
     max_concurrent: int = 0,
+    share: Callable[[Node], Share] = lambda node: node.share,
 ) -> Graph:
     """The graph of a plan, which knows what the store holds; nothing starts before it has machines."""
     return Graph(
@@ -126,6 +150,7 @@ def make_graph(
         on_close=on_close,
         on_end=on_end,
         lacks=lambda run_id: ENCODER in store.removed(run_id),
+        share=share,
     )
 
 
@@ -146,7 +171,26 @@ def opener(store: Store, search: SearchFields) -> Callable[[Node, str], Trials]:
             startup=search.startup,
             parallel=search.parallel,
             pruning=search.pruning,
+            label=base.name,
+            figure=figure_of(base),
+            facts=facts_of(base),
         )
         return Searched(base, node.run_id, study, store)
 
     return open_node
+
+
+def facts_of(node: Node) -> dict[str, str]:
+    """What the journal says of the study of a node, for programs that show it."""
+    spec = node.spec
+    row, phase = str(node.row), spec.phase.value
+    found = {"run": node.name, "run_id": node.run_id, "phase": phase, "row": row, "tasks": ", ".join(spec.tasks)}
+    found |= {"encoder": spec.encoder.name, "seed": str(spec.seed)}
+    return found | ({"parent": spec.parent} if spec.parent else {})
+
+
+def figure_of(node: Node) -> str:
+    """What the search of a node looks for, in words."""
+    known = tasks()
+    figures = dict.fromkeys(figure for name in node.spec.tasks if name in known for figure in known[name].selection)
+    return f"{' and '.join(figures) or 'dev figure'}, English dev, percent"

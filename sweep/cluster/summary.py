@@ -78,7 +78,7 @@ def summary_of(graph: Graph, store: Store, seconds: float, stopped: str) -> Summ
         dropped=in_state(State.DROPPED),
         seconds=seconds,
         stopped=stopped,
-        interrupted=(len(graph.live), sum(store.checkpoint(run_id).exists() for run_id in graph.live)),
+        interrupted=_interrupted(graph, store),
     )
 
 
@@ -86,6 +86,14 @@ def resolved(graph: Graph) -> Plan:
     """The plan with the winner of every node in its place, or its configured run where there is no winner yet."""
     winners = {node_id: spec for node_id, trials in graph.trials.items() if (spec := trials.winner_spec)}
     return resolve(graph.plan, winners)
+
+
+def _interrupted(graph: Graph, store: Store) -> tuple[int, int]:
+    """Runs that are on the way, and how many of them have a checkpoint; none where the store cannot say."""
+    try:
+        return len(graph.live), sum(store.has_checkpoint(run_id) for run_id in graph.live)
+    except OSError:
+        return 0, 0
 
 
 def _state(graph: Graph, store: Store, node_id: str) -> State:

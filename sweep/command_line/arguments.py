@@ -39,6 +39,7 @@ XSTILTS = _program(
     (
         "run",
         "plan",
+        "simulate",
         "status",
         "tasks",
         "search",
@@ -49,6 +50,8 @@ XSTILTS = _program(
         "check",
         "export",
         "predict",
+        "fetch",
+        "doctor",
     ),
 )
 GRID = _program("python -m sweep.grid", ("run", "plan", "status", "tasks"), default="run")
@@ -142,7 +145,7 @@ def _no_option(option: str, command: str, program: Program) -> str:
     if option in REFUSED.get(command, ()):
         return f"{option}: {REFUSED[command][option]}"
     typed = GRID.commands | SEARCH.commands | program.commands
-    have = [f"`{typed[name]}`" for name, options in OPTIONS_OF.items() if option in options]
+    have = [f"`{typed[name]}`" for name, options in OPTIONS_OF.items() if option in options and name in typed]
     if not have:
         return unknown("option", option, OPTIONS_OF[command])
     return (

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.studies.journal_file import broken_line
-from sweep.terminal.description import size_of
+from trainables.data.stores import store_at
 from trainables.ledger import words
 from trainables.ledger.console import make_console
 from trainables.ledger.inspection import Condition, Inspected, inspect
 from trainables.ledger.plain import plain
 from trainables.ledger.store import Store
 from trainables.ledger.terminal import complain
+from trainables.ledger.usage import size_of
 
 _STYLES = {Condition.DAMAGED: "red", Condition.UNCHECKED: "yellow", Condition.UNFINISHED: "dim"}
 """Of what is shown by name; of what is sound the number is enough."""
@@ -24,14 +25,14 @@ _STYLES = {Condition.DAMAGED: "red", Condition.UNCHECKED: "yellow", Condition.UN
 def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
     """Read a store; returns 0 where nothing is damaged, 1 where something is, 2 where there is no store."""
     given = _parser(prog).parse_args(arguments)
-    if not (given.store / "runs").is_dir():
+    store = store_at(given.store)
+    if not store.has_runs:
         complain(f"there is no store at {given.store}")
         return 2
     console = make_console(100)
     counts: Counter[Condition] = Counter()
     gone: Counter[str] = Counter()
     num_bytes = 0
-    store = Store(given.store)
     for found in (*inspect(store), *_journal(store)):
         counts[found.condition] += 1
         num_bytes += found.num_bytes
@@ -72,5 +73,5 @@ def _parser(prog: str) -> words.Parser:
         "Damage of a run is noted in the store, and taken back where its files are right again.",
         epilog="exit codes: 0 nothing is damaged, 1 something is, 2 there is no store",
     )
-    parser.add_argument("store", type=words.path, metavar="STORE", help="folder of the store")
+    parser.add_argument("store", type=words.place, metavar="STORE", help="folder of the store, or s3://BUCKET/PREFIX")
     return parser

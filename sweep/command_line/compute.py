@@ -12,6 +12,7 @@ from sweep.cluster.place import Place
 from sweep.cluster.run import run_plan
 from sweep.cluster.summary import Summary
 from sweep.command_line.setup import Setup
+from sweep.planning.known_costs import remember
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.plan import Plan
 from trainables.phases.options import Options
@@ -26,11 +27,16 @@ def compute(setup: Setup, console: Console) -> Summary:
         name=config.name,
         max_concurrent=config.cluster.max_concurrent,
         hang_seconds=config.cluster.hang_seconds,
+        store_seconds=config.cluster.store_seconds,
+        callbacks=config.cluster.callbacks,
     )
     options = run_options(config, setup.plan)
-    return run_plan(
+    summary = run_plan(
         setup.plan, setup.store, options, place, console, search=config.search, race=setup.rule, keep=config.keep
     )
+    if summary.computed:
+        remember(config, setup.store)
+    return summary
 
 
 def run_options(config: SweepConfig, plan: Plan) -> Options:

@@ -10,6 +10,7 @@ from search_spaces.config_file import Override, apply, load_yaml, parse_set
 from search_spaces.presets import demo, paper, preset
 from sweep.command_line.arguments import UsageError
 from trainables.ledger.nearest import unknown
+from trainables.ledger.s3.place import without_keys
 
 _FIELDS = {
     "data": ("data", "source"),
@@ -24,13 +25,14 @@ _FIELDS = {
     "keep": ("keep",),
     "store": ("store",),
     "address": ("cluster", "address"),
+    "callbacks": ("cluster", "callbacks"),
 }
 """Option -> field of the configuration."""
 
 _BUDGETS = {"intermediate": "intermediate", "target": "target", "gpu-hours": "gpu_hours"}
 """Key of `--search` -> field of the section `search`."""
 
-_WHERE = frozenset({"keep", "store", "address"})
+_WHERE = frozenset({"keep", "store", "address", "callbacks"})
 """Options that say where and what is kept, not what is computed; alone they leave the sweep the demo."""
 
 
@@ -51,7 +53,7 @@ def configure(given: argparse.Namespace) -> SweepConfig:
     else:
         config = demo()
     overrides = [
-        Override(keys=keys, value=value, origin=f"--{option.replace('_', '-')} {value}")
+        Override(keys=keys, value=value, origin=f"--{option.replace('_', '-')} {without_keys(value)}")
         for option, keys in _FIELDS.items()
         if (value := getattr(given, option)) is not None
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sweep.cluster.errors import RayError
+from sweep.planning.probing import ProbeError
 from sweep.studies.errors import StudyError
 from trainables.data.cache_folder import CacheFolderError
 from trainables.ledger.errors import StoreError
 from trainables.model.names import EncoderUnavailableError
 
-FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, CacheFolderError, RayError)
+FOR_THE_USER = (ValueError, StoreError, StudyError, EncoderUnavailableError, CacheFolderError, RayError, ProbeError)
 """Errors that say what to do; anything else is a fault of the program and keeps its traceback."""
 
 

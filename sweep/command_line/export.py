@@ -69,7 +69,7 @@ def _parser(prog: str) -> words.Parser:
         f"  {prog} STORE --run ID --task squad --to models/squad\n\n"
         "exit codes: 0 written, 2 bad input, or a model that the store does not hold",
     )
-    parser.add_argument("store", type=words.path, metavar="STORE", help="folder of the store")
+    parser.add_argument("store", type=words.place, metavar="STORE", help="folder of the store, or s3://BUCKET/PREFIX")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument(
         "--target", type=words.text, metavar="TASK",

@@ -16,6 +16,7 @@ from sweep.command_line.best_settings import best_settings
 from sweep.command_line.compute import compute
 from sweep.command_line.setup import Setup, configured, earlier_allocation, note
 from sweep.command_line.stores import store_of
+from sweep.planning.known_costs import costs_of
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_phase_plan
 from sweep.planning.start import check_start
@@ -39,15 +40,16 @@ def search(given: argparse.Namespace, console: Console) -> int:
         config = config.model_copy(update={"race": config.race.model_copy(update={"enabled": False})})
     if not config.store:
         config = config.model_copy(update={"store": "results/search"})
-    found, reasons = build_phase_plan(config, phase)
+    store = store_of(config)
+    costs = costs_of(config, store)
+    found, reasons = build_phase_plan(config, phase, costs=costs)
     if not found.nodes:
         raise ValueError(f"nothing to search: {'; '.join(reasons) or 'no task of this phase trains'}")
     for remark in (*(f"note: {text}" for text in found.notes), *(f"not searched: {reason}" for reason in reasons)):
         console.print(Text(plain(remark)))
-    store = store_of(config)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
     check_start(config, plan, store)
-    setup = Setup(config=config, store=store, plan=plan, allocation=allocation, rule=None)
+    setup = Setup(config=config, store=store, plan=plan, allocation=allocation, rule=None, costs=costs)
     with store.prepare().driver_lock():
         note(setup)
     console.print(*searches(look_at(plan, store), config.search))

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from search_spaces.config import SweepConfig
-from search_spaces.encoders import encoder_size
 from sweep.command_line.configuration import configure, starts_as_published
 from sweep.command_line.stores import store_of
-from sweep.graph.capacity import Machine, UnplaceableError
+from sweep.graph.capacity import Machine
+from sweep.planning.bill import bill_of
+from sweep.planning.clusters import USUAL, Cluster, here, of_sizes
+from sweep.planning.cost import Costs
 from sweep.planning.courses import courses_of
-from sweep.planning.disk import Forecast, forecast
-from sweep.planning.footprint import tokenizer_bytes
-from sweep.planning.outlook import Outlook, clusters, look_at
+from sweep.planning.known_costs import costs_of
+from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_plan
+from sweep.planning.row_counts import RowCounts
+from sweep.planning.shares import with_peaks
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
+from sweep.planning.waste import waste
 from sweep.terminal.description import describe
+from trainables.data.source import DataSource
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.paths import expanded, why_no_folder
 from trainables.ledger.plan import Plan
@@ -40,6 +44,7 @@ class Setup:
         plan: with its trials.
         allocation: how hours of a search were spread; None where there is no budget in hours.
         rule: of the race; None where there is none.
+        costs: what the costs of the plan stand on.
     """
 
     config: SweepConfig
@@ -47,22 +52,40 @@ class Setup:
     plan: Plan
     allocation: Allocation | None
     rule: Rule | None
+    costs: Costs
 
 
 def set_up(given: argparse.Namespace, console: Console) -> Setup:
-    """The sweep that the options describe; writes nothing.
+    """The sweep that the options describe; writes nothing but what a probe has measured, where that is asked for.
 
     Raises ValueError or StudyError for a plan, a search or a race that cannot be, EncoderUnavailableError or
     CacheFolderError for an encoder that cannot be had, LedgerError for a file of the store that cannot be read.
     """
     config = configured(given, console)
+    setup = planned(config)
+    check_start(config, setup.plan, setup.store)
+    return setup
+
+
+def planned(
+    config: SweepConfig,
+    data: DataSource | None = None,
+    *,
+    rows: RowCounts | None = None,
+    machines: Sequence[Machine] = (),
+) -> Setup:
+    """The sweep of a configuration, whose encoder has not been looked for; raises as `set_up` does.
+
+    `data`, `rows` and `machines` are as in `build_plan`.
+    """
     store = store_of(config)
-    plan, allocation = with_trials(build_plan(config), config.search, earlier_allocation(config, store))
-    check_start(config, plan, store)
+    costs = costs_of(config, store, machines)
+    found = with_peaks(build_plan(config, data, rows=rows, machines=machines, costs=costs), store)
+    plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
     if config.race.enabled:
         courses_of(plan)
         store.race()
-    return Setup(config=config, store=store, plan=plan, allocation=allocation, rule=rule_of(config))
+    return Setup(config=config, store=store, plan=plan, allocation=allocation, rule=rule_of(config), costs=costs)
 
 
 def earlier_allocation(config: SweepConfig, store: Store) -> Allocation | None:
@@ -98,32 +121,16 @@ def configured(given: argparse.Namespace, console: Console) -> SweepConfig:
 def described(setup: Setup) -> RenderableType:
     """The plan in words."""
     config = setup.config
-    outlook, machines = look_at(setup.plan, setup.store), clusters(config.cluster, setup.plan)
-    return describe(
-        outlook,
-        setup.store,
-        config.search,
-        machines,
-        config.cluster.max_concurrent,
-        disk=_disk(setup, outlook, machines.values()),
-        racing=config.race.enabled,
-    )
+    bill = bill_of(look_at(setup.plan, setup.store), setup.store, config, clusters_of(setup))
+    cautions = tuple(waste(bill, config, setup.store))
+    return describe(bill, setup.store, config.search, racing=config.race.enabled, costs=setup.costs, cautions=cautions)
 
 
-def _disk(setup: Setup, outlook: Outlook, machines: Collection[Machine]) -> Forecast | None:
-    """The most that any of the machines needs; None where none can run the plan."""
-    config, found = setup.config, []
-    size = encoder_size(config.encoder.name, config.encoder.revision)
-    for machine in machines:
-        with suppress(UnplaceableError):
-            found.append(
-                forecast(
-                    outlook, setup.store, config.keep, machine, parallel=config.search.parallel,
-                    max_concurrent=config.cluster.max_concurrent, once=tokenizer_bytes(size),
-                    writers=config.cluster.checkpoint_writers or len(outlook.plan.nodes),
-                )
-            )  # fmt: skip
-    return max(found, key=lambda each: each.peak, default=None)
+def clusters_of(setup: Setup) -> tuple[Cluster, ...]:
+    """Where `run` would compute: this machine, or, for a cluster elsewhere, the usual sizes of one."""
+    if not setup.config.cluster.address:
+        return (here(setup.plan),)
+    return of_sizes(USUAL) if any(node.share.gpus for node in setup.plan.nodes.values()) else ()
 
 
 def rule_of(config: SweepConfig) -> Rule | None:

@@ -3,52 +3,45 @@
 from __future__ import annotations
 
 import argparse
-import os
-from datetime import UTC, datetime
+import sys
 
 from rich.console import Console
 from rich.text import Text
 
 from sweep.command_line.configuration import configure
 from sweep.command_line.stores import store_of
-from sweep.terminal.board import Board
 from sweep.terminal.kept import kept_lines
-from sweep.terminal.pulse import driver_lines
+from sweep.terminal.look import Look, Looker
+from sweep.terminal.look_json import to_json
 from sweep.terminal.reasons import show_collapsed, show_reasons
-from sweep.terminal.wording import in_states
-from trainables.ledger.standing import cell_states, run_states
+from sweep.terminal.standing import standing_lines
+from sweep.terminal.watch import watch
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
 
 
 def status(given: argparse.Namespace, console: Console) -> int:
-    """Show the cells of a store; returns 1 where some failed or are blocked."""
+    """Show the cells of a store, once or for as long as its sweep runs; returns 1 where some failed or are blocked.
+
+    Raises LedgerError for a store without a plan that can be read, ValueError for `--watch` and `--json` together.
+    """
+    if given.watch and given.json:
+        raise ValueError("given --watch and --json; allowed: one of them. In a script, repeat `status --json`")
     store = store_of(configure(given))
-    plan = store.plan()
-    states = run_states(plan, store)
+    looker = Looker(store)
+    look = watch(looker.look, str(store), console) if given.watch else looker.look()
+    if given.json:
+        sys.stdout.write(to_json(look, str(store)) + "\n")
+    else:
+        _show(look, store, console)
+    return 1 if any(found.state in (State.FAILED, State.BLOCKED) for found in look.cells.values()) else 0
 
-    def shown(run_id: str) -> State:
-        state = states[run_id].state
-        return State.WAITING if state is State.PENDING else state
 
-    board = Board(plan, shown, now=0.0, slots=1)
+def _show(look: Look, store: Store, console: Console) -> None:
     console.print(Text(f"store: {store}"))
-    for line in _driver(store):
+    for line in standing_lines(look, console.width):
         console.print(line)
-    console.print(board.matrix(console.width))
-    console.print(Text(board.legend(), style="dim"))
-    cells = cell_states(plan, store)
-    console.print(Text(f"{len(cells)} cells: {in_states(cells.values())}"))
-    show_collapsed(plan, store, console)
-    for line in kept_lines(plan, store):
+    show_collapsed(look.plan, store, console)
+    for line in kept_lines(look.plan, store):
         console.print(line, soft_wrap=True)
-    show_reasons(cells, console)
-    return 1 if any(found.state in (State.FAILED, State.BLOCKED) for found in cells.values()) else 0
-
-
-def _driver(store: Store) -> list[Text]:
-    """What is known of the store's driver."""
-    driver, runs, is_driven = store.driver(), store.running(), store.is_driven
-    if not is_driven:
-        driver = store.driver()  # one that has just left in order was not killed
-    return driver_lines(driver, runs, is_driven=is_driven, here=os.uname().nodename, now=datetime.now(UTC))
+    show_reasons(look.cells, console)

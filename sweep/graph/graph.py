@@ -54,6 +54,7 @@ class Graph:
         lacks: whether the encoder of a finished run was removed. Where a run starts from such a one, that is computed
             again first, although its record stands.
         on_end: called with the id of a run that has ended, after all that follows from it.
+        share: what the runs of a node ask for when they are handed out, where more is known by then than was planned.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Graph:
         on_close: Callable[[Graph], object] = lambda graph: None,
         lacks: Callable[[str], bool] = lambda run_id: False,
         on_end: Callable[[Graph, str], object] = lambda graph, run_id: None,
+        share: Callable[[Node], Share] = lambda node: node.share,
     ) -> None:
         self.plan = plan
         self.runs: dict[str, Run] = {}
@@ -80,6 +82,7 @@ class Graph:
         self._races = races
         self._on_close = on_close
         self._on_end = on_end
+        self._share = share
         self._lacks = lacks
         self._again: dict[str, list[tuple[str, Waiting]]] = {}
         self._there: dict[str, bool] = {}
@@ -193,13 +196,41 @@ class Graph:
         """Id of the node of the plan that a run belongs to."""
         return self._of[run_id]
 
+    def place_of(self, run_id: str) -> int:
+        """Which node of the plan a run belongs to, in its order."""
+        return self._order[self._of[run_id]]
+
     def trials_of(self, run_id: str) -> Trials:
         """The runs that a run is one of."""
         return self.trials[self._of[run_id]]
 
     def share_of(self, run_id: str) -> Share:
-        """What a run takes on the machines."""
-        return self.fitted(self.plan.nodes[self._of[run_id]].share)
+        """What a live run takes on its machine."""
+        return self.live[run_id].seat.share
+
+    def ask_for_more(self, run_id: str, *, memory: bool = False) -> Share | None:
+        """Let a live run start again with twice its part of a GPU, or of its node's memory; None where it had all.
+
+        It waits for room as before; what it asks for from now on is returned.
+        """
+        live = self.live[run_id]
+        asked = self.fitted(live.waiting.share)
+        found = self.capacity.with_more_memory(live.seat, asked) if memory else self.capacity.larger(live.seat, asked)
+        if found:
+            self._put_back(run_id, found)
+        return found
+
+    def move(self, run_id: str) -> bool:
+        """Let a live run wait for another place if its machine has left the cluster; whether it has."""
+        live = self.live[run_id]
+        if any(machine.name == live.seat.machine for machine in self.capacity.machines):
+            return False
+        self._put_back(run_id, live.waiting.share)
+        return True
+
+    def _put_back(self, run_id: str, share: Share) -> None:
+        self.trials[self._of[run_id]].live.discard(run_id)
+        self._queue.put_back(run_id, share)
 
     def _leave(self, run_id: str, *, is_finished: bool) -> None:
         node_id, closed = self._of[run_id], self._searches_closed
@@ -272,7 +303,8 @@ class Graph:
         node, parent = self.plan.nodes[node_id], run.spec.parent
         self.runs[run.run_id] = run
         self._of[run.run_id] = node_id
-        place = Waiting(share=node.share, cost=node.cost, rank=rank, place=(self._order[node_id], run.number))
+        share = self._share(node)
+        place = Waiting(share=share, cost=node.cost, rank=rank, place=(self._order[node_id], run.number))
         if node.spec.parent not in self.trials or not self._is_missing(parent):
             self._queue.add(run.run_id, place)
             return

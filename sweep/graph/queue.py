@@ -1,7 +1,8 @@
 """The queue: runs that may start, and the room they start in. Pure state, no Ray, no clock of its own.
 
 Runs start in the order of their rank. When the first of them finds no room, a place is reserved for it, and only runs
-that cannot delay it may go before it.
+that cannot delay it may go before it. A run that no machine holds even when it is empty (its node has left) waits for
+another machine and holds up nobody.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweep.graph.capacity import Capacity, Machine, Seat
 from trainables.ledger.plan import Share
@@ -31,11 +32,12 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
-    """A run that was started, where it sits, and when it is expected to end."""
+    """A run that was started, where it sits, when it is expected to end, and as what it waited."""
 
     seat: Seat
     started: float
     ends: float
+    waiting: Waiting
 
 
 class Queue:
@@ -49,6 +51,7 @@ class Queue:
         self.capacity = Capacity(())
         self.live: dict[str, Live] = {}
         self._first = self.capacity
+        self._held: dict[Share, bool] = {}
         self._max_concurrent = max_concurrent or math.inf
         self._waiting: dict[str, Waiting] = {}
         self._heaps: defaultdict[Share, list[_Entry]] = defaultdict(list)
@@ -68,12 +71,12 @@ class Queue:
         """Admit the next run and return its id; None when nothing can start before something changes."""
         if self._unchanged or len(self.live) >= self._max_concurrent:
             return None
-        heads = sorted((heap[0], share) for share, heap in self._heaps.items() if heap)
+        heads = sorted((heap[0], share) for share, heap in self._heaps.items() if heap and self._is_held(share))
         if not heads:
             return None
         (_, _, head), share = heads[0]
         if seat := self.capacity.seat(share):
-            return self._admit(head, seat, now)
+            return self._admit(head, share, seat, now)
         if run_id := self._beside_head(share, heads[1:], now):
             return run_id
         self._unchanged = True
@@ -83,6 +86,12 @@ class Queue:
         """A live run has ended: its room is free."""
         self.capacity.give_back(self.live.pop(run_id).seat)
         self._unchanged = False
+
+    def put_back(self, run_id: str, share: Share) -> None:
+        """A live run has to start again, with this share: its room is free, and it waits where it waited before."""
+        waiting = self.live[run_id].waiting
+        self.leave(run_id)
+        self.add(run_id, replace(waiting, share=share))
 
     def withdraw(self, run_id: str) -> None:
         """Forget a run that waits for room."""
@@ -97,6 +106,7 @@ class Queue:
         if set(machines) == set(self.capacity.machines):
             return
         self.capacity = Capacity(machines)
+        self._held.clear()
         names = {machine.name for machine in machines}
         for run in self.live.values():
             if run.seat.machine in names:
@@ -119,6 +129,12 @@ class Queue:
         """Whether nothing is live and nothing waits."""
         return not self.live and not self._waiting
 
+    def _is_held(self, share: Share) -> bool:
+        """Whether some machine would hold a share if nothing else ran."""
+        if share not in self._held:
+            self._held[share] = Capacity(self.capacity.machines).seat(share) is not None
+        return self._held[share]
+
     def _beside_head(self, head: Share, others: list[tuple[_Entry, Share]], now: float) -> str | None:
         """Admit the first run of another size that cannot delay the head, for which there is no room yet."""
         fitting = [(entry, share) for entry, share in others if self.capacity.seat(share)]
@@ -131,12 +147,13 @@ class Queue:
             ends_in_time = now + self._waiting[run_id].cost <= reservation.time
             seat = self.capacity.seat(share) if ends_in_time else self.capacity.seat_beside(reservation, share)
             if seat:
-                return self._admit(run_id, seat, now)
+                return self._admit(run_id, share, seat, now)
         return None
 
-    def _admit(self, run_id: str, seat: Seat, now: float) -> str:
+    def _admit(self, run_id: str, share: Share, seat: Seat, now: float) -> str:
+        """Start the first of the runs that ask for a share."""
         waiting = self._waiting.pop(run_id)
-        heapq.heappop(self._heaps[seat.share])
+        heapq.heappop(self._heaps[share])
         self.capacity.take(seat)
-        self.live[run_id] = Live(seat=seat, started=now, ends=now + waiting.cost)
+        self.live[run_id] = Live(seat=seat, started=now, ends=now + waiting.cost, waiting=waiting)
         return run_id

@@ -169,7 +169,7 @@ class Searched:
 
     def _tell(self, run_id: str, record: Record) -> None:
         self._study.judge(run_id, record.dev_curve, record.planned_steps, ended=True)
-        self._study.tell(run_id, dev_figure(record))
+        self._study.tell(run_id, dev_figure(record), facts_of(record))
 
     def _prune(self, run_id: str, reason: str) -> None:
         self._store.discard(run_id)
@@ -179,6 +179,11 @@ class Searched:
         """Why this very study has pruned a run, when the driver was killed before it was told; or empty."""
         noted = self._store.pruned(run_id) if self._study.prunes else None
         return noted.reason if noted and noted.study == self._study.name else ""
+
+
+def facts_of(record: Record) -> dict[str, float]:
+    """What is said of a finished trial beside its figure."""
+    return {"seconds": round(sum(record.seconds.values()), 1), "best_step": record.best_step, "steps": record.steps}
 
 
 def dev_figure(record: Record) -> float | None:

@@ -1,118 +1,176 @@
-"""Cost of a run in seconds, from a formula: enough to put runs into order and to say hours from minutes.
+"""Cost of a run in seconds: from its work and the rates of the machine, corrected by what finished runs took.
 
-A training step costs arithmetic (6 floating-point operations a weight and sub-word, forward and backward), the
-optimiser's memory traffic (16 bytes a weight and step, the whole embedding only with MLM) and a fixed overhead; an
-evaluation costs the forward third of the arithmetic.
+Every stage of a run (load, train, evaluate, save) is counted, multiplied by the factor that finished runs of its kind
+have shown, and given an interval. The sum of the stages is the cost. Where nothing was measured, rates are assumed and
+the interval says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from search_spaces.encoders import EncoderSize
+from sweep.planning.correction import Correction, Factor
+from sweep.planning.errors_so_far import ErrorSoFar
+from sweep.planning.measured import Measured, is_bf16, key_of
+from sweep.planning.rates import STAGES, Rates, default_rates, stage_seconds
+from sweep.planning.rates_file import Probe
+from sweep.planning.work import Work
 from trainables.ledger.plan import Share
-from trainables.ledger.spec import MlmLength, Optimisation, Precision, RunSpec
-from trainables.tasks import registry
-from trainables.tasks.formats.base import Head
-from trainables.training.mixing import MLM, probabilities, total_steps
+from trainables.ledger.spec import RunSpec
 
-_OPTIMISER_BYTES = 16
-TYPICAL_EVAL_ROWS = 2000
-"""Rows of one evaluated split and language where they cannot be counted: the middle of Table 1."""
+ASSUMED_SD = 0.7
+"""Of what is assumed of a machine, as a logarithm: in eight cases of ten within a factor of 2.5."""
+PROBED_SD = 0.3
+"""Of what a probe says of it: within a factor of 1.5."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What one core or one GPU sustains, and the overhead of a training step and of a run."""
+class Estimate:
+    """Expected seconds of a run: by stage, and the ends of the interval that holds eight of ten."""
 
-    flops: float
-    bytes_per_second: float
-    step_seconds: float
-    start_seconds: float
-
-
-CORE = Machine(flops=8e10, bytes_per_second=8e9, step_seconds=0.01, start_seconds=0.5)
-CORE_BF16 = Machine(flops=1.6e11, bytes_per_second=8e9, step_seconds=0.01, start_seconds=0.5)
-GPU = Machine(flops=3e13, bytes_per_second=2e12, step_seconds=0.01, start_seconds=3.0)
-GPU_BF16 = Machine(flops=1.5e14, bytes_per_second=2e12, step_seconds=0.01, start_seconds=3.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputShape:
-    """Typical input of one row: how many sequences of how many sub-words."""
-
-    sequences: int
-    length: int
+    stages: Mapping[str, float]
+    low: float
+    high: float
 
     @property
-    def tokens(self) -> int:
-        """Sub-words of one row."""
-        return self.sequences * self.length
+    def seconds(self) -> float:
+        """The whole run."""
+        return math.fsum(self.stages.values())
 
 
-_SHAPES: Mapping[Head, InputShape] = {
-    Head.CLASSIFICATION: InputShape(sequences=1, length=48),
-    Head.CHOICE: InputShape(sequences=4, length=64),
-    Head.TAGGING: InputShape(sequences=1, length=32),
-    Head.SPAN: InputShape(sequences=1, length=200),
-    Head.MLM: InputShape(sequences=1, length=32),
-    Head.EMBEDDING: InputShape(sequences=2, length=24),
-}
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """Where runs of a plan go: GPUs or cores.
 
-
-def run_seconds(
-    spec: RunSpec,
-    size: EncoderSize,
-    share: Share,
-    threads: int,
-    *,
-    rows: Mapping[str, int],
-    evaluated: Mapping[str, int],
-) -> float:
-    """Expected duration of a run with this share of the machine.
-
-    `rows` are its training rows by task, MLM included; `evaluated` those of all languages and splits that it evaluates.
+    Attributes:
+        name: as records have it; empty where it is not known, and then all runs of the store count.
+        on_gpu: which of the two.
     """
-    bf16 = spec.optimisation is not None and spec.optimisation.precision is Precision.BF16
-    if share.gpus:
-        device, parts = (GPU_BF16 if bf16 else GPU), min(share.gpus, 1.0)
-    else:
-        device, parts = (CORE_BF16 if bf16 else CORE), float(threads)
-    seconds = device.start_seconds
-    if spec.optimisation:
-        capped = _capped(rows, spec.data.train_rows)
-        seconds += _training_seconds(spec, spec.optimisation, size, device, parts, capped)
-    tokens = sum(count * _shape(name).tokens for name, count in evaluated.items())
-    return seconds + 2 * size.layer_parameters * tokens / (device.flops * parts)
+
+    name: str
+    on_gpu: bool
+
+    def holds(self, device: str, *, on_gpu: bool) -> bool:
+        """Whether what was measured there is good for here."""
+        return on_gpu == self.on_gpu and (not self.name or device == self.name)
 
 
-def tokens_of(task: str, rows: int, max_length: int) -> float:
-    """About how many sub-words so many rows of a task have, cut to `max_length`."""
-    shape = _shape(task)
-    return rows * min(shape.length, max_length) * shape.sequences
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """What costs on one device stand on.
+
+    Attributes:
+        own: finished runs of this store that were measured.
+        others: runs of other stores.
+        probe: the one whose rates are used; None where they are assumed.
+    """
+
+    device: Device
+    own: int
+    others: int
+    probe: Probe | None
 
 
-def _capped(rows: Mapping[str, int], cap: int) -> dict[str, int]:
-    return {name: min(count, cap) if cap else count for name, count in rows.items()}
+@dataclass(kw_only=True)
+class Costs:
+    """Estimates for the runs of one plan.
+
+    Attributes:
+        devices: those that runs go to; of GPUs and of cores one at most.
+        encoder: of the plan, by the name of its spec; probes with its geometry come first.
+        own: run id -> what finished runs of the store took.
+        others: what those of other stores took.
+        probes: of any device.
+    """
+
+    devices: Sequence[Device] = ()
+    encoder: str = ""
+    own: Mapping[str, Measured] = field(default_factory=dict)
+    others: Sequence[Measured] = ()
+    probes: Sequence[Probe] = ()
+    _found: dict[tuple[bool, bool], dict[str, Correction]] = field(default_factory=dict)
+
+    def estimate(self, spec: RunSpec, work: Work, share: Share, threads: int) -> Estimate:
+        """What a run is expected to take with this share of the machine, and with so many threads without a GPU."""
+        on_gpu, bf16 = share.gpus > 0, is_bf16(spec)
+        parts = min(share.gpus, 1.0) if on_gpu else float(threads)
+        counted = stage_seconds(work, self.rates(on_gpu, bf16), parts)
+        corrections, key = self._corrections(on_gpu, bf16), key_of(spec)
+        factors = {stage: corrections[stage].factor(key) for stage in STAGES}
+        return _estimate(counted, factors)
+
+    def rates(self, on_gpu: bool, bf16: bool) -> Rates:
+        """Those of the device, probed or assumed."""
+        probe = self._probe(on_gpu, bf16)
+        return probe.rates if probe else default_rates(self._device(on_gpu).name, on_gpu=on_gpu, bf16=bf16)
+
+    @property
+    def bases(self) -> list[Basis]:
+        """What the costs stand on, by device."""
+        found = []
+        for device in self.devices:
+            own = [each for each in self.own.values() if device.holds(each.device, on_gpu=each.on_gpu)]
+            others = self._of_others(device)
+            probes = [self._probe(device.on_gpu, bf16) for bf16 in (True, False)]
+            found.append(
+                Basis(
+                    device=device, own=len(own), others=sum(each.count for each in others),
+                    probe=next(filter(None, probes), None),
+                )
+            )  # fmt: skip
+        return found
+
+    def error(self) -> ErrorSoFar | None:
+        """How far the estimates of the store's finished runs are off, each made from all others; None without any."""
+        ratios = []
+        for run in self.own.values():
+            if not self._device(run.on_gpu).holds(run.device, on_gpu=run.on_gpu):
+                continue
+            rates = self.rates(run.on_gpu, run.bf16)
+            corrections, samples = self._corrections(run.on_gpu, run.bf16), dict(run.samples(rates))
+            counted = stage_seconds(run.work, rates, run.parts)
+            factors = {stage: corrections[stage].factor(run.key, without=samples.get(stage)) for stage in STAGES}
+            expected = _estimate(counted, factors)
+            ratios.append((sum(run.seconds.values()), expected.seconds, expected.low, expected.high))
+        return ErrorSoFar.of(ratios) if ratios else None
+
+    def _device(self, on_gpu: bool) -> Device:
+        return next((each for each in self.devices if each.on_gpu == on_gpu), Device(name="", on_gpu=on_gpu))
+
+    def _probe(self, on_gpu: bool, bf16: bool) -> Probe | None:
+        """The latest probe of the device with this arithmetic, one with the plan's encoder first."""
+        device = self._device(on_gpu)
+        fitting = [
+            each for each in self.probes
+            if device.name and device.holds(each.device, on_gpu=each.on_gpu) and each.bf16 == bf16
+        ]  # fmt: skip
+        return next((each for each in fitting if each.encoder == self.encoder), fitting[0] if fitting else None)
+
+    def _corrections(self, on_gpu: bool, bf16: bool) -> dict[str, Correction]:
+        """Stage -> correction, from all that was measured on the device, whatever its arithmetic."""
+        if (on_gpu, bf16) not in self._found:
+            device = self._device(on_gpu)
+            sd = PROBED_SD if self._probe(on_gpu, bf16) else ASSUMED_SD
+            found = {stage: Correction(prior_sd=sd) for stage in STAGES}
+            own = [each for each in self.own.values() if device.holds(each.device, on_gpu=each.on_gpu)]
+            for each in (*own, *self._of_others(device)):
+                for stage, sample in each.samples(self.rates(on_gpu, each.bf16)):
+                    if stage in found:
+                        found[stage].add(sample)
+            self._found[on_gpu, bf16] = found
+        return self._found[on_gpu, bf16]
+
+    def _of_others(self, device: Device) -> list[Measured]:
+        """Runs of other stores on the device; of one that is not known there are none."""
+        return [each for each in self.others if device.name and device.holds(each.device, on_gpu=each.on_gpu)]
 
 
-def _training_seconds(
-    spec: RunSpec, settings: Optimisation, size: EncoderSize, device: Machine, parts: float, rows: Mapping[str, int]
-) -> float:
-    length = spec.mlm.length if spec.mlm else MlmLength.TASK_EPOCHS
-    steps = total_steps(rows, settings.batch_sizes, settings.epochs, settings.mixing_cap, length)
-    trained = size.parameters if spec.mlm else size.layer_parameters
-    update = _OPTIMISER_BYTES * trained / (device.bytes_per_second * parts)
-    arithmetic = 0.0
-    for name, chance in probabilities(rows, settings.mixing_cap).items():
-        tokens = tokens_of(name, settings.batch_sizes[name], settings.max_length)
-        weights: float = size.layer_parameters
-        if spec.mlm and name == MLM:
-            weights += spec.mlm.mask_probability * size.hidden * size.vocabulary
-        arithmetic += chance * 6 * weights * tokens / (device.flops * parts)
-    return steps * (arithmetic + update + device.step_seconds)
-
-
-def _shape(task: str) -> InputShape:
-    return _SHAPES[Head.MLM if task == MLM else registry.task(task).format.head]
+def _estimate(counted: Mapping[str, float], factors: Mapping[str, Factor]) -> Estimate:
+    """Counted seconds with their factors; stages are taken to be off together, as they are where a machine is slow."""
+    return Estimate(
+        stages={stage: seconds * factors[stage].median for stage, seconds in counted.items() if seconds},
+        low=math.fsum(seconds * factors[stage].low for stage, seconds in counted.items()),
+        high=math.fsum(seconds * factors[stage].high for stage, seconds in counted.items()),
+    )

@@ -7,7 +7,7 @@ than those before it: of every target one model stays beside those that may stil
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -89,14 +89,14 @@ def forecast(
     outlook: Outlook,
     store: Store,
     keep: Keep,
-    machine: Machine,
+    machines: Sequence[Machine],
     *,
     parallel: int,
     max_concurrent: int,
     once: int = 0,
     writers: int = 0,
 ) -> Forecast:
-    """The bytes of a store while the plan is run on a machine.
+    """The bytes of a store while the plan is run on these machines.
 
     `once` is what the first model of a store adds; `writers` write a checkpoint at the same time. Raises
     UnplaceableError for a run that is too large.
@@ -107,7 +107,7 @@ def forecast(
     retention = retention_of(plan, plan, keep, store, score=later_is_better(store, set(store.run_ids())))
     models = {run_id: size for run_id in plan.nodes if (size := _model_bytes(store, run_id))}
     usage = Usage(plan, retention, held + adds * any(map(outlook.needs, plan.nodes)), models, writers)
-    outlook.simulate(machine, parallel=parallel, max_concurrent=max_concurrent, watch=usage)
+    outlook.simulate(machines, parallel=parallel, max_concurrent=max_concurrent, watch=usage)
     return Forecast(held=held, peak=usage.peak, end=usage.now, free=store.free_bytes())
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from search_spaces.config import SweepConfig
 from search_spaces.encoders import EncoderSize
-from sweep.planning.cost import tokens_of
 from sweep.planning.distinct_words import distinct_words
+from sweep.planning.lengths import tokens_of
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.plan import Footprint
 from trainables.ledger.spec import Phase, RunSpec
@@ -47,7 +47,7 @@ def texts_of(spec: RunSpec, rows: Mapping[str, int]) -> Texts:
     cap, dev = spec.data.train_rows, settings.dev_rows
     dev = min(dev, spec.data.eval_rows) if spec.data.eval_rows else dev
     counts = {name: (min(rows[name], cap) if cap else rows[name]) + dev for name in rows if name in spec.tasks}
-    return {name: tokens_of(name, count, settings.max_length) for name, count in counts.items()}
+    return {name: tokens_of(name, count, settings.max_length, spec.data.source) for name, count in counts.items()}
 
 
 def footprint_of(

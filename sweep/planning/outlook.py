@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from search_spaces.config import ClusterFields
-from search_spaces.search_fields import SearchFields
 from sweep.graph.capacity import Machine
-from sweep.graph.simulation import Timetable, Watch, simulate
-from sweep.planning.machines import this_machine
+from sweep.graph.faults import NONE, Change, Faults
+from sweep.graph.simulation import Watch, simulate
+from sweep.graph.timetable import Timetable
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.plan import Plan, resolve
 from trainables.ledger.standing import Standing, run_states
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
-
-_CORES_PER_GPU = 64
-"""Of clusters that are not known: enough not to matter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ class Outlook:
     told: Mapping[str, int]
     removed: Collection[str] = ()
 
-    @property
+    @cached_property
     def again(self) -> tuple[str, ...]:
         """Finished runs whose encoder was removed and is needed again, so that they are computed again."""
         needed = {parent for run_id, node in self.plan.nodes.items() if self.needs(run_id) for parent in node.parents}
@@ -59,28 +57,39 @@ class Outlook:
         """Further runs that its search needs."""
         return max(self.plan.nodes[run_id].trials - max(self.told.get(run_id, 0), 1), 0)
 
-    def seconds(self, machine: Machine, search: SearchFields, max_concurrent: int, *, searched: bool = True) -> float:
-        """Wall clock on a machine, with or without the searches. Raises UnplaceableError for too large a run."""
-        found = self.simulate(machine, parallel=search.parallel, max_concurrent=max_concurrent, searched=searched)
-        return found.makespan
+    def left(self, run_id: str, *, searched: bool = True) -> int:
+        """Runs of a node that are still computed: its own, those of its search, and once more for its encoder."""
+        further = self.trials_left(run_id) if searched else 0
+        return self.runs_left(run_id) + further + (run_id in self.again)
+
+    def in_a_row(self, run_id: str, parallel: int, *, searched: bool = True) -> int:
+        """How many of these runs come one after another, when so many of a search run at a time."""
+        return math.ceil(self.left(run_id, searched=searched) / parallel)
 
     def simulate(
         self,
-        machine: Machine,
+        machines: Sequence[Machine],
         *,
         parallel: int,
         max_concurrent: int,
         searched: bool = True,
+        seconds: Mapping[str, float] | None = None,
         watch: Watch | None = None,
+        faults: Faults = NONE,
+        changes: Sequence[Change] = (),
     ) -> Timetable:
-        """What is left, run on paper. Raises as `seconds` does."""
+        """What is left, run on paper, with or without the searches.
+
+        `seconds` are true durations by run where they are not the costs that are planned with; `faults` and `changes`
+        of the cluster are what goes wrong. Raises UnplaceableError for a run that no machine can hold.
+        """
         left = {
             run_id: self.runs_left(run_id) + (self.trials_left(run_id) if searched else 0) for run_id in self.plan.nodes
         }
         held = [run_id for run_id in self.plan.nodes if not self.runs_left(run_id)]
         return simulate(
-            self.plan, [machine], left=left, parallel=parallel, max_concurrent=max_concurrent, held=held,
-            lacks=self.removed, watch=watch,
+            self.plan, machines, left=left, parallel=parallel, seconds=seconds, max_concurrent=max_concurrent,
+            held=held, lacks=self.removed, watch=watch, faults=faults, changes=changes,
         )  # fmt: skip
 
 
@@ -102,14 +111,3 @@ def look_at(plan: Plan, store: Store) -> Outlook:
         told={ids[node_id]: number for node_id, number in told.items()},
         removed=frozenset(run_id for run_id in store.removed_ids() if ENCODER in store.removed(run_id)),
     )
-
-
-def clusters(cluster: ClusterFields, plan: Plan) -> dict[str, Machine]:
-    """In words -> the machine to tell the wall clock of: this one, or, for a cluster elsewhere, two sizes of one."""
-    on_gpus = any(node.share.gpus for node in plan.nodes.values())
-    if not cluster.address:
-        here = this_machine() if on_gpus else replace(this_machine(), gpus=0)
-        words = f"{here.gpus} GPUs and {here.cpus} cores" if here.gpus else f"{here.cpus} cores"
-        return {words: here}
-    sizes = {gpus: Machine(name="there", cpus=_CORES_PER_GPU * gpus, gpus=gpus) for gpus in (1, 8) if on_gpus}
-    return {f"{gpus} GPU{'s' * (gpus > 1)}": machine for gpus, machine in sizes.items()}

@@ -11,16 +11,20 @@ from search_spaces.config import SweepConfig
 from search_spaces.encoders import EncoderSize, encoder_size
 from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
-from sweep.graph.capacity import Capacity
-from sweep.planning.cost import TYPICAL_EVAL_ROWS, run_seconds
+from sweep.graph.capacity import Machine
+from sweep.planning.cost import Costs
 from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
+from sweep.planning.memory import need_of
+from sweep.planning.row_counts import RowCounts
 from sweep.planning.rows import num_rows
+from sweep.planning.shares import share_here, share_of
 from sweep.planning.start import check_data
+from sweep.planning.work import work_of
 from trainables.data.hub import open_data
 from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.reading import EVALUATED
-from trainables.data.source import UNKNOWN, DataSource
+from trainables.data.source import DataSource
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
 from trainables.ledger.plan import Footprint, Node, Plan, Share
 from trainables.ledger.spec import DataRef, EncoderRef, Phase, RunSpec
@@ -37,36 +41,64 @@ class NoRowsError(ValueError):
     """Rows that a run needs are not there; its cells go without."""
 
 
-def build_plan(config: SweepConfig, data: DataSource | None = None) -> Plan:
+def build_plan(
+    config: SweepConfig,
+    data: DataSource | None = None,
+    *,
+    rows: RowCounts | None = None,
+    machines: Sequence[Machine] = (),
+    costs: Costs | None = None,
+) -> Plan:
     """The graph of runs that fills the grid, parents before children.
 
+    `costs` says what runs take; not given, the machine is assumed (`costs_of` asks the store and the rates file).
     A cell whose rows are missing goes to `without_data` with the reason; stand-ins and single missing languages go to
-    the notes. Raises ValueError for settings that no run can have, DataError for data that cannot be opened.
+    the notes. `rows` is what counts rows, for a caller who wants to know where the counts come from. `machines` are
+    those of the cluster where they are known: shares are as taken there. Raises ValueError for settings that no run can
+    have, DataError for data that cannot be opened.
     """
-    return _planner(config, data).plan()
+    return _planner(config, data, costs, rows, machines).plan()
 
 
-def build_phase_plan(config: SweepConfig, phase: Phase, data: DataSource | None = None) -> tuple[Plan, tuple[str, ...]]:
+def build_phase_plan(
+    config: SweepConfig, phase: Phase, data: DataSource | None = None, *, costs: Costs | None = None
+) -> tuple[Plan, tuple[str, ...]]:
     """The runs of one phase of the grid, without cells, and why others of that phase cannot be computed.
 
     Intermediate runs need no rows of a target. Raises as `build_plan` does.
     """
-    return _planner(config, data).plan_of(phase)
+    return _planner(config, data, costs).plan_of(phase)
 
 
-def _planner(config: SweepConfig, data: DataSource | None) -> _Planner:
-    if data is None:
-        data = open_data(config.data.source, config.data.raw.folders)
-        check_data(config)
-    return _Planner(config, data)
+def data_of(config: SweepConfig) -> DataSource:
+    """The data that the runs of a sweep read; raises DataError where it cannot be opened or holds nothing of them."""
+    data = open_data(config.data.source, config.data.raw.folders)
+    check_data(config)
+    return data
+
+
+def _planner(
+    config: SweepConfig,
+    data: DataSource | None,
+    costs: Costs | None,
+    rows: RowCounts | None = None,
+    machines: Sequence[Machine] = (),
+) -> _Planner:
+    opened = data or data_of(config)
+    if not machines and not config.cluster.address:
+        machines = [this_machine()]
+    return _Planner(config, opened, rows or RowCounts(opened), machines, costs or Costs())
 
 
 class _Planner:
     """State of one planning: runs made so far, why others cannot be, and notes."""
 
-    def __init__(self, config: SweepConfig, data: DataSource) -> None:
+    def __init__(
+        self, config: SweepConfig, data: DataSource, rows: RowCounts, machines: Sequence[Machine], costs: Costs
+    ) -> None:
         self.config = config
         self.data = data
+        self.costs = costs
         self.nodes: dict[str, Node] = {}
         self.notes: dict[str, None] = {}
         self._parents: dict[tuple[str, bool, int], str | NoRowsError] = {}
@@ -78,7 +110,8 @@ class _Planner:
         self._texts: dict[str, tuple[Texts, bool]] = {}
         self._problems: dict[str, str] = {}
         self._sentences = 0
-        self._here = Capacity([this_machine()])
+        self._counts = rows
+        self._machines = machines
 
     def plan(self) -> Plan:
         found, without = self._of_cells(self._run_of)
@@ -317,8 +350,8 @@ class _Planner:
     def _train_rows(self, task: Task) -> int:
         """Training rows in the data, or the published number where they cannot be counted."""
         if task.name not in self._rows:
-            counted = num_rows(self._files(task, Split.TRAIN, ENGLISH), self.data)
-            self._rows[task.name] = counted if counted > 0 else max(task.num_train_rows, 1)
+            files = self._files(task, Split.TRAIN, ENGLISH)
+            self._rows[task.name] = self._counts.of(task, Split.TRAIN, ENGLISH, files)
         return self._rows[task.name]
 
     def _num_sentences(self, text: Sequence[Source], wanted: int) -> int:
@@ -329,12 +362,18 @@ class _Planner:
         return min(self._sentences, wanted)
 
     def _node(self, spec: RunSpec, name: str, row: Row, tasks: Sequence[str], rows: Mapping[str, int]) -> Node:
-        share = self._share(spec.phase, tasks)
         measured = () if spec.phase is Phase.INTERMEDIATE else spec.tasks
         evaluated = {name: self._num_evaluated(registry.task(name)) for name in measured}
-        cost = run_seconds(spec, self.size, share, self.config.cluster.threads, rows=rows, evaluated=evaluated)
-        footprint = self._footprint(spec, rows, evaluated, cost)
-        return Node(spec=spec, name=name, row=row, cost=cost, share=share, footprint=footprint)
+        share = self._share(spec, tasks, rows, evaluated)
+        parent = self.nodes.get(spec.parent)
+        after_mlm = parent is not None and parent.spec.mlm is not None
+        work = work_of(spec, self.size, rows=rows, evaluated=evaluated, after_mlm=after_mlm)
+        cost = self.costs.estimate(spec, work, share, self.config.cluster.threads)
+        footprint = self._footprint(spec, rows, evaluated, cost.seconds)
+        return Node(
+            spec=spec, name=name, row=row, cost=cost.seconds, share=share, footprint=footprint,
+            cost_low=cost.low, cost_high=cost.high, stages=cost.stages,
+        )  # fmt: skip
 
     def _footprint(
         self, spec: RunSpec, rows: Mapping[str, int], evaluated: Mapping[str, int], seconds: float
@@ -354,10 +393,9 @@ class _Planner:
         if task.name not in self._evaluated:
             cap = self.config.data.eval_rows
             counts = [
-                num_rows(self._files(task, split, code), self.data)
+                self._counts.of(task, split, code, self._files(task, split, code))
                 for split in EVALUATED for code in self._asked(task, split) if code not in self._absent(task, split)
             ]  # fmt: skip
-            counts = [TYPICAL_EVAL_ROWS if count == UNKNOWN else count for count in counts]
             self._evaluated[task.name] = sum(min(count, cap) if cap else count for count in counts)
         return self._evaluated[task.name]
 
@@ -365,12 +403,13 @@ class _Planner:
         self.nodes[node.run_id] = node
         return node.run_id
 
-    def _share(self, phase: Phase, tasks: Sequence[str]) -> Share:
+    def _share(
+        self, spec: RunSpec, tasks: Sequence[str], rows: Mapping[str, int], evaluated: Mapping[str, int]
+    ) -> Share:
         cluster = self.config.cluster
-        own = [cluster.gpus.tasks[name] for name in tasks if name in cluster.gpus.tasks]
-        gpus = max(own) if own else getattr(cluster.gpus, phase.value)
-        share = Share(gpus=gpus, cpus=cluster.cpus)
-        return share if cluster.address else self._here.fitted(share)
+        need = need_of(spec, self.size, self.config.engine, texts=texts_of(spec, rows), evaluated=evaluated)
+        share = share_of(cluster, spec.phase, tasks, need)
+        return share_here(share, self._machines, need) if self._machines else share
 
     def _note(self, text: str) -> None:
         self.notes[text] = None

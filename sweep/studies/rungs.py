@@ -112,12 +112,12 @@ def make_pruner(name: str, *, startup: int, trials: int) -> BasePruner | None:
     return made[name]
 
 
-def verdict(name: str, rung: int, study: OptunaStudy, trial: FrozenTrial) -> Verdict:
-    """What a pruner has decided about a trial."""
+def verdict(name: str, rung: int, study_name: str, study: OptunaStudy, trial: FrozenTrial) -> Verdict:
+    """What a pruner has decided about a trial of a study, which the ledger knows by `study_name`."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     others = [other.intermediate_values[rung] for other in complete if rung in other.intermediate_values]
     return Verdict(
-        study=study.study_name,
+        study=study_name,
         rung=rung,
         figure=trial.intermediate_values[rung],
         pruner=name,

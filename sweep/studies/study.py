@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -66,7 +67,9 @@ class Study:
 
     Attributes:
         base: the configured run, with its parent; trial 0.
-        name: of the study in the journal: the id of the base run, and a hash of space and sampler.
+        name: by which the ledger knows the study: the id of the base run, and a hash of space and sampler.
+        title: of the study in the journal, for people: what is searched, and the name; the name alone in journals of
+            earlier versions.
     """
 
     def __init__(
@@ -80,6 +83,9 @@ class Study:
         startup: int = 5,
         parallel: int = 0,
         pruning: str = "off",
+        label: str = "",
+        figure: str = "",
+        facts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Open the study, or create it; opening one that exists writes nothing.
 
@@ -92,6 +98,9 @@ class Study:
             startup: trials drawn at random before the sampler models anything, trial 0 included.
             parallel: most runs handed out and not told yet; 0 is no limit.
             pruning: one of `PRUNERS`; may be another when a study is opened again.
+            label: name of the run for people; decides nothing.
+            figure: what is searched for, in words; decides nothing.
+            facts: what else is said of a study that is created, for programs that show the journal.
 
         Raises StudyError for a study of this name with other trials.
         """
@@ -107,7 +116,8 @@ class Study:
         self._out: set[str] = set()
         self._given_up: dict[str, str] = {}
         self.name = f"{base.run_id}-{_digest({'space': _plain(space), 'sampler': sampler})[:8]}"
-        self._open()
+        self.title = f"{label} ({self.name})" if label else self.name
+        self._open(figure, facts)
 
     def ask(self) -> Asked | None:
         """The next run; None when all trials are drawn, or as many are out as may be.
@@ -152,18 +162,21 @@ class Study:
             self._journal.storage.set_trial_intermediate_value(self._id(trial.number), rung, figure)
             trial = self._frozen()[trial.number]
             if self._pruner.prune(self._study, trial) and not ended and run_id != self.base.run_id:
-                return verdict(self._pruning, rung, self._study, trial)
+                return verdict(self._pruning, rung, self.name, self._study, trial)
         return None
 
-    def tell(self, run_id: str, value: float | None) -> None:
+    def tell(self, run_id: str, value: float | None, facts: Mapping[str, float] = MappingProxyType({})) -> None:
         """Give a run's dev figure. A trial is told once; what comes later is ignored.
 
-        Anything but a finite number is a failure. Raises ValueError for a run that was never handed out.
+        `facts` are said of the trial beside it, for programs that show the journal. Anything but a finite number is a
+        failure. Raises ValueError for a run that was never handed out.
         """
         if value is None or not math.isfinite(value):
             self.fail(run_id, f"no finite dev figure, got {value}", for_good=True)
             return
         for trial in self._untold(run_id):
+            for key, fact in facts.items():
+                self._journal.storage.set_trial_user_attr(self._id(trial.number), key, fact)
             self._study.tell(trial.number, float(value))
 
     def fail(self, run_id: str, reason: str, *, for_good: bool) -> None:
@@ -239,14 +252,21 @@ class Study:
             found = get_param_importances(self._study, evaluator=evaluator)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
-    def _open(self) -> None:
+    def _open(self, figure: str, facts: Mapping[str, str]) -> None:
         storage, sampler = self._journal.storage, optuna.samplers.RandomSampler()
-        try:
-            self._study_id = storage.get_study_id_from_name(self.name)
-        except KeyError:
-            optuna.create_study(storage=storage, study_name=self.name, direction="maximize")
-            self._study_id = storage.get_study_id_from_name(self.name)
-        self._study = optuna.load_study(storage=storage, study_name=self.name, sampler=sampler)
+        found = [study.study_name for study in storage.get_all_studies()]
+        there = [title for title in found if title == self.name or title.endswith(f" ({self.name})")]
+        if there:
+            self.title = there[0]
+        else:
+            created = optuna.create_study(storage=storage, study_name=self.title, direction="maximize")
+            if figure:
+                with quiet():
+                    created.set_metric_names([figure])
+            for key, fact in facts.items():
+                created.set_user_attr(key, fact)
+        self._study_id = storage.get_study_id_from_name(self.title)
+        self._study = optuna.load_study(storage=storage, study_name=self.title, sampler=sampler)
         own = {name: distribution(range_) for name, range_ in self._space.items()}
         stored = [item for trial in self._frozen() for item in trial.distributions.items()]
         differ = sorted({f"range of {name}" for name, other in stored if other != own.get(name)})

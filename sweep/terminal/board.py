@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sweep.graph.capacity import Machine
+from sweep.planning.remaining import OPEN, Live, Remaining
 from sweep.terminal.wording import duration
 from trainables.ledger.cells import Cell
 from trainables.ledger.plan import Plan
@@ -40,31 +41,36 @@ LOUDEST = (
     State.DONE, State.NO_DATA,
 )  # fmt: skip
 """Which state stands for a place of the matrix that holds several seeds."""
+_TELLING = 3
+"""Runs that must have ended before it is said how far their estimates were off."""
 NARROW = 3
 """Columns of symbols are this wide when the targets' names do not fit."""
-
-
-@dataclass(kw_only=True)
-class _Live:
-    started: float
-    fraction: float = 0.0
 
 
 class Board:
     """States, percentages and times of all runs of a plan. Times are seconds of any one clock.
 
     `state` answers the current state of a run of `plan`; `slots` is how many runs the cluster holds at once, at most.
+    `remaining` says how long it still takes; not given, each run takes a slot and nothing is searched.
     """
 
-    def __init__(self, plan: Plan, state: Callable[[str], State], now: float, slots: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        state: Callable[[str], State],
+        now: float,
+        slots: float,
+        *,
+        remaining: Remaining | None = None,
+    ) -> None:
         self.plan = plan
         self.reasons: dict[str, str] = {}
         self._state = state
         self._started = now
-        self._slots = max(slots, 1.0)
-        self._live: dict[str, _Live] = {}
-        self._planned = 0.0
-        self._measured = 0.0
+        self._live: dict[str, Live] = {}
+        self._remaining = remaining or Remaining(
+            plan, lambda: _slots(plan, slots), lambda run_id: int(state(run_id) in OPEN)
+        )
         self._rows = list(dict.fromkeys(str(cell.row) for cell in [*plan.cells, *plan.without_data]))
         self._columns = list(dict.fromkeys(cell.target for cell in [*plan.cells, *plan.without_data]))
         self._places: dict[tuple[str, str], list[Cell]] = {}
@@ -79,40 +85,28 @@ class Board:
 
     def start(self, run_id: str, now: float) -> None:
         """A run has begun, for the first time or again."""
-        self._live[run_id] = _Live(started=now)
+        self._live[run_id] = Live(started=now)
 
-    def advance(self, run_id: str, fraction: float) -> None:
+    def advance(self, run_id: str, fraction: float, now: float) -> None:
         """A run has done this fraction of its steps."""
         if run_id in self._live:
-            self._live[run_id].fraction = min(max(fraction, 0.0), 1.0)
+            self._live[run_id].advance(fraction, now)
 
-    def end(self, run_id: str, now: float, reason: str = "") -> None:
-        """A run has ended; `reason` says why it failed."""
+    def end(self, run_id: str, now: float, reason: str = "", *, seconds: float = 0.0) -> None:
+        """A run has ended; `reason` says why it failed, `seconds` what it took itself by its record."""
         live = self._live.pop(run_id, None)
         if reason:
             self.reasons[run_id] = reason
         elif live:
-            self._planned += self.plan.nodes[run_id].cost
-            self._measured += now - live.started
+            self._remaining.end(run_id, seconds or now - live.started)
 
     def counts(self) -> Counter[str]:
         """Number of runs in each state."""
         return Counter(self._state(run_id) for run_id in self.plan.nodes)
 
     def eta(self, now: float) -> float:
-        """Seconds still to go: longest chain or spread work, whichever is longer, at the pace seen so far."""
-        pace = self._measured / self._planned if self._planned and self._measured else 1.0
-        left: dict[str, float] = {}
-        for run_id, node in self.plan.nodes.items():
-            if self._state(run_id) in (State.WAITING, State.READY, State.RUNNING):
-                live = self._live.get(run_id)
-                spent = now - live.started if live else 0.0
-                left[run_id] = max(node.cost * pace - spent, 0.0)
-        chains: dict[str, float] = {}
-        for run_id, seconds in left.items():
-            parents = self.plan.nodes[run_id].parents
-            chains[run_id] = seconds + max((chains.get(parent, 0.0) for parent in parents), default=0.0)
-        return max(max(chains.values(), default=0.0), sum(left.values()) / self._slots)
+        """Seconds still to go, by simulating what is left at the pace that runs have shown."""
+        return self._remaining.seconds(self._live, now)
 
     def headline(self, now: float) -> str:
         """One line: how many runs are in which state, time gone and time to go."""
@@ -152,7 +146,11 @@ class Board:
 
     def render(self, width: int, now: float) -> RenderableType:
         """The whole board."""
-        return Group(self.matrix(width), Text(self.legend(), style="dim"), Text(self.headline(now)))
+        lines = [Text(self.legend(), style="dim"), Text(self.headline(now))]
+        error = self._remaining.error
+        if error and error.runs >= _TELLING:
+            lines.append(Text(f"estimates: {error}", style="dim"))
+        return Group(self.matrix(width), *lines)
 
     def _shortened(self, room: int) -> list[str]:
         """The targets' names, the longest cut until all fit."""
@@ -172,6 +170,12 @@ class Board:
         if len(run_ids) > 1:
             text = f"{text} {states.count(State.DONE)}/{len(run_ids)}"
         return text, STYLES[state]
+
+
+def _slots(plan: Plan, slots: float) -> Sequence[Machine]:
+    """A machine of cores alone that holds so many runs of the plan."""
+    cpus = max((node.share.cpus for node in plan.nodes.values()), default=1)
+    return [Machine(name="slots", cpus=max(round(slots), 1) * cpus)]
 
 
 def shorten(name: str, width: int) -> str:

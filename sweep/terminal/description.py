@@ -1,29 +1,34 @@
-"""A plan in words: what will run, what is done, what cannot run and why, how long it takes, how much disk it needs."""
+"""A plan in words: what will run, what is done, what cannot be had and why, what it costs, what would waste money."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from search_spaces.search_fields import SearchFields
-from sweep.graph.capacity import Machine
-from sweep.planning.disk import Forecast
+from sweep.planning.bill import ALL, Bill
+from sweep.planning.cost import Costs
 from sweep.planning.outlook import Outlook
-from sweep.terminal.search_description import searches, wall_clock
+from sweep.planning.waste import Caution
+from sweep.terminal.bill_description import critical_path, hours_line, wall_clocks
+from sweep.terminal.cost_lines import cost_lines
+from sweep.terminal.search_description import searches
 from sweep.terminal.wording import duration, in_states
 from trainables.ledger.cells import Cell
 from trainables.ledger.plain import plain
 from trainables.ledger.plan import Plan
-from trainables.ledger.spec import Phase
 from trainables.ledger.standing import cell_states
 from trainables.ledger.store import Store
+from trainables.ledger.usage import size_of
 from trainables.model.names import described
 
 _RACING = "race: these figures are the most that can be needed; what is dropped on the way is not run"
+_ESTIMATE = "The work is an estimate for one run at a time, not a promise."
+_RANGES = " A run ends within its range in four cases of five; ranges of sums are for runs that are off alike."
 _FEW = 4
 """Runs that are named."""
 _WORTH_SAYING = 1_000_000
@@ -33,37 +38,35 @@ _SEARCHED = ("search trials", "their work")
 
 
 def describe(
-    outlook: Outlook,
+    bill: Bill,
     store: Store,
     search: SearchFields,
-    machines: Mapping[str, Machine],
-    max_concurrent: int = 0,
     *,
-    disk: Forecast | None = None,
     racing: bool = False,
+    remarks: Sequence[str] = (),
+    costs: Costs | None = None,
+    cautions: Sequence[Caution] = (),
 ) -> Group:
-    """The plan as text and tables, for the terminal.
+    """The plan as text and tables, for the terminal; what wastes money comes last, where it is read.
 
-    `machines` are those to tell the wall clock of, by what they are in words.
+    `costs` is what its estimates stand on, where that is to be said.
     """
     return Group(
-        *_headline(outlook.plan, store),
-        _phases(outlook),
-        *searches(outlook, search),
-        *_again(outlook),
-        *wall_clock(outlook, search, machines, max_concurrent),
-        *(_disk(disk, store) if disk else ()),
+        *_headline(bill.plan, store),
+        _phases(bill),
+        *searches(bill.outlook, search),
+        *_again(bill.outlook),
+        *hours_line(bill),
+        *wall_clocks(bill),
+        *critical_path(bill.chains),
+        *_disk(bill),
         *([Text(_RACING)] if racing else ()),
-        *_remarks(outlook.plan),
+        *map(Text, remarks),
+        *_remarks(bill.plan),
+        Text(_ESTIMATE + _RANGES * bill.hours.is_known, style="dim"),
+        *(cost_lines(costs) if costs else ()),
+        *(Text(f"! {plain(caution.text)}", style="yellow") for caution in cautions),
     )
-
-
-def size_of(num_bytes: float) -> str:
-    """For example `2.2 GB`."""
-    for unit, name in ((1e12, "TB"), (1e9, "GB")):
-        if num_bytes >= unit:
-            return f"{num_bytes / unit:.1f} {name}"
-    return f"{num_bytes / 1e6:.0f} MB"
 
 
 def _headline(plan: Plan, store: Store) -> Iterator[RenderableType]:
@@ -84,33 +87,24 @@ def _again(outlook: Outlook) -> Iterator[RenderableType]:
     yield Text(f"{what} computed again: {some}")
 
 
-def _disk(disk: Forecast, store: Store) -> Iterator[RenderableType]:
+def _disk(bill: Bill) -> Iterator[RenderableType]:
+    if not (widest := bill.widest) or not (disk := bill.disk):
+        return
     held = f" ({size_of(disk.held)} are there now)" if disk.held >= _WORTH_SAYING else ""
-    yield Text(f"disk: {size_of(disk.peak)} at the peak, at most {size_of(disk.end)} at the end{held}")
-    if disk.lacking:
-        yield Text(
-            f"! that is {size_of(disk.lacking)} more than there is: {size_of(disk.free)} are free on the disk of "
-            f"{plain(str(store))}. Give another --store, or keep less (--keep none)",
-            style="yellow",
-        )
+    where = f" (on {widest.cluster.words})" if len(bill.clocks) > 1 else ""
+    yield Text(f"disk: {size_of(disk.peak)} at the peak{where}, at most {size_of(disk.end)} at the end{held}")
 
 
-def _phases(outlook: Outlook) -> Table:
+def _phases(bill: Bill) -> Table:
     """The grid's own runs, and beside them the further runs of their searches."""
     table = Table("phase", box=None, padding=(0, 2, 0, 0))
-    for heading in ("runs", "done", "to do", "estimated work", *_SEARCHED * outlook.is_searched):
+    for heading in ("runs", "done", "to do", "estimated work", *_SEARCHED * bill.outlook.is_searched):
         table.add_column(heading, justify="right")
-    groups: dict[str, tuple[Phase, ...]] = {phase.value: (phase,) for phase in Phase} | {"all": tuple(Phase)}
-    for name, phases in groups.items():
-        nodes = {run_id: node for run_id, node in outlook.plan.nodes.items() if node.spec.phase in phases}
-        left = [node for run_id, node in nodes.items() if outlook.runs_left(run_id)]
-        trials = {run_id: outlook.trials_left(run_id) for run_id in nodes}
-        work = sum(trials[run_id] * node.cost for run_id, node in nodes.items())
-        again = [nodes[run_id] for run_id in outlook.again if run_id in nodes]
-        further = (f"{sum(trials.values())}", duration(work)) if outlook.is_searched else ()
+    for name, lot in bill.lots.items():
+        further = (f"{lot.trials}", duration(lot.trial_seconds.expected)) if bill.outlook.is_searched else ()
         table.add_row(
-            name, str(len(nodes)), str(len(nodes) - len(left)), str(len(left)),
-            duration(sum(node.cost for node in (*left, *again))), *further, style="bold" if name == "all" else "",
+            name, str(lot.runs), str(lot.done), str(lot.runs - lot.done), duration(lot.seconds.expected), *further,
+            style="bold" if name == ALL else "",
         )  # fmt: skip
     return table
 
@@ -123,7 +117,6 @@ def _remarks(plan: Plan) -> Iterator[RenderableType]:
         reasons[reason].append(cell)
     for reason, cells in reasons.items():
         yield Text(f"no data for {_which(cells)}: {plain(reason)}")
-    yield Text("The work is a formula's estimate for one run at a time, not a promise.", style="dim")
 
 
 def _which(cells: list[Cell]) -> str:

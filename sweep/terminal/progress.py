@@ -39,9 +39,9 @@ class Progress:
         """A run has begun."""
         self._board.start(self._graph.node_of(run_id), now)
 
-    def advance(self, run_id: str, fraction: float) -> None:
+    def advance(self, run_id: str, fraction: float, now: float) -> None:
         """A run has done this fraction of its steps."""
-        self._board.advance(self._graph.node_of(run_id), fraction)
+        self._board.advance(self._graph.node_of(run_id), fraction, now)
 
     def lose(self, run_id: str) -> None:
         """A run has lost its worker and will be tried again."""
@@ -54,7 +54,7 @@ class Progress:
             self._say("stopped", "yellow", self._name(run_id))
             return
         reason = "" if end in (State.DONE, State.PRUNED) else self._store.failure(run_id) or NO_RECORD
-        self._board.end(node_id, now, reason)
+        self._board.end(node_id, now, reason, seconds=self._seconds(run_id) if end is State.DONE else 0.0)
         if end is State.PRUNED:
             noted = self._store.pruned(run_id)
             self._say("pruned", "dim", f"{self._name(run_id)}: {noted.reason.removeprefix('pruned ') if noted else ''}")
@@ -82,6 +82,10 @@ class Progress:
             self._live = None
         elif not self._console.is_terminal:
             self._console.print(self._board.render(self._console.width, time.monotonic()))
+
+    def _seconds(self, run_id: str) -> float:
+        """What a run took itself, without the start of its worker; 0 where that is not known."""
+        return sum(self._store.record(run_id).seconds.values()) if self._store.is_finished(run_id) else 0.0
 
     def _name(self, run_id: str) -> str:
         return self._graph.runs[run_id].name

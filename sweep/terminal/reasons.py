@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.text import Text
@@ -22,12 +22,18 @@ LONGEST_REASON = 1000
 
 def show_reasons(states: Mapping[Cell, Standing], console: Console) -> None:
     """Name the first of the cells that failed or are blocked, with their reasons."""
+    for line in reason_lines(states):
+        console.print(line)
+
+
+def reason_lines(states: Mapping[Cell, Standing]) -> Iterator[Text]:
+    """The first of the cells that failed or are blocked, with their reasons."""
     bad = [(cell, found) for cell, found in states.items() if found.state in (State.FAILED, State.BLOCKED)]
     for cell, found in bad[:MOST_REASONS]:
-        line = f"{cell.row} -> {cell.target} #{cell.seed} {found.state}: {plain(found.reason, LONGEST_REASON)}"
-        console.print(Text(line, style="red"))
+        name = plain(f"{cell.row} -> {cell.target} #{cell.seed}")
+        yield Text(f"{name} {found.state}: {plain(found.reason, LONGEST_REASON)}", style="red")
     if len(bad) > MOST_REASONS:
-        console.print(Text(f"and {len(bad) - MOST_REASONS} more; `status` and the report have all", style="red"))
+        yield Text(f"and {len(bad) - MOST_REASONS} more; `status` and the report have all", style="red")
 
 
 def show_collapsed(plan: Plan, store: Store, console: Console) -> None:

@@ -1,19 +1,17 @@
-"""The searches of a plan in words: trials of every run, how hours are spread, how long it all takes."""
+"""The searches of a plan in words: trials of every run, how hours are spread."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from search_spaces.search_fields import SearchFields
-from sweep.graph.capacity import Machine, UnplaceableError
 from sweep.planning.budget import trial_hours, unit
 from sweep.planning.outlook import Outlook
-from sweep.terminal.wording import duration
 from trainables.ledger.plan import Node
 from trainables.ledger.spec import Phase
 
@@ -27,23 +25,6 @@ def searches(outlook: Outlook, search: SearchFields) -> Iterator[RenderableType]
         num_runs = sum(node.is_searched and node.spec.phase is phase for node in outlook.plan.nodes.values())
         if num_runs:
             yield Text(f"search: {search.trials(phase)} trials ({_how(search)}) for each of {num_runs} {phase} runs")
-
-
-def wall_clock(
-    outlook: Outlook, search: SearchFields, machines: Mapping[str, Machine], max_concurrent: int
-) -> Iterator[RenderableType]:
-    """How long it takes on each machine, by simulation."""
-    for words, machine in machines.items():
-        try:
-            whole = outlook.seconds(machine, search, max_concurrent)
-            grid = outlook.seconds(machine, search, max_concurrent, searched=False) if outlook.is_searched else whole
-        except UnplaceableError as error:
-            yield Text(str(error), style="yellow")
-            continue
-        if not whole:
-            continue
-        without = f"; without searches {duration(grid)}" if outlook.is_searched else ""
-        yield Text(f"wall clock: about {duration(whole)} on {words}{without}")
 
 
 def _spread(outlook: Outlook, search: SearchFields) -> Iterator[RenderableType]:

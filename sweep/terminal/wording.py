@@ -13,12 +13,22 @@ _CELL_STATES = (State.DONE, State.FAILED, State.BLOCKED, State.NO_DATA, State.DR
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
+_UNITS = ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min"))
+
+
 def duration(seconds: float) -> str:
     """About so long, for example `3.0 min` or `1.5 days`."""
-    for unit, name in ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):
+    for unit, name in _UNITS:
         if seconds >= unit:
             return f"{seconds / unit:.1f} {name}"
     return f"{seconds:.0f} s"
+
+
+def durations(low: float, high: float) -> str:
+    """From so long to so long, for example `1.5 to 3.0 days` or `50.0 min to 1.2 h`."""
+    first, last = duration(low), duration(high)
+    value, _, unit = first.partition(" ")
+    return f"{value if last.endswith(f' {unit}') else first} to {last}"
 
 
 def in_states(standings: Iterable[Standing]) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
+from types import SimpleNamespace
+
+from rich.console import Console
 
 from sweep.cluster.driver import why_lost
+from sweep.cluster.heartbeat import Heartbeat
 from sweep.cluster.pulse import Halt, Pulse
 from sweep.cluster.searcher import WORKER_LOST
+from trainables.ledger.store import Store
 from trainables.report import Advanced, Failed, Finished
 
 HERE = {"hostname": "node7", "pid": 4}
@@ -25,6 +31,20 @@ def test_a_run_is_silent_from_its_start_or_its_last_word() -> None:
     assert pulse.silent(10.1) == ["a"]
     assert pulse.silent(11.0) == [], "each is named once"
     assert pulse.silent(15.1) == ["b"]
+
+
+def test_a_driver_that_waits_for_its_store_takes_no_worker_for_hung(store: Store, monkeypatch) -> None:
+    """At 8 s the driver stops listening for 1000 s; then the run may be silent for the 2 of its 10 s that are left."""
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=0.0)
+    monkeypatch.setattr("sweep.cluster.heartbeat.time", clock)
+    pulse, halt = Pulse(hang_seconds=10.0), Halt(asked=lambda: False, is_computed=lambda run_id: False)
+    heartbeat = Heartbeat(pulse, halt, store, Console(file=io.StringIO()), tries_again=lambda run_id: False)
+    pulse.start("a", "A", 0.0)
+    ended = []
+    for clock.now in (8.0, 1008.0, 1009.5, 1011.0):
+        heartbeat.on_step_end(0, [])
+        ended.append("a" in pulse.hung)
+    assert ended == [False, False, False, True]
 
 
 def test_the_next_attempt_has_its_own_time() -> None:

@@ -9,10 +9,11 @@ from rich.console import Console
 
 from search_spaces.search_fields import SearchFields
 from sweep.graph.capacity import Machine
-from sweep.planning.outlook import look_at
+from sweep.planning.clusters import asked
 from sweep.planning.trials import with_trials
 from sweep.terminal.description import describe
 from tests.made import graphs
+from tests.made.bills import bill
 from tests.made.data import FakeData, plan
 from tests.made.executors import quadratic_record
 from trainables.ledger.spec import EncoderRef, Phase
@@ -29,7 +30,7 @@ def test_a_plan_is_described_in_numbers_that_add_up(tmp_path):
     console = Console(width=100, record=True, file=(tmp_path / "out").open("w"))
     store, search = Store(tmp_path / "store"), SearchFields(target=8)
     whole, _ = with_trials(found, search)
-    console.print(describe(look_at(whole, store), store, search, {}))
+    console.print(describe(bill(whole, store, search), store, search))
     text = console.export_text()
     assert "6 cells, 1 seed: 3 no data, 3 pending" in text
     assert len([line for line in text.splitlines() if line.startswith("encoder: ")]) == 1
@@ -63,14 +64,14 @@ def test_a_plan_says_what_its_encoder_is(tmp_path, name, revision, expected):
         id_: dataclasses.replace(node, spec=dataclasses.replace(node.spec, encoder=encoder))
         for id_, node in found.nodes.items()
     }
-    lines = described(dataclasses.replace(found, nodes=nodes), Store(tmp_path), SearchFields(), {})
+    lines = described(dataclasses.replace(found, nodes=nodes), Store(tmp_path), SearchFields())
     assert f"encoder: {expected}" in lines
 
 
-def described(found, store, search, machines):
+def described(found, store, search, *clusters):
     console = Console(width=150, record=True, file=io.StringIO())
     whole, _ = with_trials(found, search, store.allocation())
-    console.print(describe(look_at(whole, store), store, search, machines))
+    console.print(describe(bill(whole, store, search, *clusters), store, search))
     return console.export_text().splitlines()
 
 
@@ -84,7 +85,7 @@ def hourly_fan():
 
 def test_a_plan_tells_the_work_of_the_grid_from_that_of_its_searches(tmp_path):
     search = SearchFields.model_validate({"intermediate": 5, "target": 3, "parallel": 2, "ranges": RANGES})
-    lines = described(hourly_fan(), Store(tmp_path), search, {"4 cores": Machine(name="here", cpus=4)})
+    lines = described(hourly_fan(), Store(tmp_path), search, asked([Machine(name="here", cpus=4)]))
     rows = [re.split(r"  +", line.strip()) for line in lines if line.startswith(("intermediate", "target", "all"))]
     # phase, runs, done, to do, work of the grid, further trials, their work
     assert [row[:7] for row in rows] == [
@@ -98,7 +99,7 @@ def test_a_plan_tells_the_work_of_the_grid_from_that_of_its_searches(tmp_path):
 
 def test_a_plan_shows_how_hours_are_spread(tmp_path):
     search = SearchFields.model_validate({"gpu_hours": 9, "ranges": RANGES})
-    lines = described(hourly_fan(), Store(tmp_path), search, {})
+    lines = described(hourly_fan(), Store(tmp_path), search)
     head = lines.index(
         "search: 9 core-hours beyond the configured runs (tpe), by cost and expected gain; 9 are given out"
     )
@@ -130,11 +131,11 @@ def test_a_plan_counts_the_trials_that_a_store_has(tmp_path):
         winner=winner.run_id, gain=1.0, importances={}, trials=trials,
     )  # fmt: skip
     store.save_studies([study])
-    lines = described(found, store, SearchFields.model_validate({"intermediate": 2, "ranges": RANGES}), {})
+    lines = described(found, store, SearchFields.model_validate({"intermediate": 2, "ranges": RANGES}))
     rows = [line.split() for line in lines if line.startswith(("intermediate", "target"))]
     assert [row[:7] for row in rows] == [
         ["intermediate", "2", "1", "1", "2.0", "h", "1"], ["target", "4", "1", "3", "3.0", "h", "0"],
     ]  # fmt: skip
-    more = described(found, store, SearchFields.model_validate({"intermediate": 6, "ranges": RANGES}), {})
+    more = described(found, store, SearchFields.model_validate({"intermediate": 6, "ranges": RANGES}))
     [row] = [line.split() for line in more if line.startswith("intermediate")]
     assert row[:7] == ["intermediate", "2", "1", "1", "2.0", "h", "9"]  # 4 more of a, 5 of b

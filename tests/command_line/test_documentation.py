@@ -12,10 +12,11 @@ from sweep.command_line.arguments import GRID, XSTILTS, parse
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "docs/search.md", "docs/cluster.md", "docs/adding_a_task.md")
+PAGES = ("README.md", "docs/search.md", "docs/cluster.md", "docs/adding_a_task.md", "docs/scheduling.md")
 PROGRAMS = {"xstilts": XSTILTS, "python -m sweep.grid": GRID}
 COMMAND = re.compile(
-    r"^(?:\| `| *(?:\S*/)?)(xstilts|python -m sweep\.grid) ((?:run|plan|status|tasks|search)\b(?:[^`\n]*\\\n)*[^`\n]*)",
+    r"^(?:\| `| *(?:\S*/)?)(xstilts|python -m sweep\.grid) "
+    r"((?:run|plan|simulate|status|tasks|search)\b(?:[^`\n]*\\\n)*[^`\n]*)",
     re.MULTILINE,
 )
 SECTIONS = {

@@ -10,11 +10,11 @@ import pytest
 
 from search_spaces.search_fields import SearchFields
 from sweep.grid import main
-from sweep.planning.outlook import look_at
 from sweep.terminal.board import Board
 from sweep.terminal.description import describe
 from sweep.terminal.progress import Progress
 from tests.made import graphs
+from tests.made.bills import bill
 from tests.made.hostile import BYTES, TEXTS
 from trainables.ledger.cells import Cell
 from trainables.ledger.console import PlainConsole
@@ -51,7 +51,7 @@ def test_remarks_of_a_plan_are_one_line_each(tmp_path):
     found = dataclasses.replace(found, notes=tuple(f"see {text}" for text in TEXTS), without_data=reasons)
     store, file = Store(tmp_path / "store"), io.StringIO()
     console = PlainConsole(file=file, width=20_000)
-    console.print(describe(look_at(found, store), store, SearchFields(), {}))
+    console.print(describe(bill(found, store), store, SearchFields()))
     lines = [line.rstrip() for line in file.getvalue().splitlines()]
     for number, text in enumerate(TEXTS):
         assert f"note: see {plain(text)}".rstrip() in lines

@@ -28,7 +28,7 @@ squad                ●  ●                   38%  ○
 cosmosqa             ✗  ⊘                     ⊘  –
 a-long-name+mlm    50%  ·                     ·  ·
 · waiting  ○ ready  ● done  ✗ failed  ⊘ blocked  – no data
-2 of 11 runs done, 2 running, 1 failed, 2 blocked, 1.1 min gone, about 35 s to go
+2 of 11 runs done, 2 running, 1 failed, 2 blocked, 1.1 min gone, about 19 s to go
 """
 
 
@@ -62,9 +62,9 @@ def board_of(plan: Plan, states: dict[str, State]) -> Board:
     board.start(names["squad"], 100.0)
     board.end(names["squad"], 120.0)
     board.start(names["squad -> paraphrase-detection #42"], 165.0)
-    board.advance(names["squad -> paraphrase-detection #42"], 0.375)
+    board.advance(names["squad -> paraphrase-detection #42"], 0.375, 165.0)
     board.start(names["a-long-name+mlm"], 165.0)
-    board.advance(names["a-long-name+mlm"], 0.5)
+    board.advance(names["a-long-name+mlm"], 0.5, 165.0)
     return board
 
 
@@ -75,10 +75,12 @@ def text(board: Board, width: int) -> str:
 
 
 def test_board_at_width_100() -> None:
-    """Costs: an intermediate run 2 s, a target 1 s; squad took 20 s, so the pace is 10.
+    """Costs: an intermediate run 2 s, a target 1 s; squad took 20 s, ten times as long.
 
-    Left: paraphrase 10 s, y 10 s, the long name 20 s, then its three targets 10 s each: 70 s of work in 2 slots are
-    35 s; the longest chain is 20 + 10 s = 30 s.
+    Of that one run, log 10 has the variance 0.15^2 + 0.2^2 + 0.25^2 = 0.125 (a run, its task, its kind) as a figure of
+    the machine, beside 0.7^2 for what is assumed: exp(0.797 log 10) = 6.27 for all other kinds. Left: 0.625 x 6.27 =
+    3.9 s of paraphrase, then y to 10.2 s; beside them 6.3 s of the long name, then two of its targets to 12.5 and
+    16.5 s, and the third from 12.5 to 18.8 s.
     """
     rendered = text(board_of(*example()), 100)
     assert rendered == EXPECTED
@@ -148,7 +150,9 @@ def test_a_log_has_a_line_for_every_run_that_ends_and_the_board_at_the_end(store
     store.finish(quadratic_record(graph.runs[run_id].spec, "a"))
     graph.finish(run_id)
     progress.end(run_id, 66.0)
-    assert said(progress) == ["done   a  (1 of 2 runs done, 0 running, 1.1 min gone, about 33 s to go)"]
+    assert said(progress) == [
+        "done   a  (1 of 2 runs done, 0 running, 1.1 min gone, about 16 s to go)"
+    ]  # 33^0.797 = 16.2 (see above)
     child = started(graph, progress)
     progress.lose(child)
     store.fail(child, "a -> x #42", "ValueError: no [labels]")
@@ -186,7 +190,7 @@ def test_a_trial_that_is_pruned_says_why_and_is_no_failure(store: Store) -> None
 def test_on_a_terminal_only_the_board_and_trouble_are_shown(store: Store) -> None:
     graph, progress = followed(store, terminal=True)
     run_id = started(graph, progress)
-    progress.advance(run_id, 0.5)
+    progress.advance(run_id, 0.5, time.monotonic())
     progress.draw(time.monotonic())
     assert any("50%" in line for line in said(progress))
     store.finish(quadratic_record(graph.runs[run_id].spec, "a"))

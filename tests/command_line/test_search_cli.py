@@ -81,10 +81,10 @@ def computed(monkeypatch):
 
 
 def test_hours_of_a_search_without_a_grid_are_spread_over_its_tasks(tmp_path, capsys, computed):
-    arguments = ["--phase", "intermediate", "--tasks", "squad,qqp", "--hours", "0.05", "--data", "demo"]
+    arguments = ["--phase", "intermediate", "--tasks", "squad,qqp", "--hours", "0.2", "--data", "demo"]
     assert search.main([*arguments, "--encoder", "bundled:1", "--store", str(tmp_path)]) == 130
     out = capsys.readouterr().out
-    assert "search: 0.05 core-hours beyond the configured runs (tpe), by cost and expected gain" in out
+    assert "search: 0.2 core-hours beyond the configured runs (tpe), by cost and expected gain" in out
     rows = [line.split() for line in out.splitlines() if line.startswith(("squad", "qqp"))]
     plan = computed["plan"]
     kept = computed["store"].allocation()

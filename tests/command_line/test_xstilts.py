@@ -15,11 +15,11 @@ from sweep.command_line.main import grid, main, search
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    "run", "plan", "status", "tasks", "search", "report", "submission", "compare", "examples", "check", "export",
-    "predict",
+    "run", "plan", "simulate", "status", "tasks", "search", "report", "submission", "compare", "examples", "check",
+    "export", "predict", "fetch", "doctor",
 )  # fmt: skip
 OWN = {
-    "status": {"--preset", "--config", "--set", "--store", "--debug"},
+    "status": {"--preset", "--config", "--set", "--store", "--watch", "--json", "--debug"},
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
     "report": {"--out", "--sweep", "--where", "--open-test", "--width", "--margin", "--regret", "--no-figures"},
     "submission": {"--out", "--sweep", "--where", "--seed", "--data"},
@@ -75,9 +75,18 @@ def test_help_of_a_command_shows_its_own_options_only(command, capsys):
 def test_a_plan_takes_the_options_of_the_run_that_it_is_of(capsys):
     run, plan = (set(IN_HELP.findall(shown(capsys, main, command))) for command in ("run", "plan"))
     assert run - plan == {"--recompute", "--open-test"}
-    assert plan <= run
+    assert plan - run == {"--gpus", "--budget", "--probe", "--json"}
     assert {"--targets", "--search", "--race", "--address", "--store"} <= run
     assert not {"--phase", "--tasks", "--trials", "--hours"} & run
+
+
+def test_a_simulation_takes_the_options_of_a_plan_and_says_what_goes_wrong(capsys):
+    plan, simulation = (set(IN_HELP.findall(shown(capsys, main, command))) for command in ("plan", "simulate"))
+    assert plan - simulation == {"--budget", "--probe"}
+    assert simulation - plan == {
+        "--nodes", "--replay", "--wrong-by", "--fail", "--lose-worker", "--hang", "--lose-node", "--join-node",
+        "--node-life", "--node-back", "--draws", "--first-draw",
+    }  # fmt: skip
 
 
 def test_a_search_has_no_options_of_the_grid(capsys):
@@ -121,7 +130,11 @@ def test_the_version_is_that_of_the_package(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("tasks --targets xnli", "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan` have it"),
+        (
+            "tasks --targets xnli",
+            "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan`, `xstilts simulate`, "
+            "`xstilts fetch`, `xstilts doctor` have it",
+        ),
         ("tasks --targets=xnli", "allowed here: --preset, --config, --data, --set, --debug"),
         ("plan --phase target", "`xstilts search` has it"),
         ("status --stroe x", "unknown option '--stroe'; did you mean '--store'? known: --preset"),

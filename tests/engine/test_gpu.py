@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
+from search_spaces.config import EngineFields
+from search_spaces.encoders import EncoderSize
+from sweep.planning.memory import need_of
 from tests.made.encoders import encoder
 from tests.made.engine import SETS, finish, network, pairs, tiny_encoder, training
-from trainables.ledger.spec import Precision
+from tests.made.phases import spec
+from trainables.ledger.gpu_share import CONTEXT_BYTES
+from trainables.ledger.spec import Phase, Precision
 from trainables.model import unpadded
 from trainables.model.batches import collate
 from trainables.model.dropout import dropped_out
+from trainables.model.gpu_memory import limit_gpu_memory
 from trainables.model.heads import SequenceHead
 from trainables.model.network import Network
 from trainables.model.vocabulary import restore, trim, used_ids
+from trainables.tasks.formats.ragged import Ragged
 from trainables.training.optimiser import decay_factor, new_optimiser
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
@@ -119,3 +128,43 @@ def test_trimmed_training_equals_full_training(tmp_path, name):
         networks.append(net)
     for one, two in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
         assert torch.allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_a_process_gets_no_more_than_its_share():
+    total = torch.cuda.get_device_properties(0).total_memory
+    limit_gpu_memory(0.25)
+    try:
+        with pytest.raises(torch.OutOfMemoryError):
+            torch.empty(int(0.3 * total), dtype=torch.uint8, device=DEVICE)
+        torch.empty(int(0.2 * total), dtype=torch.uint8, device=DEVICE)
+    finally:
+        limit_gpu_memory(1.0)
+
+
+@pytest.mark.parametrize("batch", [8, 32])
+def test_a_training_takes_what_the_formula_says(tmp_path, batch):
+    """The layers of XLM-R base with a small vocabulary, rows of 128 sub-words, bf16: at most the estimate, at least
+    half of it.
+    """
+    size = EncoderSize(num_layers=12, hidden=768, vocabulary=2000)
+    config = XLMRobertaConfig(
+        vocab_size=2000, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072,
+        max_position_embeddings=514, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    heads = {"pairs": SequenceHead(768, 3, 0.1, choice=False)}
+    net = Network(XLMRobertaModel(config, add_pooling_layer=False), heads, Precision.BF16).to(DEVICE)
+    net.use_unpadded()
+    optimiser = new_optimiser(net, 0.01)
+    torch.cuda.reset_peak_memory_stats()
+    rows = np.random.default_rng(0).integers(4, 2000, (batch, 128)).astype(np.int32)
+    made = dataclasses.replace(pairs(batch), sequences=Ragged.of(rows))
+    for _ in range(2):
+        net.clear_gradients()
+        net.loss_sum("pairs", collate(made, np.arange(batch), 1).to(DEVICE)).backward()
+        optimiser.step()
+    settings = {"batch_sizes": {"xnli": batch}, "max_length": 128, "precision": Precision.BF16}
+    need = need_of(
+        spec(Phase.TARGET, "xnli", **settings), size, EngineFields(trim_vocabulary=False), texts={}, evaluated={}
+    )
+    taken = torch.cuda.max_memory_allocated() + CONTEXT_BYTES
+    assert 0.5 * need.gpu < taken <= need.gpu

@@ -12,7 +12,7 @@ from torch.nn import functional
 from tests.made.engine import SETS, choices, network, pairs, sequences, spans, tags, tiny_encoder
 from trainables.evaluation.embed import cut_to_layer, embed
 from trainables.evaluation.neighbours import nearest
-from trainables.evaluation.predict import predict, token_budget_batches
+from trainables.evaluation.predict import in_batches, predict
 from trainables.model import dropout, grouped
 from trainables.model.batches import collate, row_lengths
 from trainables.tasks.formats.base import Encoded
@@ -91,10 +91,45 @@ def test_token_budget_batches_hold_every_row_once_and_keep_the_budget(lengths, m
         sequences=Ragged.of(np.zeros(n, np.int32) for n in lengths),
         owners=np.arange(len(lengths), dtype=np.int32),
     )
-    batches = list(token_budget_batches(encoded, max_tokens))
+    batches = [rows for rows, _ in in_batches(encoded, max_tokens, len)]
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
     for rows in batches:
         assert len(rows) == 1 or len(rows) * row_lengths(encoded)[rows].max() <= max_tokens
+
+
+def test_too_little_memory_halves_the_batches_of_an_evaluation_and_changes_no_output(monkeypatch):
+    """fp64; six sequences of up to 19 sub-words fit, which the first batch of a budget of 300 exceeds."""
+    net = network(tiny_encoder()).double()
+    encoded = SETS["pairs"]()
+    expected = predict(net, "pairs", encoded, pad_id=1, max_tokens=300)
+    whole, sizes = net.outputs, []
+
+    def cramped(task, batch):
+        sizes.append(len(batch.lengths))
+        if sizes[-1] > 6:
+            raise torch.OutOfMemoryError("made up")
+        return whole(task, batch)
+
+    monkeypatch.setattr(net, "outputs", cramped)
+    found = predict(net, "pairs", encoded, pad_id=1, max_tokens=300)
+    assert sizes[0] > 6
+    assert sum(size for size in sizes if size <= 6) == encoded.num_rows
+    for one, other in zip(found, expected, strict=True):
+        assert np.allclose(one, other, rtol=1e-8, atol=1e-8)
+
+
+def test_too_little_memory_for_one_row_of_an_evaluation_is_an_error(monkeypatch):
+    net, tried = network(tiny_encoder()), []
+
+    def never(task, batch):
+        tried.append(len(batch.lengths))
+        raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(net, "outputs", never)
+    with pytest.raises(torch.OutOfMemoryError, match="made up"):
+        predict(net, "pairs", SETS["pairs"](), pad_id=1, max_tokens=300)
+    assert tried == sorted(tried, reverse=True)
+    assert tried[-1] == 1
 
 
 def test_embeddings_are_the_normalised_mean_of_the_hidden_state():

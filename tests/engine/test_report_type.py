@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.made.records import intermediate_spec, record
 from trainables.ledger.record import DevPoint, Score
-from trainables.report import Advanced, Failed, Finished, figures, read
+from trainables.report import Advanced, Failed, Finished, Pace, figures, read
 from trainables.tasks.registry import is_open
 
 TUNES = {
@@ -22,15 +22,19 @@ TUNES = {
 counts = st.integers(0, 10**9)
 percents = st.floats(0, 100)
 words = st.text(st.characters(exclude_characters="/", codec="utf-8"), min_size=1)
+paces = st.builds(
+    Pace, loss=percents, losses=st.dictionaries(words, percents), learning_rate=percents, steps_per_second=percents,
+    tokens_per_second=percents, tokens=counts, peak_bytes=counts,
+)  # fmt: skip
 reports = st.one_of(
     st.builds(
         Advanced, stage=st.text(), step=counts, planned_steps=counts, selection=st.none() | percents,
-        metrics=st.dictionaries(words, percents),
+        metrics=st.dictionaries(words, percents), pace=st.none() | paces,
     ),
     st.builds(Failed, reason=st.text()),
     st.builds(
         Finished, run_id=words, step=counts, planned_steps=counts, tokens=counts, peak_bytes=counts,
-        scores=st.dictionaries(st.tuples(words, words, words).map("/".join), percents),
+        selected=st.none() | percents, scores=st.dictionaries(st.tuples(words, words, words).map("/".join), percents),
     ),
 )  # fmt: skip
 
@@ -66,6 +70,7 @@ def test_the_last_report_holds_means_over_the_languages():
     report = Finished.of(made, is_open)
     assert report.run_id == made.run_id
     assert (report.step, report.planned_steps, report.peak_bytes) == (20, 20, 2**30)
+    assert report.selected == 40.0
     assert report.scores == {"stopping/squad/f1": 50.0, "stopping/squad/exact_match": 35.0}
 
 
@@ -87,6 +92,17 @@ def test_names_on_tensorboard():
     finished = Finished(run_id="abc", scores={"test/xnli/accuracy": 50.0})
     assert set(figures(finished.to_result())) == {"step", "planned_steps", "tokens", "peak_bytes", "test/xnli/accuracy"}
     assert figures(Failed(reason="broken").to_result()) == {}
+
+
+def test_names_of_training_on_tensorboard():
+    pace = Pace(loss=0.5, losses={"qqp": 0.4, "mlm": 6.0}, learning_rate=1e-5, steps_per_second=2, tokens_per_second=9)
+    assert figures(Advanced(stage="train", step=2, pace=pace).to_result()) == {
+        "step": 2, "planned_steps": 0, "train/loss": 0.5, "train/qqp.loss": 0.4, "train/mlm.loss": 6.0,
+        "train/learning_rate": 1e-5, "train/steps_per_second": 2, "train/tokens_per_second": 9, "tokens": 0,
+        "peak_bytes": 0,
+    }  # fmt: skip
+    assert Finished(run_id="abc", selected=61.5).to_result()["selected"] == 61.5
+    assert "selected" not in Finished(run_id="abc").to_result()
 
 
 def test_what_tune_reads_itself():

@@ -133,7 +133,7 @@ def test_finished_runs_of_the_store_are_compared_with(store):
     store.finish(dataclasses.replace(record, dev_curve=record.dev_curve[:5], best_step=5))
     found = graph_of(plan, store, pruning_fields(3))
     [search] = found.trials.values()
-    [trial, *_] = optuna.load_study(study_name=search._study.name, storage=Journal(store.journal).storage).trials
+    [trial, *_] = optuna.load_study(study_name=search._study.title, storage=Journal(store.journal).storage).trials
     curve = [point.selection for point in record.dev_curve]
     assert trial.intermediate_values == dict(enumerate([*curve[:5], curve[4], curve[4]], start=1))
 
@@ -147,7 +147,7 @@ def test_all_finished_runs_of_the_store_are_compared_with_at_every_rung(store, p
     found = graph_of(plan, store, pruning_fields(10, pruning=pruning, sampler="random"))
     assert found.is_complete
     [search] = found.trials.values()
-    trials = optuna.load_study(study_name=search._study.name, storage=Journal(store.journal).storage).trials
+    trials = optuna.load_study(study_name=search._study.title, storage=Journal(store.journal).storage).trials
     curves = {trial.run_id: store.record(trial.run_id).dev_curve for trial in search.trials}
     assert [trial.intermediate_values for trial in trials] == [
         {point.step: point.selection for point in curves[trial.user_attrs["run_id"]][:7]} for trial in trials

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.paper_plan import paper_plan
+from sweep.graph.bounds import lower_bound
 from sweep.graph.capacity import Machine, UnplaceableError
-from sweep.graph.simulation import lower_bound, simulate
+from sweep.graph.simulation import simulate
 from sweep.planning.trials import space_of
 from tests.made import graphs
 from trainables.ledger.plan import Node, Plan, Share

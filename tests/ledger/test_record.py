@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -77,3 +78,12 @@ def test_a_record_without_a_score_of_each_of_its_tasks_is_none(scores):
     ))  # fmt: skip
     with pytest.raises(BrokenRecordError, match=r"without any score of .*mlqa"):
         Record.from_json(record.to_json())
+
+
+def test_what_a_run_had_of_a_gpu_is_written_where_it_had_any_and_left_out_elsewhere():
+    """Records of runs on cores are those of versions that did not know of it."""
+    on_gpu = dataclasses.replace(RECORD, gpus=0.25, gpu_bytes=20_000_000_000, micro_batch=4, is_halved=True)
+    fields = {"gpus": 0.25, "gpu_bytes": 20_000_000_000, "micro_batch": 4, "is_halved": True}
+    assert fields.items() <= json.loads(on_gpu.to_json()).items()
+    assert Record.from_json(on_gpu.to_json()) == on_gpu
+    assert not fields.keys() & json.loads(RECORD.to_json()).keys()

@@ -10,12 +10,18 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from trainables.ledger.record import DevPoint, DivergedError, Record, Score
 from trainables.ledger.spec import RunSpec
 from trainables.ledger.store import Store
 from trainables.phases.options import Options
 from trainables.report import Advanced
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainables.model.batches import Batch
 
 
 def empty(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
@@ -208,3 +214,45 @@ def counting(spec: RunSpec, name: str, store: Store, options: Options) -> Iterat
             kept.write_text(str(step))
             raise
     yield _finish(spec, name, store, begun)
+
+
+def placed(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Finish after a moment; the record says on which node of Ray, and with which share."""
+    import ray
+
+    begun = time.time()
+    yield Advanced(stage="train", step=1, planned_steps=2)
+    time.sleep(0.3)
+    node = ray.get_runtime_context().get_node_id()
+    yield _finish(spec, name, store, begun, notes=(node, f"{options.gpus:g}"))
+
+
+def cramped(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """The real engine, on a GPU in whose parts below a half not a row fits, and in a half two rows."""
+    import torch
+
+    from trainables.model.network import Network
+    from trainables.phases.run import run
+
+    whole = Network.loss_sum
+
+    def loss_sum(network: Network, task: str, batch: Batch) -> torch.Tensor:
+        if options.gpus < 0.5 or len(batch.lengths) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory (made up)")
+        return whole(network, task, batch)
+
+    Network.loss_sum = loss_sum  # type: ignore[method-assign]
+    try:
+        yield from run(spec, name, store, options)
+    finally:
+        Network.loss_sum = whole  # type: ignore[method-assign]
+
+
+def hungry(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Advanced | Record]:
+    """Take memory for as long as it is let."""
+    _attempt(spec, store)
+    held = bytearray(300_000_000)
+    for step in range(600):
+        held[step] = 1
+        yield Advanced(stage="train", step=step, planned_steps=600)
+        time.sleep(0.1)

@@ -43,7 +43,7 @@ def sized(plan: Plan, model=MODEL, rest=REST, work=WORK) -> Plan:
 
 def on_paper(plan, store, keep, cpus=1, **settings) -> Forecast:
     machine = Machine(name="here", cpus=cpus)
-    return forecast(look_at(plan, store), store, keep, machine, parallel=4, max_concurrent=0, **settings)
+    return forecast(look_at(plan, store), store, keep, [machine], parallel=4, max_concurrent=0, **settings)
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_the_peak_is_that_of_the_events_replayed(tmp_path_factory, data):
     found = on_paper(plan, store, keep, cpus=cpus, writers=writers)
     retention = retention_of(plan, plan, keep, store, score=later_is_better(store, set()))
     outlook = look_at(plan, store)
-    outlook.simulate(Machine(name="here", cpus=cpus), parallel=4, max_concurrent=0, watch=Watch(retention))
+    outlook.simulate([Machine(name="here", cpus=cpus)], parallel=4, max_concurrent=0, watch=Watch(retention))
     models, work, rest, totals = {}, {}, 0, [0]
     for event, run_id, footprint in events:
         if event == "start":

@@ -366,15 +366,26 @@ class TestHub:
         with pytest.raises(EncoderUnavailableError, match=r"did you mean 'FacebookAI/xlm-roberta-large'.*404"):
             check_encoder("FacebokAI/xlm-roberta-large", "main", [TRAINED])
 
-    @pytest.mark.parametrize("command", ["plan", "run"])
-    def test_a_hub_that_does_not_answer_refuses_the_sweep(self, command, offline, monkeypatch, tmp_path, capsys):
+    def test_a_hub_that_does_not_answer_refuses_a_run_and_is_said_of_a_plan(
+        self, offline, monkeypatch, tmp_path, capsys
+    ):
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
         write_rows(Path("mirror"), TATOEBA, SENTENCES)
         words = ["--data", "mirror", "--encoder", "FacebookAI/xlm-roberta-large", *GRID]
-        said = refused([command, *words], capsys)
+        refused_run = refused(["run", *words], capsys)
+        assert main(["plan", *words]) == 0
+        planned = " ".join(capsys.readouterr().out.split())
         for part in ("'FacebookAI/xlm-roberta-large' (revision main) cannot be had from the Hugging Face hub",
                      "without network give a local folder or 'bundled'", "no route to host"):  # fmt: skip
-            assert part in said
+            assert part in refused_run
+            assert part in planned
+        assert "`run` would refuse here" in planned
+
+    def test_an_encoder_that_is_not_known_needs_the_hub_for_a_plan_too(self, offline, monkeypatch, tmp_path, capsys):
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+        write_rows(Path("mirror"), TATOEBA, SENTENCES)
+        said = refused(["plan", "--data", "mirror", "--encoder", "someone/bert", *GRID], capsys)
+        assert "'someone/bert' (revision main) cannot be had from the Hugging Face hub" in said
 
     def test_its_cache_is_enough(self, offline, monkeypatch, folder, tmp_path):
         """As the client lays it out: a reference to the commit, and a folder of its files."""

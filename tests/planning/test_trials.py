@@ -92,16 +92,16 @@ def test_a_plan_without_a_search_is_left_as_it_is():
 @pytest.mark.parametrize(
     ("gpus", "address", "share"),
     [
-        (0, "", Share(cpus=3)),
-        (2, "", Share(gpus=0.5, cpus=3)),
-        (0, "auto", Share(gpus=0.5, cpus=3)),  # of a cluster elsewhere the plan knows nothing
+        (0, "", 0.0),
+        (2, "", 0.5),
+        (0, "auto", 0.5),  # of a cluster elsewhere the plan knows nothing
     ],
 )
 def test_shares_are_fitted_to_this_machine_when_it_is_where_the_runs_are(monkeypatch, gpus, address, share):
     monkeypatch.setattr(planner, "this_machine", lambda: Machine(name="here", cpus=8, gpus=gpus))
     sets = ["grid.targets=xnli", "cluster.gpus.target=1/2", "cluster.gpus.intermediate=1/2", "cluster.cpus=3"]
     found = plan(*sets, *([f"cluster.address={address}"] if address else []))
-    assert {it.share for it in found.nodes.values()} == {share}
+    assert {(it.share.gpus, it.share.cpus) for it in found.nodes.values()} == {(share, 3)}
 
 
 @pytest.mark.parametrize("fields", [{"intermediate": 4, "target": 3}, {"gpu_hours": 700}, {"target": 2}])

@@ -8,6 +8,8 @@ from ray.tune.search import Searcher
 from search_spaces.search_fields import SearchFields
 from sweep.cluster.run import NO_SEARCH
 from sweep.cluster.searcher import WORKER_LOSSES, WORKER_LOST, GraphSearcher
+from sweep.graph.capacity import Machine
+from sweep.graph.faults import NODE_LOSSES
 from sweep.graph.graph import Graph
 from tests.made import graphs
 from tests.made.executors import quadratic_record
@@ -46,6 +48,22 @@ def lose(searcher: GraphSearcher, trial_id: str) -> list[str]:
 
 
 # runs that left no record
+
+
+def test_a_node_that_leaves_is_no_fault_of_the_run_that_was_on_it(store):
+    """Nine nodes may go under a run beside the workers that it may lose; the tenth counts as a worker."""
+    graph = graphs.graph_of(graphs.fan(["a"], []), store, machines=TWO_CORES)
+    there = list(TWO_CORES)
+    searcher = GraphSearcher(graph, store, lambda run, share: {"run_id": run.run_id}, lambda: there)
+    run_id = searcher.suggest("t0")["run_id"]
+    for number in range(NODE_LOSSES + WORKER_LOSSES):
+        there[:] = [Machine(name=f"node {number}", cpus=2)]
+        searcher.on_trial_complete(f"t{number}", error=True)
+        assert searcher.suggest(f"t{number + 1}")["run_id"] == run_id
+    there[:] = [Machine(name="the last", cpus=2)]
+    searcher.on_trial_complete(f"t{NODE_LOSSES + WORKER_LOSSES}", error=True)
+    assert graph.state(run_id) is State.FAILED
+    assert NODE_LOSSES == 9
 
 
 def test_a_run_that_has_lost_its_worker_is_handed_out_before_all_others_in_the_room_that_it_had(store):

@@ -14,11 +14,11 @@ import pytest
 from rich.console import Console
 
 from search_spaces.search_fields import SearchFields
+from sweep.cluster.event_file import EventFile
 from sweep.cluster.run import NO_SEARCH, Place, run_plan
 from sweep.cluster.searcher import WORKER_LOSSES, WORKER_LOST
 from sweep.cluster.session import ray_session
 from sweep.cluster.summary import Summary
-from sweep.cluster.tensorboard import EventFile
 from sweep.graph.capacity import UnplaceableError
 from sweep.terminal.board import Board
 from tests.made import executors, graphs

@@ -200,6 +200,54 @@ def test_studies_of_one_journal_do_not_mix(tmp_path):
     assert [[trial.value for trial in study.trials] for study in studies] == [[0.0], [1.0], [2.0], [3.0]]
 
 
+# what other programs see of a journal
+
+
+def test_a_study_has_a_readable_name_and_says_what_it_searches(open_study, tmp_path):
+    study = open_study(label="qqp -> xnli #42", figure="accuracy, English dev", facts={"row": "qqp", "tasks": "xnli"})
+    first = ask(study).run_id
+    study.tell(first, 70.0, {"seconds": 12.5})
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(tmp_path / "studies.journal"))
+    )
+    [seen] = optuna.get_all_study_summaries(storage)
+    assert seen.study_name == f"qqp -> xnli #42 ({study.name})"
+    assert seen.user_attrs == {"row": "qqp", "tasks": "xnli"}
+    [trial] = optuna.load_study(study_name=seen.study_name, storage=storage).trials
+    assert trial.user_attrs == {"run_id": first, "seconds": 12.5}
+    assert trial.value == 70.0
+    assert optuna.load_study(study_name=seen.study_name, storage=storage).metric_names == ["accuracy, English dev"]
+
+
+def test_names_for_people_decide_nothing(open_study, tmp_path):
+    plain = open_study()
+    drawn = [ask(plain) for _ in range(4)]
+    for spec in drawn[:2]:
+        plain.tell(spec.run_id, 60.0)
+    (tmp_path / "studies.journal").unlink()
+    named = open_study(label="qqp -> xnli #42")
+    assert [ask(named) for _ in range(4)] == drawn
+    assert named.name == plain.name
+
+
+def test_a_journal_of_an_earlier_version_goes_on_under_its_own_name(open_study):
+    earlier = open_study()
+    out = [ask(earlier) for _ in range(2)]
+    earlier.tell(out[0].run_id, 70.0)
+    later = open_study(label="qqp -> xnli #42", facts={"row": "qqp"})
+    assert later.title == earlier.name
+    assert ask(later) == out[1]
+    assert [trial.value for trial in later.trials] == [70.0, None]
+
+
+def test_a_study_goes_on_when_its_run_has_another_label(open_study):
+    earlier = open_study(label="qqp -> xnli #42")
+    out = ask(earlier)
+    later = open_study(label="xnli after qqp")
+    assert later.title == earlier.title
+    assert ask(later) == out
+
+
 def foreign(path, name, direction, low):
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
     study = optuna.create_study(storage=storage, study_name=name, direction=direction)

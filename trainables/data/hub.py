@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ from trainables.ledger.digests import DamagedFileError, check, digest, put_aside
 from trainables.ledger.nearest import nearest, unknown
 from trainables.ledger.paths import expanded, names_in, why_no_folder
 from trainables.ledger.seal import sealed, unsealed
+from trainables.tasks.revisions import is_commit
 from trainables.tasks.rows import shown
 from trainables.tasks.task import Source
 
@@ -38,7 +38,8 @@ HUB = "hub"
 DEMO = "demo"
 COMPLETE = "COMPLETE"
 """Marker of the demo corpus, written last: the SHA-256 of its other files."""
-_COMMIT = re.compile("[0-9a-f]{40}")
+_ASK_SECONDS = 10.0
+"""How long the hub may take to name a commit."""
 _OFFLINE = "Give a folder with the same layout (--data DIR) or use the built-in corpus (--data demo)"
 
 
@@ -158,10 +159,10 @@ class HubData(DataSource):
         """The commit behind a revision: a branch that moves is another data set. Only branches need the network."""
         import huggingface_hub  # late, as `datasets`
 
-        if _COMMIT.fullmatch(revision):
+        if is_commit(revision):
             return revision
         with _friendly(f"hub {repository}@{revision}"):
-            return str(huggingface_hub.HfApi().dataset_info(repository, revision=revision).sha)
+            return str(huggingface_hub.HfApi().dataset_info(repository, revision=revision, timeout=_ASK_SECONDS).sha)
 
 
 @contextmanager

@@ -22,13 +22,13 @@ class JoinedData(DataSource):
         self.kind = base.kind
 
     def has(self, source: Source) -> bool:
-        return self._part(source).has(source)
+        return self.part(source).has(source)
 
     def problem(self, source: Source) -> str:
-        return self._part(source).problem(source)
+        return self.part(source).problem(source)
 
     def table(self, source: Source) -> pa.Table:
-        return self._part(source).table(source)
+        return self.part(source).table(source)
 
     def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
         """That of the only part that is read; of several, made of theirs."""
@@ -45,13 +45,14 @@ class JoinedData(DataSource):
         return hashlib.sha256(lines.encode()).hexdigest()[:DIGITS]
 
     def num_rows(self, source: Source) -> int:
-        return self._part(source).num_rows(source)
+        return self.part(source).num_rows(source)
 
     def is_whole(self, source: Source) -> bool:
-        return self._part(source).is_whole(source)
+        return self.part(source).is_whole(source)
 
     def location(self, source: Source) -> str:
-        return self._part(source).location(source)
+        return self.part(source).location(source)
 
-    def _part(self, source: Source) -> DataSource:
+    def part(self, source: Source) -> DataSource:
+        """Where the rows of a source are read."""
         return self.releases.get(source.repository, self.base)

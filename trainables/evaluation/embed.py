@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from trainables.evaluation.hidden_states import pooled, pooled_layers
-from trainables.evaluation.predict import to_the_end, token_budget_batches
+from trainables.evaluation.predict import in_batches, to_the_end
 from trainables.evaluation.room import room
 from trainables.model.batches import Batch, collate
 from trainables.model.layers import layers_of, set_layers
@@ -76,8 +77,11 @@ def _embedding(
     encoder.eval()
     device = next(encoder.parameters()).device
     found: Tensor | None = None
-    for rows in token_budget_batches(encoded, max_tokens):
-        unit_KBH = states(collate(encoded, rows, pad_id).to(device)).cpu()
+
+    def of(rows: np.ndarray) -> Tensor:
+        return states(collate(encoded, rows, pad_id).to(device)).cpu()
+
+    for rows, unit_KBH in in_batches(encoded, max_tokens, of):
         num_states, _, width = unit_KBH.shape
         if found is None:
             found = made(num_states, encoded.num_rows, encoded.group, width)

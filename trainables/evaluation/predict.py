@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
+import torch
 
 from trainables.model.batches import collate, row_lengths
 from trainables.model.network import Network
 from trainables.tasks.formats.base import Encoded, joined
 
+log = logging.getLogger(__name__)
+
 _Found = TypeVar("_Found")
 
 
-def token_budget_batches(encoded: Encoded, max_tokens: int) -> Iterator[np.ndarray]:
-    """Row indices, longest first, so that a padded batch holds at most `max_tokens` sub-words (one row at least)."""
+def in_batches(
+    encoded: Encoded, max_tokens: int, compute: Callable[[np.ndarray], _Found]
+) -> Iterator[tuple[np.ndarray, _Found]]:
+    """Row indices and what is computed of them, longest first, so that a padded batch holds at most `max_tokens`
+    sub-words (one row at least).
+
+    Where the memory of the GPU is too small for a batch, the budget is halved from there on. Raises
+    torch.OutOfMemoryError where it is too small for a single row.
+    """
     lengths = row_lengths(encoded)
     order = np.argsort(-lengths, kind="stable")
-    start = 0
+    budget, start = max_tokens, 0
     while start < len(order):
-        size = max(1, max_tokens // int(lengths[order[start]] * encoded.group))
-        yield order[start : start + size]
-        start += size
+        tokens = int(lengths[order[start]] * encoded.group)
+        rows = order[start : start + max(1, budget // tokens)]
+        try:
+            found = compute(rows)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+            budget = min(budget, len(rows) * tokens) // 2
+            log.warning("out of memory: evaluation goes on with %d sub-words at once", budget)
+            continue
+        yield rows, found
+        start += len(rows)
 
 
 def predict(network: Network, task: str, encoded: Encoded, *, pad_id: int, max_tokens: int) -> list[np.ndarray]:
@@ -54,9 +74,12 @@ def predict_all(
     device = network.word_embedding.weight.device
     outputs: list[np.ndarray] = [np.zeros(0, np.float32)] * encoded.num_rows
     done = 0
-    for rows in token_budget_batches(encoded, max_tokens):
-        batch = collate(encoded, rows, pad_id).to(device)
-        for row, output in zip(rows, network.outputs(task, batch), strict=True):
+
+    def of(rows: np.ndarray) -> list[np.ndarray]:
+        return network.outputs(task, collate(encoded, rows, pad_id).to(device))
+
+    for rows, found in in_batches(encoded, max_tokens, of):
+        for row, output in zip(rows, found, strict=True):
             outputs[row] = output
         done += len(rows)
         yield done / encoded.num_rows

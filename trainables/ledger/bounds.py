@@ -108,6 +108,14 @@ TRIALS = Bounds(low=0, whole=True, limit=10_000)
 HOURS = Bounds(low=0, above=True, limit=1e6)
 SLOTS = Bounds(low=0, whole=True, limit=10_000)
 """Cores, threads and runs at the same time; 0 is no limit."""
+GPUS = Bounds(low=1, high=100_000, whole=True)
+"""Of a cluster."""
+NODES = Bounds(low=1, high=10_000, whole=True)
+"""Of a cluster."""
+DRAWS = Bounds(low=1, high=10_000, whole=True)
+"""Times that a sweep is run on paper."""
+FACTOR = Bounds(low=1, high=100)
+"""By which estimates are wrong."""
 COLUMNS = Bounds(low=20, high=1000, whole=True)
 """Of a terminal or a log file."""
 POINTS = Bounds(low=0, high=100)

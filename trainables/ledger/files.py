@@ -5,6 +5,7 @@ What is new is made under a temporary name beside its place, flushed, moved, and
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -84,6 +85,13 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for each in missing:
         flush_one(each.parent)
+
+
+def make_below(path: Path, top: Path) -> None:
+    """Make a folder and those between it and `top`; raises FileNotFoundError where `top` is not there (any more)."""
+    if not top.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "it is not there any more", str(top))
+    make_folder(path)
 
 
 def flush(path: Path) -> None:

@@ -51,6 +51,7 @@ class Inspected:
 
 def inspect(store: Store) -> Iterator[Inspected]:
     """Read every run and file of a store, one after another; damage of a run that is found or gone is noted."""
+    store.refresh()
     for run_id in store.begun_ids():
         yield _run(store, run_id)
     yield from _notes(store)

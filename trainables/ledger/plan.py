@@ -23,13 +23,22 @@ _FORMATS = range(1, FORMAT + 1)
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What a run occupies while it runs: `gpus` is 0, a fraction 1/n, or a whole number; `cpus` whole cores.
+    """What a run occupies while it runs. Raises ValueError for anything else: Ray hangs on other fractions.
 
-    Raises ValueError for anything else: Ray hangs on other fractions.
+    Attributes:
+        gpus: 0, a fraction 1/n, or a whole number.
+        cpus: whole cores.
+        gpu_bytes: of the memory of one GPU that the run is expected to need; 0 where that does not decide its share.
+            Where the memory of a GPU is known, the run takes the part of it that holds these, elsewhere `gpus`.
+        least_gpu_bytes: what would do at the least, with forward passes of one row each.
+        memory_bytes: of the node's memory that it is expected to need; 0 where that is not known.
     """
 
     gpus: float = 0.0
     cpus: int = 1
+    gpu_bytes: int = 0
+    least_gpu_bytes: int = 0
+    memory_bytes: int = 0
 
     def __post_init__(self) -> None:
         if self.cpus < 1:
@@ -38,6 +47,13 @@ class Share:
         parts = 1 / self.gpus if 0 < self.gpus < 1 else 0.0
         if not whole and (not parts or abs(parts - round(parts)) > EPSILON * parts**2):
             raise ValueError(f"a run must ask for 0, 1/n or whole GPUs, got {self.gpus!r}")
+        for name in ("gpu_bytes", "least_gpu_bytes", "memory_bytes"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} of a run must be at least 0, got {getattr(self, name)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; bytes that are not known are left out. The inverse is `Share(**fields)`."""
+        return {name: value for name, value in asdict(self).items() if value or name in ("gpus", "cpus")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +86,7 @@ class Node:
         footprint: of one trial; nothing in the files of earlier versions.
         cost_low: seconds that one trial is expected to exceed in nine cases of ten; 0 where that is not known.
         cost_high: seconds that it is expected to stay below in nine cases of ten; 0 where that is not known.
+        stages: the cost by stage of a run (`load`, `train`, `evaluate`, `save`); nothing where that is not known.
     """
 
     spec: RunSpec
@@ -82,6 +99,7 @@ class Node:
     footprint: Footprint = Footprint()
     cost_low: float = 0.0
     cost_high: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def run_id(self) -> str:
@@ -172,9 +190,11 @@ def _sweep_id(plan: Plan) -> str:
 def _node_fields(node: Node) -> dict[str, Any]:
     fields = {"spec": node.spec.to_dict(), "name": node.name, "row": list(node.row), "cost": node.cost}
     space = {name: own.to_dict() for name, own in node.space.items()}
-    fields |= {"share": asdict(node.share), "trials": node.trials, "space": space}
+    fields |= {"share": node.share.to_dict(), "trials": node.trials, "space": space}
     if node.cost_high:
         fields |= {"cost_low": node.cost_low, "cost_high": node.cost_high}
+    if node.stages:
+        fields["stages"] = dict(node.stages)
     return fields | ({"footprint": asdict(node.footprint)} if node.footprint != Footprint() else {})
 
 
@@ -192,6 +212,7 @@ def _node(fields: Mapping[str, Any], earlier: Mapping[str, Node]) -> Node:
         footprint=Footprint(**fields.get("footprint", {})),
         cost_low=fields.get("cost_low", 0.0),
         cost_high=fields.get("cost_high", 0.0),
+        stages=dict(fields.get("stages", {})),
     )
 
 

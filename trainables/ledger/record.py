@@ -16,6 +16,8 @@ from trainables.ledger.spec import RunSpec
 FORMAT = 2
 """1 had no digests, neither of itself nor of the files of its run; it is read too."""
 _FORMATS = range(1, FORMAT + 1)
+_LEFT_OUT = {"gpus", "gpu_bytes", "micro_batch", "is_halved"}
+"""Fields of a record that are not written while they say nothing."""
 
 
 class DivergedError(ValueError):
@@ -103,8 +105,13 @@ class Record:
     """A finished run. Written last and atomically: a run is finished if and only if its record exists.
 
     Attributes:
+        peak_bytes: most memory that the run took: on a GPU of what PyTorch gave out there, else of its whole process.
         files: path of every file that the run left, below its folder -> SHA-256; empty in records of format 1.
         findings: signs that the run has collapsed.
+        gpus: share of a GPU that it had; 0 on cores alone and in earlier records, as are the next three.
+        gpu_bytes: memory of that share.
+        micro_batch: most rows in one of its forward passes at the end of its training; 0 where there was no limit.
+        is_halved: whether these had to become fewer for want of memory.
     """
 
     run_id: str
@@ -126,6 +133,10 @@ class Record:
     finished_at: str = ""
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    gpus: float = 0.0
+    gpu_bytes: int = 0
+    micro_batch: int = 0
+    is_halved: bool = False
 
     def to_json(self) -> str:
         """Readable JSON with a digest of itself; the inverse of `from_json`."""
@@ -214,6 +225,9 @@ def compared(earlier: Record, record: Record) -> str:
 
 def _to_json(written: Record | Pruned) -> str:
     fields = dataclasses.asdict(dataclasses.replace(written, spec=None))  # type: ignore[arg-type]
+    for name in _LEFT_OUT & fields.keys():
+        if not fields[name]:
+            del fields[name]
     return sealed({"format": FORMAT, **fields, "spec": written.spec.to_dict()}, indent=1)
 
 

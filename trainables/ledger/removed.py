@@ -27,10 +27,10 @@ class Removed:
     at: str
 
 
-def write(folder: Path, removed: Mapping[str, Removed]) -> None:
-    """Note for good what is removed from the folder of a run."""
+def to_json(removed: Mapping[str, Removed]) -> str:
+    """The note of what is removed from the folder of a run; the inverse of `from_json`."""
     said = {name: {"why": each.why, "at": each.at} for name, each in removed.items()}
-    files.write(folder / NOTE, notes.to_json({_ARTEFACTS: said}))
+    return notes.to_json({_ARTEFACTS: said})
 
 
 def read(folder: Path) -> dict[str, Removed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,11 +43,16 @@ class Runs:
 
     An artefact or record is either wholly visible or not at all; publishing the same artefact twice keeps a whole one;
     a record is visible only after all artefacts published before it.
+
+    The underscored methods at the end say how files are looked at, written and removed: a store that lies elsewhere has
+    others (`s3.store`).
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
         self._told: set[str] = set()
+        self._was_locked = False
+        self._readable: dict[str, FileState] = {}
 
     def __str__(self) -> str:
         return str(self.root)
@@ -60,15 +65,26 @@ class Runs:
         """File from which the next attempt of this run goes on, if there is one."""
         return self._folder(run_id) / ".work" / "checkpoint.safetensors"
 
+    def has_checkpoint(self, run_id: str) -> bool:
+        """Whether the next attempt of this run goes on from a checkpoint."""
+        return self.checkpoint(run_id).exists()
+
+    def take_up(self, run_id: str) -> Path:
+        """The checkpoint, for the attempt that goes on from it and replaces it; whether there is one or not."""
+        return self.checkpoint(run_id)
+
+    def keep_checkpoint(self, run_id: str) -> None:
+        """The attempt has replaced the checkpoint; raises OSError where it cannot be kept."""
+
     def note_attempt(self, run_id: str, text: str) -> None:
         """Note what befell an attempt at this run; kept for its record."""
         noted = {notes.ATTEMPTS: [*self.attempts(run_id), text]}
-        files.write(self._folder(run_id) / ".work" / "attempts.json", notes.to_json(noted))
+        self._write(self._folder(run_id) / ".work" / "attempts.json", notes.to_json(noted))
 
     def attempts(self, run_id: str) -> tuple[str, ...]:
         """What befell earlier attempts at a run that is not finished."""
         try:
-            text = (self._folder(run_id) / ".work" / "attempts.json").read_text(encoding="utf-8")
+            text = (self._now(run_id) / ".work" / "attempts.json").read_text(encoding="utf-8")
             return tuple(map(str, notes.from_json(text)[notes.ATTEMPTS]))
         except FileNotFoundError:
             return ()
@@ -79,10 +95,12 @@ class Runs:
     def run_lock(self, run_id: str, seconds: float) -> Iterator[None]:
         """Hold one run, so that an attempt left over from a killed driver and a new one do not work side by side.
 
-        Waits up to `seconds` for the other attempt; raises StoreError after that.
+        Waits up to `seconds` for the other attempt; raises StoreError after that, FileNotFoundError where the store is
+        not there (any more).
         """
         folder = self._folder(run_id)
-        files.make_folder(folder)
+        files.make_below(folder, self.root / "runs")
+        self._was_locked = True
         lock = filelock.FileLock(folder / ".lock")
         try:
             lock.acquire(timeout=seconds)
@@ -102,13 +120,13 @@ class Runs:
         found = {}
         for name, path in self._begun():
             with suppress(OSError):
-                found[name] = _state(os.stat(f"{path}/record.json"))  # noqa: PTH116 - a third of pathlib's time
+                found[name] = file_state(os.stat(f"{path}/record.json"))  # noqa: PTH116 - a third of pathlib's time
         return dict(sorted(found.items()))
 
     def record_state(self, run_id: str) -> FileState | None:
         """State of the file of one record, if there is one."""
         try:
-            return _state((self._folder(run_id) / "record.json").stat())
+            return file_state((self._now(run_id) / "record.json").stat())
         except OSError:
             return None
 
@@ -119,14 +137,14 @@ class Runs:
     def _begun(self) -> list[tuple[str, str]]:
         """Name and path of everything among the runs."""
         try:
-            with os.scandir(self.root / "runs") as entries:
+            with os.scandir(self._all_now()) as entries:
                 return [(entry.name, entry.path) for entry in entries]
         except OSError:  # no runs yet
             return []
 
     def begun_ids(self) -> list[str]:
         """Ids of all runs that were ever begun here, sorted."""
-        return sorted(path.name for path in (self.root / "runs").glob("*/") if not path.name.startswith("."))
+        return sorted(path.name for path in self._all_now().glob("*/") if not path.name.startswith("."))
 
     def num_bytes(self, record: Record) -> int:
         """Size of a run's files and its record on disk, without what was removed."""
@@ -136,7 +154,7 @@ class Runs:
 
     def record(self, run_id: str) -> Record:
         """The record of a finished run; raises MissingRunError or BrokenRecordError."""
-        path = self._folder(run_id) / "record.json"
+        path = self._now(run_id) / "record.json"
         try:
             record = Record.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -148,7 +166,13 @@ class Runs:
         return record
 
     def is_finished(self, run_id: str) -> bool:
-        """Whether the run has a readable record. A broken record counts as none and is reported in the log, once."""
+        """Whether the run has a readable record. A broken record counts as none and is reported in the log, once.
+
+        A file that was read whole is not read again while it is the same.
+        """
+        state = self.record_state(run_id)
+        if state and self._readable.get(run_id) == state:
+            return True
         try:
             self.record(run_id)
         except MissingRunError:
@@ -159,6 +183,8 @@ class Runs:
                 log.warning("run %s has a broken record and will be computed again: %s", run_id, error)
             return False
         self._told.discard(run_id)
+        if state:
+            self._readable[run_id] = state
         return True
 
     def finish(self, record: Record) -> None:
@@ -169,12 +195,13 @@ class Runs:
         started from that.
         """
         folder = self._folder(record.run_id)
+        if self._was_locked:
+            files.make_below(folder, self.root / "runs")
         record = replace(record, notes=(*record.notes, *self._beside_earlier(record)))
         if (folder / "record.json").exists() and not self.is_finished(record.run_id):
-            put_aside(folder / "record.json")
-        files.write(folder / "record.json", record.to_json())
-        for note in ("failure.json", "pruned.json", "damage.json", removed.NOTE):
-            (folder / note).unlink(missing_ok=True)
+            self._put_aside(folder / "record.json")
+        self._write(folder / "record.json", record.to_json())
+        self._unlink(*(folder / note for note in ("failure.json", "pruned.json", "damage.json", removed.NOTE)))
         self.discard(record.run_id)
 
     def _beside_earlier(self, record: Record) -> Iterator[str]:
@@ -208,14 +235,14 @@ class Runs:
             record = self.record(run_id)
         except (MissingRunError, BrokenRecordError) as error:
             raise MissingRunError(f"run {run_id} is not finished, so its {name} cannot be used") from error
-        if found := removed.read(self._folder(run_id)).get(Path(name).parts[0]):
+        if found := removed.read(self._now(run_id)).get(Path(name).parts[0]):
             gone = f"the {name} of run {run_id} ({record.name}) was removed on {found.at[:10]}: {found.why}"
             raise RemovedError(f"{gone}. {_to_have(run_id)}")
         path = self._folder(run_id) / name
         said = {file: each for file, each in record.files.items() if Path(file).is_relative_to(name)}
         if not path.exists() and not said:
             raise MissingRunError(f"run {run_id} is finished but left no {name} in {path}")
-        self._check(record, said)
+        self._check(record, said, self._compare)
         return path
 
     def check(self, run_id: str) -> None:
@@ -224,9 +251,9 @@ class Runs:
         What was removed is no damage. Raises MissingRunError, BrokenRecordError or DamagedRunError.
         """
         record = self.record(run_id)
-        self._check(record, _without(record.files, self.removed(run_id)))
+        self._check(record, _without(record.files, self.removed(run_id)), self._compare_kept)
         with suppress(OSError):  # a disk that is read-only
-            (self._folder(run_id) / "damage.json").unlink(missing_ok=True)
+            self._unlink(self._folder(run_id) / "damage.json")
 
     def remove(self, run_id: str, name: str, why: str) -> bool:
         """Remove an artefact of a finished run; whether there was anything to remove.
@@ -241,19 +268,19 @@ class Runs:
         folder = self._folder(run_id)
         noted = removed.read(folder)
         if name not in noted:
-            if not (folder / name).exists():
+            if not self._has(run_id, name):
                 return False
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            removed.write(folder, {**noted, name: Removed(why=why, at=now)})
-        return removed.finish(folder)
+            self._write(folder / removed.NOTE, removed.to_json({**noted, name: Removed(why=why, at=now)}))
+        return self._finish_removal(run_id)
 
     def removed(self, run_id: str) -> Mapping[str, str]:
         """Artefacts of a run that were removed -> why."""
-        return {name: each.why for name, each in removed.read(self._folder(run_id)).items()}
+        return {name: each.why for name, each in removed.read(self._now(run_id)).items()}
 
     def holds(self, run_id: str, name: str) -> bool:
         """Whether a run has an artefact that was not removed; what it is worth is for `fetch` to say."""
-        return self.artefact(run_id, name).exists() and name not in self.removed(run_id)
+        return self._has(run_id, name) and name not in self.removed(run_id)
 
     def artefact(self, run_id: str, name: str) -> Path:
         """Where an artefact of a run is, if it is there; `fetch` is for those who read it."""
@@ -270,7 +297,7 @@ class Runs:
     def finish_removals(self) -> int:
         """Go on where removals were interrupted; how many. A run that somebody computes again is left alone."""
         ids = sorted(self.removed_ids())
-        return sum(removed.finish(self._folder(run_id)) for run_id in ids if not self.is_computed(run_id))
+        return sum(self._finish_removal(run_id) for run_id in ids if not self.is_computed(run_id))
 
     def damage(self, run_id: str) -> str:
         """What was found damaged of a finished run, with the remedy, or an empty string."""
@@ -279,26 +306,27 @@ class Runs:
 
     def recompute(self, run_id: str) -> None:
         """Have a run computed again: its record is put aside, and its notes go. Its children stay as they are."""
-        folder = self._folder(run_id)
+        folder = self._now(run_id)
         if (folder / "record.json").exists():
-            put_aside(folder / "record.json", "replaced")
-        for note in ("failure.json", "damage.json"):
-            (folder / note).unlink(missing_ok=True)
+            self._put_aside(folder / "record.json", "replaced")
+        self._unlink(*(folder / note for note in ("failure.json", "damage.json")))
 
-    def _check(self, record: Record, said: Mapping[str, str]) -> None:
+    def _check(
+        self, record: Record, said: Mapping[str, str], compare: Callable[[str, Mapping[str, str]], None]
+    ) -> None:
         folder = self._folder(record.run_id)
         try:
-            check(folder, said)
+            compare(record.run_id, said)
         except DamagedFileError as error:
             reason = f"run {record.run_id} ({record.name}) is damaged: {error}. {_again(record.run_id)}"
             with suppress(OSError):
-                files.write(folder / "damage.json", notes.to_json({"name": record.name, "reason": reason}))
+                self._write(folder / "damage.json", notes.to_json({"name": record.name, "reason": reason}))
             raise DamagedRunError(reason) from error
 
     def work(self, run_id: str) -> Path:
         """Folder private to the attempt that computes this run; survives a killed attempt."""
         path = self._folder(run_id) / ".work"
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=not self._was_locked, exist_ok=True)
         return path
 
     def discard(self, run_id: str) -> None:
@@ -311,7 +339,7 @@ class Runs:
     def fail(self, run_id: str, name: str, reason: str, *, diverged: bool = False) -> None:
         """Note why an attempt failed; `diverged` says that every other attempt will fail likewise."""
         fields = {"name": name, "reason": reason} | ({"diverged": True} if diverged else {})
-        files.write(self._folder(run_id) / "failure.json", notes.to_json(fields))
+        self._write(self._folder(run_id) / "failure.json", notes.to_json(fields))
 
     def failure(self, run_id: str) -> str:
         """Reason of the last failed attempt, or an empty string."""
@@ -320,23 +348,23 @@ class Runs:
     def diverged(self, run_id: str) -> bool:
         """Whether the last failed attempt failed because training led nowhere."""
         try:
-            text = (self._folder(run_id) / "failure.json").read_text(encoding="utf-8")
+            text = (self._now(run_id) / "failure.json").read_text(encoding="utf-8")
             return bool(notes.from_json(text).get("diverged"))
         except (OSError, ValueError, AttributeError):
             return False
 
     def failed_ids(self) -> list[str]:
         """Ids of all runs of which the last attempt failed, sorted."""
-        return sorted(path.parent.name for path in (self.root / "runs").glob("*/failure.json"))
+        return sorted(path.parent.name for path in self._all_now().glob("*/failure.json"))
 
     def prune(self, pruned: Pruned) -> None:
         """Note that a search has ended a run early; clears its failure."""
-        files.write(self._folder(pruned.run_id) / "pruned.json", pruned.to_json())
-        (self._folder(pruned.run_id) / "failure.json").unlink(missing_ok=True)
+        self._write(self._folder(pruned.run_id) / "pruned.json", pruned.to_json())
+        self._unlink(self._folder(pruned.run_id) / "failure.json")
 
     def pruned(self, run_id: str) -> Pruned | None:
         """What was noted of a run that was ended early and not finished since. A broken note counts as none."""
-        path = self._folder(run_id) / "pruned.json"
+        path = self._now(run_id) / "pruned.json"
         try:
             return Pruned.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -351,10 +379,10 @@ class Runs:
             "failure.json": notes.from_json, "damage.json": notes.from_json, "pruned.json": Pruned.from_json,
             removed.NOTE: removed.from_json,
         }  # fmt: skip
-        found = []
+        found, folder = [], self._now(run_id)
         for name, parse in read.items():
             try:
-                parse((self._folder(run_id) / name).read_text(encoding="utf-8"))
+                parse((folder / name).read_text(encoding="utf-8"))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -364,7 +392,7 @@ class Runs:
     def _reason(self, run_id: str, note: str, unreadable: str) -> str:
         """The reason in a note of a run; empty where there is no such note."""
         try:
-            return str(notes.from_json((self._folder(run_id) / note).read_text(encoding="utf-8"))["reason"])
+            return str(notes.from_json((self._now(run_id) / note).read_text(encoding="utf-8"))["reason"])
         except FileNotFoundError:
             return ""
         except (OSError, ValueError, KeyError, TypeError):
@@ -373,8 +401,46 @@ class Runs:
     def _folder(self, run_id: str) -> Path:
         return self.root / "runs" / run_id
 
+    def _now(self, run_id: str) -> Path:
+        """The folder of a run, its record and notes as they are now."""
+        return self._folder(run_id)
 
-def _state(found: os.stat_result) -> FileState:
+    def _all_now(self) -> Path:
+        """The folder of all runs, their records and notes as they are now."""
+        return self.root / "runs"
+
+    def _write(self, path: Path, content: str, *, sole: bool = False, durable: bool = True) -> None:
+        """Replace a record or a note, as `files.write` does."""
+        files.write(path, content, sole=sole, durable=durable)
+
+    def _unlink(self, *paths: Path) -> None:
+        """Remove records or notes, if they are there."""
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+    def _put_aside(self, path: Path, why: str = "damaged") -> None:
+        """Put a record aside, as `digests.put_aside` does."""
+        put_aside(path, why)
+
+    def _has(self, run_id: str, name: str) -> bool:
+        """Whether an artefact is there, or a part of it."""
+        return (self._folder(run_id) / name).exists()
+
+    def _finish_removal(self, run_id: str) -> bool:
+        """Remove what is left of what was removed; whether there was anything."""
+        return removed.finish(self._folder(run_id))
+
+    def _compare(self, run_id: str, said: Mapping[str, str]) -> None:
+        """Compare files of a run, which are about to be read, with their digests; raises DamagedFileError."""
+        check(self._folder(run_id), said)
+
+    def _compare_kept(self, run_id: str, said: Mapping[str, str]) -> None:
+        """Compare what is kept of a run with its digests; raises DamagedFileError."""
+        check(self._folder(run_id), said)
+
+
+def file_state(found: os.stat_result) -> FileState:
+    """State of a file from what `stat` says of it."""
     return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 

@@ -29,7 +29,7 @@ class Slots:
         """
         if not self.number:
             return Slot()
-        files.make_folder(self.folder)
+        files.make_below(self.folder, self.folder.parent)
         for place in range(self.number):
             # taken by the thread that trains, given back by the one that writes
             lock = filelock.FileLock(self.folder / f"{place}.lock", thread_local=False)

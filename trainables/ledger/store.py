@@ -51,7 +51,7 @@ from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.receipts import Receipt
-from trainables.ledger.runs import Runs
+from trainables.ledger.runs import FileState, Runs, file_state
 from trainables.ledger.shared import link_shared
 from trainables.ledger.signature import signed
 from trainables.ledger.slots import Slots
@@ -88,32 +88,61 @@ class Store(Runs):
             raise StoreError(f"cannot write to the store {self.root}: {reason}. Give another with --store") from error
         return self
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything."""
+        return self.root.is_dir()
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether there is a place for runs, so that this is a store."""
+        return (self.root / "runs").is_dir()
+
+    def refresh(self) -> None:
+        """Look at everything as it is now, for whoever reads files of the store by their paths."""
+
     @contextmanager
-    def driver_lock(self) -> Iterator[None]:
-        """Hold the store for one driver; raises StoreError when another driver holds it."""
+    def driver_lock(self, on_lost: Callable[[str], object] = lambda why: None) -> Iterator[None]:
+        """Hold the store for one driver; raises StoreError when another driver holds it.
+
+        `on_lost` is told why the driver has to stop, from another thread, should the store be lost to it.
+        """
         lock = filelock.FileLock(self.root / "driver.lock")
         try:
             lock.acquire(timeout=GLANCE_SECONDS)
         except filelock.Timeout:
             holder = self.driver() or "unknown"
-            raise StoreError(
-                f"the store {self.root} is in use by another sweep ({holder}). Wait for it, or give another --store"
-            ) from None
+            raise StoreError(in_use(self, str(holder))) from None
         try:
-            self.beat(datetime.now(UTC))
-            yield
+            with self._drive(on_lost):
+                try:
+                    self.beat(datetime.now(UTC))
+                    yield
+                finally:
+                    self._leave()
         finally:
-            for left in ("driver.json", "running.json"):
-                (self.root / left).unlink(missing_ok=True)
             lock.release()
 
-    def beat(self, started: datetime, runs: Sequence[LiveRun] | None = None) -> None:
-        """Note that this process drives the store and lives, and its runs if given. The caller holds the lock."""
+    def beat(self, started: datetime, runs: Sequence[LiveRun] | None = None, to_go: float = 0.0) -> None:
+        """Note that this process drives the store and lives, its runs if given, and the seconds that are left.
+
+        The caller holds the lock.
+        """
         now = datetime.now(UTC)
-        driver = Driver(host=os.uname().nodename, pid=os.getpid(), started=started, beat=now)
-        files.write(self.root / "driver.json", driver.to_json(), sole=True, durable=False)
+        driver = Driver(host=os.uname().nodename, pid=os.getpid(), started=started, beat=now, to_go=to_go)
+        self._write(self.root / "driver.json", driver.to_json(), sole=True, durable=False)
         if runs is not None:
-            files.write(self.root / "running.json", alive.to_json(runs), sole=True, durable=False)
+            self._write(self.root / "running.json", alive.to_json(runs), sole=True, durable=False)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the folder that a driver has locked is still in its place: not an empty one on which a disk was
+        mounted, nor one that was made since.
+        """
+        try:
+            return (self.root / "driver.lock").exists()
+        except OSError:  # a stale handle
+            return False
 
     @property
     def is_driven(self) -> bool:
@@ -131,70 +160,77 @@ class Store(Runs):
     def _glance(self, name: str, parse: Callable[[str], _Read]) -> _Read | None:
         """What a file says that decides nothing; None where there is none, or none that can be read."""
         try:
-            return parse((self.root / name).read_text(encoding="utf-8"))
+            return parse(self._note(name).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def save_plan(self, plan: Plan) -> None:
         """Keep a plan as the one of the last sweep, and among those of all sweeps."""
         text = plan.to_json()
-        files.write(self.root / "plans" / f"{plan.sweep}.json", text)
-        files.write(self.root / "plan.json", text)
+        self._write(self.root / "plans" / f"{plan.sweep}.json", text)
+        self._write(self.root / "plan.json", text)
 
     def plan(self, sweep: str = "") -> Plan:
         """The plan of a sweep, of the last one where none is named; raises LedgerError."""
-        path = self.root / "plans" / f"{sweep}.json" if sweep else self.root / "plan.json"
+        path = self._note(f"plans/{sweep}.json" if sweep else "plan.json")
         found = self._read(path, Plan.from_json, "a plan", "move it away and `run` again")
         if found is None:
-            raise LedgerError(f"no sweep in {self.root}: {path} does not exist. Start one with `run`, or give --store")
+            raise LedgerError(f"no sweep in {self}: {path} does not exist. Start one with `run`, or give --store")
         return found
+
+    def plan_state(self) -> FileState | None:
+        """State of the file of the last plan, if there is one."""
+        try:
+            return file_state(self._note("plan.json").stat())
+        except OSError:
+            return None
 
     @property
     def has_plan(self) -> bool:
         """Whether a sweep was planned here."""
-        return (self.root / "plan.json").exists()
+        return self._note("plan.json").exists()
 
     def sweeps(self) -> list[str]:
         """Ids of all sweeps that were planned here, the last one first."""
-        paths = (self.root / "plans").glob("*.json")
+        paths = self._note("plans").glob("*.json")
         return [path.stem for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)]
 
     def save_studies(self, found: Sequence[StudyResult]) -> None:
         """Write what the searches of the last sweep have found."""
-        files.write(self.root / "search.json", studies.to_json(found))
+        self._write(self.root / "search.json", studies.to_json(found))
 
     def studies(self) -> tuple[StudyResult, ...]:
         """What the searches of the last sweep have found; empty where nothing was searched. Raises LedgerError."""
         remedy = "move it away; the trials are in studies.journal, and `run` writes it again"
-        return self._read(self.root / "search.json", studies.from_json, "what a search leaves", remedy) or ()
+        return self._read(self._note("search.json"), studies.from_json, "what a search leaves", remedy) or ()
 
     @property
     def holds_trials(self) -> bool:
         """Whether some sweep was searched or raced here, so that runs may stand here that no table wants."""
-        return any((self.root / name).exists() for name in ("search.json", "race.json"))
+        return any(self._note(name).exists() for name in ("search.json", "race.json"))
 
     def save_race(self, race: RaceRecord) -> None:
         """Write what the race of the last sweep has decided."""
-        files.write(self.root / "race.json", race.to_json())
+        self._write(self.root / "race.json", race.to_json())
 
     def race(self, sweep: str = "") -> RaceRecord | None:
         """What the last race has decided, if it was that of the sweep that is named, if any. Raises LedgerError."""
         remedy = "move it away, and the races are decided again from the store"
-        found = self._read(self.root / "race.json", RaceRecord.from_json, "the record of a race", remedy)
+        found = self._read(self._note("race.json"), RaceRecord.from_json, "the record of a race", remedy)
         return found if found and (not sweep or found.sweep in ("", sweep)) else None
 
     def forget_race(self) -> None:
         """The sweep that begins has no race."""
-        (self.root / "race.json").unlink(missing_ok=True)
+        self._unlink(self.root / "race.json")
 
     def save_allocation(self, allocation: Allocation) -> None:
         """Keep how the hours of a search were spread."""
-        files.write(self.root / "search_budget.json", allocation.to_json())
+        self._write(self.root / "search_budget.json", allocation.to_json())
 
     def allocation(self) -> Allocation | None:
         """How the hours of a search were spread; None where they were not. Raises LedgerError."""
         what, remedy = "how the hours of a search were spread", "move it away to spread them anew"
-        return self._read(self.root / "search_budget.json", Allocation.from_json, what, remedy)
+        return self._read(self._note("search_budget.json"), Allocation.from_json, what, remedy)
 
     def note_openings(self, opened: Sequence[Opening]) -> None:
         """Note that test scores are shown now; what was opened before after the same selection is not noted again.
@@ -230,19 +266,19 @@ class Store(Runs):
         lock = (self.root / name).with_suffix(".lock")
         try:
             with filelock.FileLock(lock, timeout=NOTE_SECONDS):
-                files.write(self.root / name, to_json(list(read()) + unsaid()))
+                self._rewrite(self.root / name, lambda: to_json(list(read()) + unsaid()))
         except filelock.Timeout:
             raise LedgerError(f"another process holds {lock}") from None
 
     def receipts(self) -> tuple[Receipt, ...]:
         """Which selections stood so far, in order. Raises LedgerError."""
         what, remedy = "the receipts of selections", "move it away; keep it, it says what was selected when"
-        return self._read(self.root / "receipts.json", receipts.from_json, what, remedy) or ()
+        return self._read(self._note("receipts.json"), receipts.from_json, what, remedy) or ()
 
     def openings(self) -> tuple[Opening, ...]:
         """Which test scores were looked at so far, in order. Raises LedgerError."""
         what, remedy = "the list of opened test scores", "move it away; keep it, it says what was looked at when"
-        return self._read(self.root / "openings.json", openings.from_json, what, remedy) or ()
+        return self._read(self._note("openings.json"), openings.from_json, what, remedy) or ()
 
     def link_tokenizer(self, contents: Mapping[str, bytes], folder: Path) -> None:
         """Put the files of a tokenizer into a folder of this store, which keeps their contents once."""
@@ -254,23 +290,23 @@ class Store(Runs):
         return self.root / "tokenizers"
 
     def save_config(self, text: str) -> Path:
-        """Keep the configuration of the last sweep, YAML; returns where."""
-        files.write(self.root / "config.yaml", signed(text))
+        """Keep the configuration of the last sweep, YAML; returns its file."""
+        self._write(self.root / "config.yaml", signed(text))
         return self.root / "config.yaml"
 
     def config_text(self) -> str:
         """The configuration of the last sweep, YAML; raises OSError where there is none, ValueError for other bytes."""
-        return (self.root / "config.yaml").read_text(encoding="utf-8")
+        return self._note("config.yaml").read_text(encoding="utf-8")
 
     def save_best(self, text: str) -> Path:
-        """Keep the settings that a search has found, YAML; returns where."""
-        files.write(self.root / "best.yaml", signed(text))
+        """Keep the settings that a search has found, YAML; returns its file."""
+        self._write(self.root / "best.yaml", signed(text))
         return self.root / "best.yaml"
 
     @property
     def journal(self) -> Path:
         """File of Optuna's studies."""
-        return self.root / "studies.journal"
+        return self._note("studies.journal")
 
     @property
     def report(self) -> Path:
@@ -296,6 +332,12 @@ class Store(Runs):
         """Folder of Ray Tune's own files, unless the configuration says another."""
         return self.root / "ray"
 
+    def keep(self, folder: Path) -> None:
+        """Keep the files that somebody has written into a folder of this store, such as `report`.
+
+        Nothing happens for a folder elsewhere. Raises OSError where they cannot be kept.
+        """
+
     def taken_bytes(self) -> int:
         """What all files of the store take on its disk."""
         return bytes_on_disk(self.root)
@@ -305,6 +347,23 @@ class Store(Runs):
         there = next(each for each in (self.root, *self.root.parents) if each.exists())
         return shutil.disk_usage(there).free
 
+    def _note(self, name: str) -> Path:
+        """A file of the sweep, or a folder of them, as it is now."""
+        return self.root / name
+
+    def _leave(self) -> None:
+        """Nothing is said of a driver any more."""
+        self._unlink(self.root / "driver.json", self.root / "running.json")
+
+    def _rewrite(self, path: Path, content: Callable[[], str]) -> None:
+        """Replace a file by what is made from itself; the caller keeps others of this machine from doing so."""
+        self._write(path, content())
+
+    @contextmanager
+    def _drive(self, on_lost: Callable[[str], object]) -> Iterator[None]:
+        """What a driver holds besides the lock on the file."""
+        yield
+
     def _read(self, path: Path, parse: Callable[[str], _Read], what: str, remedy: str) -> _Read | None:
         """What a file holds; None where there is none. Raises LedgerError for anything else."""
         try:
@@ -313,3 +372,8 @@ class Store(Runs):
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LedgerError(f"{path} is not {what} ({type(error).__name__}: {error}); {remedy}") from error
+
+
+def in_use(store: Store, holder: str) -> str:
+    """What is said to a second driver."""
+    return f"the store {store} is in use by another sweep ({holder}). Wait for it, or give another --store"

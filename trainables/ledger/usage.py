@@ -1,4 +1,4 @@
-"""Usage: what a folder takes on disk."""
+"""Usage: what a folder takes on disk, and bytes in words."""
 
 from __future__ import annotations
 
@@ -36,3 +36,11 @@ def bytes_on_disk(path: Path, *, shared: bool = True) -> int:
                 seen.add((found.st_dev, found.st_ino))
             total += found.st_blocks * _BLOCK
     return total
+
+
+def size_of(num_bytes: float) -> str:
+    """For example `2.2 GB`."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB")):
+        if num_bytes >= unit:
+            return f"{num_bytes / unit:.1f} {name}"
+    return f"{num_bytes / 1e6:.0f} MB"

@@ -77,6 +77,10 @@ class EncoderUnavailableError(RuntimeError):
     """An encoder's files cannot be had: the hub does not answer or does not know it, or a folder is damaged."""
 
 
+class EncoderUnreachableError(EncoderUnavailableError):
+    """The hub does not answer, and its cache on this machine lacks the encoder: elsewhere it may be had."""
+
+
 class EncoderKind(StrEnum):
     """Where an encoder comes from."""
 

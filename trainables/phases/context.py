@@ -22,12 +22,14 @@ from trainables.data.labels import with_labels
 from trainables.data.mlm import load_mlm, mlm_sources
 from trainables.data.reading import check_unchanged, held_languages
 from trainables.ledger.artefacts import ENCODER
+from trainables.ledger.processor import processor_name
 from trainables.ledger.record import DataUse, Finding, Record, Score
 from trainables.ledger.spec import MlmSettings, Precision, RunSpec
 from trainables.ledger.store import Store
 from trainables.model.base import Base
 from trainables.model.encoder import compare_encoder, load_encoder
 from trainables.model.finite import check_finite
+from trainables.model.gpu_memory import share_bytes
 from trainables.model.precision import attention, use
 from trainables.model.stored import load_stored
 from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
@@ -76,6 +78,11 @@ class Context:
     def precision(self) -> Precision:
         """Arithmetic of this run; retrieval is fp32."""
         return self.spec.optimisation.precision if self.spec.optimisation else Precision.FP32
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most memory that this run has held so far: on its GPU or, without one, of its process."""
+        return _peak(self.device)
 
     @cached_property
     def data(self) -> DataSource:
@@ -229,14 +236,14 @@ class Context:
         found = {(score.task, score.split, score.language, score.metric) for score in scores}
         if missing := [" ".join(each) for each in self.promised if each not in found]:
             raise IncompleteError(f"the run ended without {len(missing)} of its scores, the first: {missing[0]}")
-        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _processor()
+        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor_name()
         return Record(
             run_id=self.spec.run_id,
             name=self.name,
             spec=self.spec,
             scores=tuple(scores),
             seconds=dict(self.seconds),
-            peak_bytes=_peak(self.device),
+            peak_bytes=self.peak_bytes,
             device=f"{device}, {self.options.threads} threads" if self.device.type == "cpu" else device,
             versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
             commit=self.options.commit,
@@ -244,6 +251,8 @@ class Context:
             notes=(*self.notes, *self.store.attempts(self.spec.run_id)),
             files=dict(self.files),
             findings=tuple(self.findings),
+            gpus=self.options.gpus if self.device.type == "cuda" else 0.0,
+            gpu_bytes=share_bytes(self.options.gpus, self.device),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             **training,  # type: ignore[arg-type]
         )
@@ -267,9 +276,3 @@ def _peak(device: torch.device) -> int:
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     return int(psutil.Process().memory_info().rss)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -85,7 +85,7 @@ def _kept(store: Store, record: Record, what: str) -> Iterator[None]:
     try:
         yield
     except MissingRunError as error:
-        place = shlex.quote(str(store.root))
+        place = shlex.quote(str(store))
         raise NotKeptError(
             f"the {what} of run {record.run_id} ({record.name}) is not kept in {store}. To get it: `xstilts run "
             f"--config {place}/config.yaml --store {place} --keep all --recompute {record.run_id}`"

@@ -64,6 +64,8 @@ class Fitted:
             "steps": outcome.steps,
             "planned_steps": outcome.planned_steps,
             "tokens": outcome.tokens,
+            "micro_batch": outcome.micro_batch,
+            "is_halved": outcome.is_halved,
         }
 
 
@@ -99,7 +101,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         mlm_length=context.spec.mlm.length if context.spec.mlm else MlmLength.TASK_EPOCHS,
         seed=context.spec.seed,
         evaluate=measure,
-        path=context.store.checkpoint(context.spec.run_id),
+        path=context.store.take_up(context.spec.run_id),
         pad_id=context.tokenizer.pad_token_id,
         origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
@@ -108,10 +110,11 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
             seconds=context.options.checkpoint_seconds,
             share=context.options.checkpoint_share,
             slots=context.store.checkpoint_slots(context.options.checkpoint_writers),
+            kept=lambda: context.store.keep_checkpoint(context.spec.run_id),
         ),
         is_wanted=lambda: not context.store.pruned(context.spec.run_id),
     )
-    outcome = yield from _reported(training)
+    outcome = yield from _reported(training, context)
     context.seconds["train"] = outcome.seconds - outcome.checkpoint_seconds
     context.notes.extend(training.notes)
     if outcome.checkpoints:
@@ -132,7 +135,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
     )
 
 
-def _reported(training: Training) -> Generator[Advanced, None, Outcome]:
+def _reported(training: Training, context: Context) -> Generator[Advanced, None, Outcome]:
     """Run the training; its dev evaluations and signs of life become progress. Closed, it closes the training too."""
     steps = training.planned_steps
     with contextlib.closing(training.run()) as running:
@@ -142,7 +145,8 @@ def _reported(training: Training) -> Generator[Advanced, None, Outcome]:
             except StopIteration as end:
                 outcome: Outcome = end.value
                 return outcome
-            reached = Advanced(stage="train", step=found.step, planned_steps=steps)
+            pace = training.pace and dataclasses.replace(training.pace, peak_bytes=context.peak_bytes)
+            reached = Advanced(stage="train", step=found.step, planned_steps=steps, pace=pace)
             if isinstance(found, DevPoint):
                 reached = dataclasses.replace(reached, selection=found.selection, metrics=found.metrics)
             yield reached

@@ -47,6 +47,7 @@ class Options:
         store_deltas: keep of an encoder that was trained on a trimmed vocabulary what has changed, beside the digest of
             the pretrained one.
         keep_models: leave the fine-tuned encoder and its heads in target runs, too.
+        gpus: share of a GPU that the run has; 0 is none.
     """
 
     data: str
@@ -71,3 +72,4 @@ class Options:
     compile: Compile = Compile.OFF
     store_deltas: bool = True
     keep_models: bool = False
+    gpus: float = 0.0

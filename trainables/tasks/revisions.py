@@ -6,8 +6,11 @@ look at them. A branch in place of a commit is resolved when the data are read, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
+
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 REVISIONS: Mapping[str, str] = MappingProxyType({
     "Rowan/hellaswag": "218ec52e09a7e7462a5400043bb9a69a41d06b76",
@@ -27,3 +30,8 @@ REVISIONS: Mapping[str, str] = MappingProxyType({
     "allenai/cosmos_qa": "refs/convert/parquet",
     "unimelb-nlp/wikiann": "main",
 })  # fmt: skip
+
+
+def is_commit(revision: str) -> bool:
+    """Whether a revision is a commit; anything else is a branch or a tag, which can move."""
+    return bool(_COMMIT.fullmatch(revision))

@@ -116,6 +116,7 @@ def write(
     """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in {**moving, **best}.items()}
     said = sealed({**header, "digests": _digests(tensors, threads)})
+    files.make_below(path.parent, path.parent.parent)  # of a store that is away nothing is made anew
     with files.replacing(path, sole=True) as temporary:
         write_tensors(tensors, temporary, {"state": said})
 

@@ -42,11 +42,13 @@ class Keeping:
         seconds: shortest time from one checkpoint to the next.
         share: most of the training time that checkpoints may take, above 0 and at most 1.
         slots: places of those who write at the same time.
+        kept: called when a checkpoint was replaced or removed, by the thread that has; raises OSError.
     """
 
     seconds: float
     share: float = 0.01
     slots: Slots = NO_LIMIT
+    kept: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,7 @@ class Keeper:
         self.close()
         if not self._is_wanted():
             self._path.unlink(missing_ok=True)  # what was on its way may have come after the folder was cleared
+            self._keeping.kept()
         elif self._state.step > self._step:
             self._write_now(seconds)
 
@@ -173,6 +176,7 @@ class Keeper:
         began = time.thread_time()
         try:
             checkpoint.write(self._path, copies, best, header, threads=1)
+            self._keeping.kept()
             return time.thread_time() - began
         finally:
             slot.give_back()
@@ -196,6 +200,7 @@ class Keeper:
         began = time.monotonic()
         self._state.seconds = seconds
         checkpoint.save(self._path, self._module, self._optimiser, self._state)
+        self._keeping.kept()
         self._state.checkpoint_seconds += time.monotonic() - began
         self._kept(self._state.step)
 

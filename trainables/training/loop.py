@@ -17,10 +17,12 @@ from trainables.ledger.spec import MlmLength, Optimisation
 from trainables.model.batches import collate, loss_units, micro_batches
 from trainables.model.finite import NotFiniteError
 from trainables.model.network import Network
+from trainables.report import Pace
 from trainables.tasks.formats.base import Encoded
 from trainables.training import checkpoint
 from trainables.training.keeper import Keeper, Keeping
 from trainables.training.masking import Masking
+from trainables.training.meter import Meter
 from trainables.training.mixing import task_of_each_step, total_steps
 from trainables.training.optimiser import learning_rate, new_optimiser, set_learning_rate
 from trainables.training.order import RowOrder
@@ -40,7 +42,8 @@ class TrainingSet:
 class Outcome:
     """How a training run ended; the network holds the parameters of `best_step`.
 
-    `checkpoint_seconds`, of the `seconds`, it stood still for its checkpoints.
+    `checkpoint_seconds`, of the `seconds`, it stood still for its checkpoints. `micro_batch` is the most rows of one
+    pass at the end, 0 for no limit, and `is_halved` says that memory made it less than was asked for.
     """
 
     steps: int
@@ -51,6 +54,8 @@ class Outcome:
     checkpoints: int
     checkpoint_seconds: float
     curve: tuple[DevPoint, ...]
+    micro_batch: int = 0
+    is_halved: bool = False
 
 
 SIGN_SECONDS = 0.5
@@ -84,6 +89,8 @@ class Training:
         keeping: when it leaves checkpoints.
         is_wanted: asked when training is left before its end; whether its state is to be kept for another attempt.
         notes: what the record should say.
+        is_halved: whether the passes had to be halved.
+        pace: what training was like before the last sign of life; None before the first update of this attempt.
     """
 
     network: Network
@@ -100,6 +107,8 @@ class Training:
     keeping: Keeping
     is_wanted: Callable[[], bool] = lambda: True
     notes: list[str] = dataclasses.field(default_factory=list)
+    is_halved: bool = False
+    pace: Pace | None = None
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
 
     @property
@@ -129,24 +138,31 @@ class Training:
         with contextlib.closing(keeper):
             yield from state.curve
             told = time.monotonic()
+            meter = Meter()
             while state.step < steps and not (state.curve and out_of_patience(state.curve, settings.patience)):
                 name = sequence[state.step]
                 rate = learning_rate(state.step, steps, settings.learning_rate, settings.warmup_fraction)
                 set_learning_rate(optimiser, rate)
-                state.tokens += self._update(optimiser, name, orders[name].batch(drawn[name]), state.step)
+                tokens = self._update(optimiser, name, orders[name].batch(drawn[name]), state.step)
+                meter.count(name, self._losses[-1], tokens)
+                state.tokens += tokens
                 drawn[name] += 1
                 state.step += 1
                 evaluated = state.step % interval == 0 or state.step == steps
+                tells = evaluated or time.monotonic() - told >= SIGN_SECONDS
+                if tells:
+                    self.pace = meter.take(rate, state.tokens, by_task=len(self.sets) > 1)
                 if evaluated:
                     self._evaluate(state, into={} if keeper.is_writing else state.best)
                 keeper.pass_by(time.monotonic() - started)
-                if evaluated or time.monotonic() - told >= SIGN_SECONDS:
+                if tells:
                     try:
                         yield state.curve[-1] if evaluated else Steps(step=state.step)
                     except GeneratorExit:
                         keeper.leave(time.monotonic() - started)
                         raise
                     told = time.monotonic()
+                    meter.restart()
         checkpoint.load_snapshot(self.network, state.best)
         return Outcome(
             steps=state.step,
@@ -157,6 +173,8 @@ class Training:
             checkpoints=state.checkpoints,
             checkpoint_seconds=state.checkpoint_seconds,
             curve=tuple(state.curve),
+            micro_batch=self.micro_batch,
+            is_halved=self.is_halved,
         )
 
     def _update(self, optimiser: torch.optim.Optimizer, name: str, rows: np.ndarray, step: int) -> int:
@@ -203,6 +221,7 @@ class Training:
     def _halve(self, num_rows: int) -> None:
         """Take half as many rows at once from now on; the effective batch stays."""
         self.micro_batch = max(1, min(self.micro_batch or num_rows, num_rows) // 2)
+        self.is_halved = True
         self.notes.append(f"out of memory: at most {self.micro_batch} rows at once from there on")
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

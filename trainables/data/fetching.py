@@ -1,0 +1,106 @@
+"""The files behind the rows of a sweep, wherever they are, and under which names a mirror has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from trainables.data.hub import DEMO
+from trainables.data.hub_files import hub_rows
+from trainables.data.joined import JoinedData
+from trainables.data.mirror import MirrorData
+from trainables.data.raw import RawRelease
+from trainables.data.source import DataSource
+from trainables.data.wanted import Wanted, copied
+from trainables.tasks.task import Source
+
+
+def wanted_rows(sources: Sequence[Source], data: DataSource) -> list[Wanted]:
+    """The files of these sources, each once, in order. Of the built-in corpus none: every machine has it.
+
+    Files of a mirror and of official releases keep their paths, so that fingerprints, and with them the ids of runs,
+    stay what they are. Raises MissingDataError for a file that is not there, or that the hub does not give.
+    """
+    if isinstance(data, Without):
+        return wanted_rows(sources, data.base)
+    assert isinstance(data, JoinedData)
+    found: dict[str, Wanted] = {}
+    of_hub: list[Source] = []
+    for source in sources:
+        part = data.part(source)
+        if isinstance(part, RawRelease):
+            files = _of_release(part, source)
+        elif isinstance(part, MirrorData):
+            files = _of_mirror(part, source) if part.kind != DEMO else []
+        else:
+            files = []
+            of_hub.append(source)
+        found |= {each.path: each for each in files}
+    return [*found.values(), *hub_rows(of_hub)]
+
+
+def local_paths(sources: Sequence[Source], data: DataSource) -> list[Path]:
+    """The files of these sources that lie in folders of the user, each once."""
+    assert isinstance(data, JoinedData)
+    found: dict[Path, None] = {}
+    for source in sources:
+        part = data.part(source)
+        if isinstance(part, RawRelease):
+            found |= dict.fromkeys(part.existing(source))
+        elif isinstance(part, MirrorData) and part.kind != DEMO:
+            found |= dict.fromkeys(part.files(source))
+    return list(found)
+
+
+def _of_mirror(mirror: MirrorData, source: Source) -> list[Wanted]:
+    return [
+        copied(file, file.relative_to(mirror.root).as_posix(), repository=source.repository, config=source.config)
+        for file in mirror.files(source)
+    ]
+
+
+def _of_release(release: RawRelease, source: Source) -> list[Wanted]:
+    """All sources of a release have it in the folder of its name, wherever it lay."""
+    assert release.root
+    return [
+        copied(
+            file,
+            f"{release.repository}/{file.relative_to(release.root).as_posix()}",
+            repository=release.repository,
+            config=source.config,
+        )
+        for file in release.existing(source)
+    ]
+
+
+class Without(DataSource):
+    """Data of which one repository is left out, as if it were not there."""
+
+    def __init__(self, base: DataSource, repository: str) -> None:
+        self.base = base
+        self.repository = repository
+        self.kind = base.kind
+
+    def has(self, source: Source) -> bool:
+        return not self.problem(source)
+
+    def problem(self, source: Source) -> str:
+        left_out = source.repository == self.repository
+        return f"{source.repository} is left out" if left_out else self.base.problem(source)
+
+    def table(self, source: Source) -> pa.Table:
+        return self.base.table(source)
+
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
+        return self.base.fingerprint(sources, anew=anew)
+
+    def num_rows(self, source: Source) -> int:
+        return self.base.num_rows(source)
+
+    def is_whole(self, source: Source) -> bool:
+        return self.base.is_whole(source)
+
+    def location(self, source: Source) -> str:
+        return self.base.location(source)
