@@ -12,6 +12,7 @@ from rich.console import Console
 
 from analysis.report.brief import body
 from analysis.report.searches import searches_section
+from sweep.cluster.losses import Losses
 from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.run import Place, run_plan
 from tests.made import graphs
@@ -113,5 +114,5 @@ def test_an_error_while_comparing_lets_the_run_go_on(trials, report, decision, c
     trial = SimpleNamespace(config={"run_id": "abc"})
     graph = SimpleNamespace(trials_of={"abc": trials}.__getitem__)
     with caplog.at_level(logging.ERROR):
-        assert PruningScheduler(graph).on_trial_result(None, trial, report.to_result()) == decision
+        assert PruningScheduler(graph, Losses()).on_trial_result(None, trial, report.to_result()) == decision
     assert ("goes on" in caplog.text) == (isinstance(trials, Broken) and report is EVALUATED)
