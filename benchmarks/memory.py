@@ -56,6 +56,7 @@ def main() -> None:
     nodes = {node.name: node for node in plan.nodes.values()}
     figures: dict[str, Any] = {"encoder": given.encoder, "worker": 0, "runs": {}}
     with tempfile.TemporaryDirectory() as folder:
+        Store(Path(folder)).prepare()
         for name in KINDS:
             found = _apart(nodes[name], run_options(config, plan), Path(folder))
             figures["worker"] = max(figures["worker"], found["worker"])
@@ -90,7 +91,7 @@ def _apart(node: Node, options: Options, folder: Path) -> dict[str, int]:
         "options": dataclasses.asdict(options), "share": node.share.to_dict(),
     }  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.memory", "--run", json.dumps(asked)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     found: dict[str, int] = json.loads(said.splitlines()[-1])
     return found
 
