@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+from sweep.cluster.examination import examine
 from sweep.command_line.main import main
 from sweep.planning.preflight.probe import probe
 from sweep.planning.preflight.question import Question
@@ -31,11 +29,6 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def alone(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run in a process of its own, as a user would: one that had another Ray before may not get its actors."""
-    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head with two cores, and a node that says that it has a GPU; another Ray may run beside them."""
@@ -47,15 +40,15 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.mark.timeout(240)
-def test_every_node_answers_for_itself_and_the_gpu_that_is_not_there_is_found(cluster: Cluster, tmp_path: Path) -> None:
+def test_every_node_answers_for_itself_and_the_gpu_that_is_not_there_is_found(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = mirror(tmp_path / "mirror", "google/xtreme")
     encoder = encoder_folder(tmp_path / "tiny", "xlm-roberta")
     words = [*GRID, "--data", str(source), "--encoder", str(encoder), "--store", str(tmp_path / "store")]
     before = set(tmp_path.iterdir())
-    command = "import sys; from sweep.command_line.main import main; sys.exit(main(sys.argv[1:]))"
-    done = alone(command, "doctor", *words, "--address", cluster.address, "--json")
-    assert done.returncode == 1, done.stderr
-    told = json.loads(done.stdout)
+    assert main(["doctor", *words, "--address", cluster.address, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
     assert len(told["nodes"]) == 2
     problems = [each for each in told["findings"] if each["level"] == "problem"]
     assert [each["check"] for each in problems] == ["gpus"]
@@ -74,23 +67,16 @@ def test_what_a_node_does_not_have_is_said_of_that_node(cluster: Cluster, tmp_pa
             files={str(tmp_path / "gone.parquet"): 3}, encoder=str(tmp_path / "no encoder"),
             probe=str(made.file), token="another", lock=str(made.lock),
         )  # fmt: skip
-        command = (
-            "import dataclasses, json, sys; from sweep.cluster.examination import examine; "
-            "from sweep.planning.preflight.question import Question; "
-            "answers = examine(sys.argv[1], Question(**json.loads(sys.argv[2]))); "
-            "print(json.dumps([dataclasses.asdict(answer) for answer in answers]))"
-        )
-        done = alone(command, cluster.address, json.dumps(dataclasses.asdict(question)))
-    answers = json.loads(done.stdout)
-    assert len({answer["node"] for answer in answers}) == 2
+        answers = examine(cluster.address, question)
+    assert len({answer.node for answer in answers}) == 2
     for answer in answers:
-        assert answer["facts"], answer
-        assert answer["facts"]["files"] == {str(tmp_path / "gone.parquet"): "No such file or directory"}
-        assert "no such folder" in answer["facts"]["encoder_problem"]
-        assert not answer["facts"]["is_same_disk"], "the token is not the one of the probe"
-        assert set(answer["facts"]["peers"].values()) == {""}
-        assert len(answer["facts"]["peers"]) == 3, "the head's own, and each node"
-        assert abs(answer["skew"]) <= answer["skew_error"] + 0.5
+        assert answer.facts
+        assert answer.facts.files == {str(tmp_path / "gone.parquet"): "No such file or directory"}
+        assert "no such folder" in answer.facts.encoder_problem
+        assert not answer.facts.is_same_disk, "the token is not the one of the probe"
+        assert set(answer.facts.peers.values()) == {""}
+        assert len(answer.facts.peers) == 3, "the head's own, and each node"
+        assert abs(answer.skew) <= answer.skew_error + 0.5
 
 
 def test_an_address_without_a_cluster_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
