@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+from collections.abc import Iterator
 
 import grpc
 import ray
 from ray._common.usage.usage_constants import CLUSTER_METADATA_KEY
 from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
 from ray._private.ray_constants import KV_NAMESPACE_CLUSTER
+from ray._raylet import AuthenticationTokenLoader, Config
 from ray.core.generated.gcs_service_pb2 import CheckAliveRequest, InternalKVGetRequest
 from ray.core.generated.gcs_service_pb2_grpc import InternalKVGcsServiceStub, NodeInfoGcsServiceStub
 from ray.exceptions import AuthenticationError
@@ -45,6 +48,30 @@ def check_admission(address: str) -> None:
                 raise RayError(_refusal(address, has_token=bool(token))) from error
             return
     _compare(address, versions)
+
+
+@contextlib.contextmanager
+def own_authentication() -> Iterator[None]:
+    """Whether this process says a token and asks for one is what its environment says, now and afterwards.
+
+    `ray.init` may turn tokens on for the whole process, and Ray's core keeps to what it has read. A process that then
+    joins a cluster without tokens answers none of its nodes, and they take it for dead: no actor ever starts.
+    """
+    before = os.environ.get(TOKEN_MODE)
+    _forget()
+    try:
+        yield
+    finally:
+        os.environ.pop(TOKEN_MODE, None)
+        if before is not None:
+            os.environ[TOKEN_MODE] = before
+        _forget()
+
+
+def _forget() -> None:
+    """Have Ray's core read its environment and its token anew."""
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _token(address: str) -> list[tuple[str, str]]:

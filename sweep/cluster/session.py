@@ -16,7 +16,7 @@ import ray
 from ray._private import services, worker
 
 import trainables
-from sweep.cluster.admission import check_admission
+from sweep.cluster.admission import check_admission, own_authentication
 from sweep.cluster.errors import RayError
 from sweep.cluster.interruption import interrupt_main
 from sweep.cluster.reach import REMEDY, check
@@ -76,7 +76,7 @@ def ray_session(
         arguments |= ({"num_cpus": cpus} if cpus else {}) | ({"num_gpus": gpus} if gpus >= 0 else {})
     else:
         arguments |= {"address": address, "runtime_env": {"env_vars": {"PYTHONPATH": paths}}}
-    with environment(variables), quiet(log_file), _events_in_log():
+    with environment(variables), own_authentication(), quiet(log_file), _events_in_log():
         if JOB_VARIABLE not in os.environ and address != "local":
             _look(address)
         started = _start(arguments, address, log_file, interrupt)

@@ -57,7 +57,7 @@ def _warnings_to(stream: TextIO) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ray_to(log_file: Path) -> Iterator[None]:
-    handler = logging.FileHandler(log_file, delay=True)
+    handler = logging.FileHandler(log_file)  # opened here: a word to Ray's log ends no sweep whose store is away
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ray")
     before, propagate = list(logger.handlers), logger.propagate

@@ -62,9 +62,8 @@ def one_node(gpu_type: str, *, cpus: int, gpus: int) -> Iterator[None]:
 
 
 @pytest.mark.timeout(600)
-def test_runs_get_their_part_of_whichever_gpu_they_sit_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_get_their_part_of_whichever_gpu_they_sit_on(store: Store) -> None:
     """An H100 of 76.8 GB and an A10G of 23.0: 30 GB are a half of the first, 9 a half of the other."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 16, "num_gpus": 1, "resources": {"accelerator_type:H100": 1}},

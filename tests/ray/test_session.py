@@ -1,8 +1,9 @@
-"""How a driver is ended: by signals, which leave a checkpoint first, and by a Ray that has died."""
+"""Sessions one after another, and how a driver is ended: by signals, which leave a checkpoint first, or by Ray's death."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import ray
+from ray.cluster_utils import Cluster
 
 from sweep.cluster.interruption import Interruption
+from sweep.cluster.session import ray_session
 from sweep.cluster.watchdog import Watchdog
 from tests.made import graphs
 from trainables.ledger.store import Store
@@ -73,6 +77,31 @@ def test_a_run_that_has_nothing_to_keep_is_not_waited_for(store: Store) -> None:
         assert process.wait(timeout=15) == 143
     with store.run_lock(RUN_ID, seconds=10):
         pass
+
+
+@pytest.mark.timeout(180)
+def test_actors_start_in_a_cluster_without_tokens_after_a_ray_of_its_own_that_had_them(tmp_path: Path) -> None:
+    mode = "RAY_AUTH_MODE"
+    before = os.environ.get(mode)
+    with ray_session("local", tmp_path / "one.log", cpus=1):
+        assert os.environ[mode] == "token", "Ray's own choice for a Ray of its own"
+    assert os.environ.get(mode) == before
+    os.environ[mode] = "disabled"
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        cluster.add_node(num_cpus=1)
+        with ray_session(cluster.address, tmp_path / "other.log"):
+            actors = [ray.remote(num_cpus=1)(Process).remote() for _ in range(2)]
+            assert len({*ray.get([actor.pid.remote() for actor in actors], timeout=60)}) == 2
+    finally:
+        cluster.shutdown()
+
+
+class Process:
+    """An actor that says which process it is."""
+
+    def pid(self) -> int:
+        return os.getpid()
 
 
 @pytest.mark.timeout(180)
