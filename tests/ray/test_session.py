@@ -1,4 +1,4 @@
-"""Sessions one after another, and how a driver is ended: by signals, which leave a checkpoint first, or by Ray's death."""
+"""Sessions one after another, and how a driver is ended: by signals, which leave a checkpoint, or by Ray's death."""
 
 from __future__ import annotations
 
