@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import grpc
 import ray
 from ray._common.usage.usage_constants import CLUSTER_METADATA_KEY
+from ray._private.authentication.authentication_token_setup import AuthenticationTokenLoader, Config
 from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
 from ray._private.ray_constants import KV_NAMESPACE_CLUSTER
-from ray._raylet import AuthenticationTokenLoader, Config
 from ray.core.generated.gcs_service_pb2 import CheckAliveRequest, InternalKVGetRequest
 from ray.core.generated.gcs_service_pb2_grpc import InternalKVGcsServiceStub, NodeInfoGcsServiceStub
 from ray.exceptions import AuthenticationError
