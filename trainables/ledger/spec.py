@@ -24,6 +24,7 @@ from trainables.ledger import hyperparameters
 from trainables.ledger.bounds import COUNT, COUNT_OR_NONE, INPUT_LENGTH, Bounds
 from trainables.ledger.hyperparameters import Precision
 from trainables.ledger.nearest import unknown
+from trainables.ledger.recipe import MLM, Method
 
 ID_DIGITS = 12
 
@@ -35,9 +36,9 @@ class Phase(StrEnum):
     """The three kinds of run (architecture.md, section 2)."""
 
     INTERMEDIATE = "intermediate"
-    """Trains the encoder on English tasks; leaves an encoder."""
+    """Trains the encoder on tasks or on MLM alone; leaves an encoder."""
     TARGET = "target"
-    """Fine-tunes on English target data; leaves predictions in every language."""
+    """Fine-tunes on target data, English unless the spec says otherwise; leaves predictions in every language."""
     RETRIEVAL = "retrieval"
     """Embeds and mines without training; leaves predictions."""
 
@@ -78,6 +79,7 @@ class DataRef:
         train_rows: cap on training rows; 0 is no cap.
         eval_rows: cap on the rows of every evaluated split and language; 0 is no cap.
         languages: evaluated languages; empty means all languages of the task. A restriction is part of the result.
+        train_languages: of the rows that train and stop the run; empty means English.
     """
 
     source: str
@@ -85,6 +87,7 @@ class DataRef:
     train_rows: int = 0
     eval_rows: int = 0
     languages: tuple[str, ...] = ()
+    train_languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         COUNT_OR_NONE.check("train_rows", self.train_rows)
@@ -164,14 +167,18 @@ class RunSpec:
     Attributes:
         phase: which kind of run.
         tasks: intermediate: what is trained on (several: a mixture); target and retrieval: what is measured.
-            Targets that share one fine-tuning (XQuAD and MLQA) are one run.
+            Targets that share one fine-tuning (XQuAD and MLQA) are one run. `mlm` alone is MLM without a task.
         encoder: the pretrained encoder at the root.
         data: where the rows come from.
         seed: of shuffling, heads, dropout and masking.
-        parent: run id of the intermediate run whose encoder this run starts from; empty for the pretrained one.
+        parent: run id of the intermediate run whose encoder this run starts from; empty for the pretrained one. An
+            intermediate run has one where it is a later stage of a chain.
         optimisation: how it trains; absent in the retrieval phase only.
         mlm: MLM co-training; intermediate phase only.
         retrieval: how it embeds; retrieval phase only.
+        steps: updates that it makes; 0 is what its epochs come to.
+        method: what is trained, where it is not all weights.
+        definitions: digests of the definitions of tasks that are not this project's own, by name.
     """
 
     phase: Phase
@@ -183,6 +190,9 @@ class RunSpec:
     optimisation: Optimisation | None = None
     mlm: MlmSettings | None = None
     retrieval: Retrieval | None = None
+    steps: int = 0
+    method: Method | None = None
+    definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -193,8 +203,11 @@ class RunSpec:
             raise ValueError(f"retrieval settings belong to the retrieval phase alone, got phase {self.phase}")
         if self.mlm and self.phase is not Phase.INTERMEDIATE:
             raise ValueError(f"MLM is co-trained in the intermediate phase alone, got phase {self.phase}")
-        if self.parent and self.phase is Phase.INTERMEDIATE:
-            raise ValueError(f"an intermediate run starts from the pretrained encoder, got parent {self.parent}")
+        if self.tasks == (MLM,) and not self.mlm:
+            raise ValueError("a run of MLM alone needs the settings of MLM, got none")
+        if (self.steps or self.method) and self.phase is Phase.RETRIEVAL:
+            raise ValueError("steps and method belong to runs that train, got the retrieval phase")
+        COUNT_OR_NONE.check("steps", self.steps)
 
     @functools.cached_property
     def run_id(self) -> str:
