@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-from trainables.ledger.bounds import DRAWS, FACTOR, GPUS, HOURS, NODES, SEED, TRIALS
-from trainables.ledger.words import number, numbers, path, seconds, text
+from sweep.planning.gpus import gpus_of
+from trainables.ledger.bounds import DRAWS, FACTOR, HOURS, NODES, SEED, TRIALS
+from trainables.ledger.words import checked, number, path, seconds, text
 
 
 class Option(NamedTuple):
@@ -96,9 +97,9 @@ OPTIONS = {
     ),
     "--gpus": _option(
         _CLUSTER,
-        "wall clock on clusters of so many GPUs, for example 1,8,64",
+        "wall clock on clusters of so many GPUs, for example 1,8,64 or 8xH100",
         metavar="LIST",
-        type=numbers(GPUS, most=20),
+        type=checked(gpus_of),
     ),
     "--budget": _option(
         _CLUSTER, "hours at hand, of GPUs or of cores; more is worth a warning", metavar="H", type=number(HOURS)
