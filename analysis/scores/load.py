@@ -1,7 +1,7 @@
 """Finished runs of a store with their parents, and their scores as one long table.
 
-A target or retrieval run takes its place in the grid from its parent's record: the intermediate task and MLM are those
-of the run that made its encoder.
+A target or retrieval run takes its place in the grid from its parent's record: its row is that of the run that made its
+encoder. A plan says of its own runs which rows they are of.
 """
 
 from __future__ import annotations
@@ -49,10 +49,14 @@ class Run:
 
     Of a store with many runs, a record reads its file when more is asked of it than the index knows; what then cannot
     be read is an AnalysisError.
+
+    Attributes:
+        row: of its own encoder, or of the one it starts from, as a plan has it; None: as the records have it.
     """
 
     record: Record
     parent: Record | None = None
+    row: Row | None = None
 
     @property
     def intermediate(self) -> Record | None:
@@ -62,6 +66,8 @@ class Run:
     @property
     def variant(self) -> Row:
         """What the encoder was trained on before this run, or in this run when it is an intermediate one."""
+        if self.row is not None:
+            return self.row
         return head_of(self.intermediate).row if self.intermediate else Row(BASELINE, False)
 
     @property
@@ -95,10 +101,14 @@ class Loaded:
     unusable: Mapping[str, str]
 
 
-def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
-    """Finished runs of a store, all or those of `run_ids` that are finished, and those that cannot be used."""
+def load_usable(store: Store, run_ids: Collection[str] | None = None, rows: Mapping[str, Row] | None = None) -> Loaded:
+    """Finished runs of a store, all or those of `run_ids` that are finished, and those that cannot be used.
+
+    `rows` are those of runs by id, where a plan has them.
+    """
     states = store.record_states()
     wanted = list(states) if run_ids is None else sorted(set(run_ids) & states.keys())
+    planned = rows or {}
     records = _records(store, wanted, Index(store, states) if len(states) >= WORTH_AN_INDEX else None)
     noted = store.damaged_ids()
     found, unusable = [], {}
@@ -114,7 +124,7 @@ def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
         elif run_id in noted and (damage := store.damage(run_id)):
             unusable[run_id] = damage
         else:
-            found.append(Run(record=child, parent=parent))
+            found.append(Run(record=child, parent=parent, row=planned.get(run_id)))
     return Loaded(runs=tuple(found), unusable=unusable)
 
 

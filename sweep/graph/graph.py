@@ -16,6 +16,7 @@ from sweep.graph.node import Run, Trials
 from sweep.graph.queue import Live, Queue, Waiting
 from sweep.graph.ranks import ranks, trial_rank
 from trainables.ledger.plan import Node, Plan, Share
+from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 
 Open = Callable[[Node, str], Trials]
@@ -268,9 +269,16 @@ class Graph:
             self._leave_again(run_id, is_finished=False)
 
     def _stands_alone(self, node: Node, done: Collection[str]) -> bool:
-        """Whether a node need not wait for its parent: it has none here, or both are as planned and it is done."""
-        parents = [self.plan.nodes[parent] for parent in node.parents if parent in self.plan.nodes]
-        return not parents or (node.run_id in done and not any(each.is_searched for each in (node, *parents)))
+        """Whether a node need not wait for its parent: it has none here, or it is done and all above it as planned.
+
+        An earlier stage that is not done is waited for: the encoder of a later one may have to be computed again.
+        """
+        above = [self.plan.nodes[ancestor] for ancestor in self.plan.ancestors(node.run_id)]
+        if not above or node.run_id not in done:
+            return not above
+        if any(each.is_searched for each in (node, *above)):
+            return False
+        return node.spec.phase is not Phase.INTERMEDIATE or all(each.run_id in done for each in above)
 
     def _open_all(self) -> None:
         """Begin the nodes whose parent's winner has become known; which may be the winners of others."""

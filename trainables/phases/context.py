@@ -253,6 +253,7 @@ class Context:
             findings=tuple(self.findings),
             gpus=self.options.gpus if self.device.type == "cuda" else 0.0,
             gpu_bytes=share_bytes(self.options.gpus, self.device),
+            row=self.options.row,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             **training,  # type: ignore[arg-type]
         )

@@ -1,0 +1,108 @@
+"""Recipes as a user says them: lists of them, held against the tasks that there are and their languages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from search_spaces.fields import distinct, stage_names
+from trainables.ledger.cells import BASELINE, MULTI_TASK
+from trainables.ledger.nearest import unknown
+from trainables.ledger.recipe import ENGLISH, MLM, Recipe, Stage, parse_recipe
+from trainables.tasks import languages, registry
+from trainables.tasks.task import Split, Task
+
+MLM_LANGUAGES = tuple(dict.fromkeys((*languages.XTREME, *languages.XLM_R)))
+"""Languages that a recipe may give to MLM; which of them have text is known by the data."""
+
+
+def training_languages(task: Task) -> tuple[str, ...]:
+    """Languages that a task has training rows in; English first where it is among them."""
+    known: tuple[str, ...] | None = getattr(task, "training_languages", None)
+    return _with_files_of_their_own(task) if known is None else known
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise ValueError for a stage that no run can have: its task, its languages."""
+    for stage in recipe.stages:
+        try:
+            _check_stage(stage)
+        except ValueError as error:
+            where = f"recipe {str(recipe)!r}: " if str(recipe) != stage.task else ""
+            raise ValueError(f"{where}{error}") from error
+
+
+def check_training_languages(name: str, asked: tuple[str, ...]) -> None:
+    """Raise ValueError for a language that a task has no training rows in."""
+    known = training_languages(registry.task(name))
+    for code in asked:
+        if code not in known:
+            raise ValueError(unknown(f"training language of {name}", code, known))
+
+
+def _check_stage(stage: Stage) -> None:
+    if stage.task in registry.tasks() and stage.task not in stage_names():
+        raise ValueError(f"{stage.task} trains nothing; allowed: {', '.join((BASELINE, *stage_names()))}")
+    if stage.task not in stage_names():
+        raise ValueError(unknown("intermediate task", stage.task, (BASELINE, *stage_names())))
+    if stage.task == MULTI_TASK and stage.languages:
+        given = "+".join(stage.languages)
+        raise ValueError(f"{MULTI_TASK} is trained on English rows, given {given}; allowed: {MULTI_TASK} alone")
+    for code in stage.languages if stage.is_mlm_alone else stage.mlm_languages:
+        if code not in MLM_LANGUAGES:
+            raise ValueError(unknown("language of MLM", code, MLM_LANGUAGES))
+    if not stage.is_mlm_alone and stage.task != MULTI_TASK:
+        check_training_languages(stage.task, stage.languages)
+
+
+def _with_files_of_their_own(task: Task) -> tuple[str, ...]:
+    """English, and evaluated languages whose training rows are not those of English."""
+    own = task.languages.get(Split.TRAIN, ())
+    if ENGLISH not in own or task.name == MLM:
+        return own
+    evaluated = dict.fromkeys(code for codes in task.languages.values() for code in codes)
+
+    def places(code: str) -> list[object]:
+        return [(source.path, source.keep) for source in task.files(Split.TRAIN, code)]
+
+    english = places(ENGLISH)
+    return (*own, *(code for code in evaluated if code not in own and places(code) != english))
+
+
+def _recipe(value: Any) -> str:
+    """The one way to write a recipe; raises ValueError for one that cannot be."""
+    recipe = value if isinstance(value, Recipe) else parse_recipe(str(value))
+    check_recipe(recipe)
+    return str(recipe)
+
+
+def _listed(value: Any) -> list[Any]:
+    """Recipes as YAML and Python have them, or between commas; a comma may also stand between languages."""
+    if isinstance(value, str):
+        pieces: list[Any] = [piece.strip() for piece in value.split(",") if piece.strip()]
+    else:
+        items = value if isinstance(value, list | tuple) else [value]
+        pieces = [whole[0] if isinstance(item, str) and len(whole := _listed(item)) == 1 else item for item in items]
+    found: list[Any] = []
+    for piece in pieces:
+        if piece in MLM_LANGUAGES and found and _ends_in_languages(found[-1]):
+            found[-1] += f"+{piece}"
+        else:
+            found.append(piece)
+    return found
+
+
+def _ends_in_languages(recipe: Any) -> bool:
+    """Whether what a recipe ends in are languages after an @, so that others may follow."""
+    _, at, end = recipe.rpartition("@") if isinstance(recipe, str) else ("", "", "")
+    return bool(at) and all(code.strip() in MLM_LANGUAGES for code in end.split("+"))
+
+
+Recipes = Annotated[
+    tuple[Annotated[str, BeforeValidator(_recipe)], ...],
+    BeforeValidator(_listed),
+    AfterValidator(distinct),
+    Field(min_length=1),
+]
+"""Rows of the grid as recipes in the one way to write them; at least one, each once."""
