@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -33,12 +34,14 @@ def check_recipe(recipe: Recipe) -> None:
             raise ValueError(f"{where}{error}") from error
 
 
-def check_training_languages(name: str, asked: tuple[str, ...]) -> None:
-    """Raise ValueError for a language that a task has no training rows in."""
-    known = training_languages(registry.task(name))
+def check_training_languages(name: str, asked: Sequence[str]) -> None:
+    """Raise ValueError for languages that a task has no training rows in, which may be no languages at all."""
+    able = training_languages(registry.task(name))
     for code in asked:
-        if code not in known:
-            raise ValueError(unknown(f"training language of {name}", code, known))
+        if code not in MLM_LANGUAGES:
+            raise ValueError(unknown(f"training language of {name}", code, able))
+    if unable := [code for code in asked if code not in able]:
+        raise ValueError(f"{name} has no training rows in {', '.join(unable)}; it has them in {', '.join(able)}")
 
 
 def _check_stage(stage: Stage) -> None:

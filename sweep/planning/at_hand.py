@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from search_spaces import resolve
 from search_spaces.config import SweepConfig
-from search_spaces.recipe_fields import training_languages
+from search_spaces.recipe_fields import check_training_languages
 from sweep.planning.row_counts import RowCounts
 from sweep.planning.rows import num_rows
 from trainables.data.mlm import missing_mlm, mlm_sources
@@ -91,9 +91,10 @@ class AtHand:
     def why_not_measured(self, target: str, languages: Sequence[str] = ()) -> str:
         """Why a target cannot be trained in these languages and measured; empty where it can."""
         task, asked = registry.task(target), self._config.data.languages
-        able = training_languages(task)
-        if task.trains and (unable := [code for code in languages if code not in able]):
-            return f"{target} has no training rows in {', '.join(unable)}; it has them in {', '.join(able)}"
+        try:
+            check_training_languages(target, languages)
+        except ValueError as error:
+            return str(error)
         if problems := self.missing(target, languages):
             return "; ".join(problems)
         known = _languages(task)

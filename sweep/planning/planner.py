@@ -185,9 +185,7 @@ class _Planner:
         run_id = self._encoder_of(recipe, cell.seed)
         row = self._rows_of.setdefault(run_id, cell.row)
         if row != cell.row:
-            raise NoRowsError(
-                f"with these caps and languages {cell.row} is the same run as {row}, which stands for both"
-            )
+            raise NoRowsError(f"with these caps and languages {cell.row} is the same run as {row}; leave one out")
         if self.nodes[run_id].row != row:
             self._add(replace(self.nodes[run_id], row=row, name=f"{row} #{cell.seed}"))
         return run_id
