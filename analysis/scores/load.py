@@ -25,6 +25,7 @@ from trainables.data.stores import store_at
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.errors import MissingRunError
 from trainables.ledger.plain import plain
+from trainables.ledger.recipe import recipe_of
 from trainables.ledger.record import BrokenRecordError, Record
 from trainables.ledger.runs import RECOMPUTED
 from trainables.ledger.store import Store
@@ -51,12 +52,19 @@ class Run:
     be read is an AnalysisError.
 
     Attributes:
+        before: the stages before its parent, the last one first.
         row: of its own encoder, or of the one it starts from, as a plan has it; None: as the records have it.
     """
 
     record: Record
     parent: Record | None = None
+    before: tuple[Record, ...] = ()
     row: Row | None = None
+
+    @property
+    def stages(self) -> tuple[Record, ...]:
+        """All runs that made the encoder that it starts from, the first stage first."""
+        return (*reversed(self.before), *((self.parent,) if self.parent else ()))
 
     @property
     def intermediate(self) -> Record | None:
@@ -78,13 +86,19 @@ class Run:
 
     @property
     def capped(self) -> bool:
-        """Whether this run or its parent saw fewer rows than the data has."""
-        return head_of(self.record).capped or (self.parent is not None and head_of(self.parent).capped)
+        """Whether this run or one before it saw fewer rows than the data has."""
+        return any(head_of(each).capped for each in (*self.stages, self.record))
 
 
 def head_of(record: Record) -> Head:
     """The head of a record; of one from an index, without reading it."""
     return record.head if isinstance(record, KeptRecord) else Head.of(record)
+
+
+def configured_cap(record: Record) -> int:
+    """Cap on the training rows of a run that was configured, not said by its row (`panx@sw:1000`); 0 is none."""
+    stages = recipe_of(head_of(record).row).stages
+    return 0 if stages and stages[-1].rows else record.spec.data.train_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +138,8 @@ def load_usable(store: Store, run_ids: Collection[str] | None = None, rows: Mapp
         elif run_id in noted and (damage := store.damage(run_id)):
             unusable[run_id] = damage
         else:
-            found.append(Run(record=child, parent=parent, row=planned.get(run_id)))
+            before = _before(parent, records) if parent else ()
+            found.append(Run(record=child, parent=parent, before=before, row=planned.get(run_id)))
     return Loaded(runs=tuple(found), unusable=unusable)
 
 
@@ -140,14 +155,27 @@ def load(store: Store, run_ids: Collection[str] | None = None) -> list[Run]:
 
 
 def _records(store: Store, wanted: Sequence[str], index: Index | None) -> dict[str, Read]:
-    """Records of these runs and of those they start from."""
+    """Records of these runs and of all that they start from."""
 
     def records(run_ids: Collection[str]) -> dict[str, Read]:
         return index.records(run_ids) if index else {run_id: read(store, run_id) for run_id in run_ids}
 
-    found = records(wanted)
-    parents = {head_of(record).parent for record in found.values() if isinstance(record, Record)} - {""}
-    return found | records(sorted(parents - found.keys()))
+    found: dict[str, Read] = {}
+    missing = list(wanted)
+    while missing:
+        found |= records(missing)
+        parents = {head_of(record).parent for record in found.values() if isinstance(record, Record)} - {""}
+        missing = sorted(parents - found.keys())
+    return found
+
+
+def _before(parent: Record, records: Mapping[str, Read]) -> tuple[Record, ...]:
+    """The stages before a run, the last one first, as far as their records can be read."""
+    found: list[Record] = []
+    while isinstance(earlier := records.get(head_of(parent).parent), Record):
+        found.append(earlier)
+        parent = earlier
+    return tuple(found)
 
 
 def _without_parent(parent: str, error: BrokenRecordError | MissingRunError) -> str:
