@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from search_spaces import resolve
 from search_spaces.config import SweepConfig
 from search_spaces.recipe_fields import check_training_languages
-from sweep.planning.row_counts import RowCounts
+from sweep.planning.row_counts import Origin, RowCounts
 from sweep.planning.rows import num_rows
 from trainables.data.mlm import missing_mlm, mlm_sources
-from trainables.data.reading import EVALUATED
+from trainables.data.reading import EVALUATED, trained_on
 from trainables.data.source import DataSource
 from trainables.tasks import registry
 from trainables.tasks.language_modeling import STAND_IN
@@ -138,6 +138,10 @@ class AtHand:
         even, rest = divmod(cap, len(counts))
         return sum(min(count, even + (place < rest)) for place, count in enumerate(counts))
 
+    def is_counted(self, task: str) -> bool:
+        """Whether all training rows that were asked for of a task were counted in its files."""
+        return self._counts.origins.get((task, Split.TRAIN)) is Origin.COUNTED
+
     def num_sentences(self, text: Mapping[str, Sequence[Source]], wanted: int) -> int:
         """About how many sentences there are in these languages, as many as are wanted at the most."""
         key = tuple(text)
@@ -160,12 +164,7 @@ class AtHand:
         return self._evaluated[task.name]
 
     def _trained_on(self, task: Task, languages: Sequence[str]) -> dict[Split, tuple[str, ...]]:
-        """Languages of the rows that train, and of those that stop: English where none of the former has any."""
-        if not languages:
-            return dict.fromkeys((Split.TRAIN, Split.STOPPING), (ENGLISH,))
-        trained = tuple(languages)
-        stopping = tuple(code for code in trained if self._has(task, Split.STOPPING, code))
-        return {Split.TRAIN: trained, Split.STOPPING: stopping or (ENGLISH,)}
+        return trained_on(task, languages, self._data, self._preference(task))
 
     def _find_text(self, languages: tuple[str, ...]) -> Mapping[str, tuple[Source, ...]]:
         asked = languages or self._config.mlm.languages or registry.task(resolve.MLM_TASK).languages[Split.TRAIN]
@@ -186,9 +185,6 @@ class AtHand:
             self._rows[key] = self._counts.of(task, Split.TRAIN, language, self._files(task, Split.TRAIN, language))
         return self._rows[key]
 
-    def _has(self, task: Task, split: Split, language: str) -> bool:
-        return all(map(self._data.has, self._files(task, split, language)))
-
     def _asked(self, task: Task, split: Split | None = None) -> tuple[str, ...]:
         """Languages a task is to be evaluated in, in one split or in any."""
         asked, known = self._config.data.languages, task.languages.get(split, ()) if split else _languages(task)
@@ -204,7 +200,10 @@ class AtHand:
         return next(filter(None, map(self._problem, files)), "")
 
     def _files(self, task: Task, split: Split, language: str) -> tuple[Source, ...]:
-        return task.files(split, language, self._config.data.repositories.get(task.name, ""))
+        return task.files(split, language, self._preference(task))
+
+    def _preference(self, task: Task) -> str:
+        return self._config.data.repositories.get(task.name, "")
 
     def _problem(self, source: Source) -> str:
         """Why a file cannot be used."""

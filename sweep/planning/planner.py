@@ -13,6 +13,7 @@ from search_spaces.fields import mixture_members, target_names
 from search_spaces.grid import cells
 from sweep.graph.capacity import Machine
 from sweep.planning.at_hand import AtHand, NoRowsError
+from sweep.planning.controls import Amount, english_controls
 from sweep.planning.cost import Costs
 from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
@@ -98,10 +99,14 @@ class _Planner:
         self._children: dict[tuple[str, tuple[str, ...], int], str] = {}
         self._measured: dict[str, tuple[str, ...] | NoRowsError] = {}
         self._texts: dict[str, tuple[Texts, bool]] = {}
+        self._steps: dict[str, int] = {}
+        self._abroad: dict[Recipe, Amount] = {}
         self._machines = machines
 
     def plan(self) -> Plan:
         found, without = self._of_cells(self._run_of)
+        if controls := english_controls(self._abroad, {str(cell.row) for cell in (*found, *without)}):
+            self._note(controls)
         return Plan(nodes=self._in_order(), cells=found, without_data=without, notes=tuple(self.notes))
 
     def plan_of(self, phase: Phase) -> tuple[Plan, tuple[str, ...]]:
@@ -230,7 +235,11 @@ class _Planner:
         rows = {task.name: self._at_hand.train_rows(task, languages, cap) for task in tasks}
         if mlm:
             rows[MLM] = self._at_hand.num_sentences(text, mlm.sentences)
-        return self._add(self._node(spec, f"{recipe} #{seed}", recipe.row, (stage.task,), rows))
+        node = self._node(spec, f"{recipe} #{seed}", recipe.row, (stage.task,), rows)
+        if languages and self._at_hand.is_counted(stage.task):
+            own = min(rows[stage.task], cap) if cap else rows[stage.task]
+            self._abroad[recipe] = Amount(rows=own, steps=self._steps[spec.run_id])
+        return self._add(node)
 
     def _text(self, stage: Stage) -> Mapping[str, tuple[Source, ...]]:
         """Language -> the text of the MLM of a stage; nothing where it has none."""
@@ -301,6 +310,7 @@ class _Planner:
         share = self._share(spec, tasks, rows, evaluated)
         after_mlm = any(ancestor.spec.mlm for ancestor in self._ancestors(spec))
         work = work_of(spec, self.size, rows=rows, evaluated=evaluated, after_mlm=after_mlm)
+        self._steps[spec.run_id] = round(work.steps)
         cost = self.costs.estimate(spec, work, share, self.config.cluster.threads)
         footprint = self._footprint(spec, rows, evaluated, cost.seconds)
         return Node(

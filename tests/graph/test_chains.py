@@ -9,7 +9,8 @@ import pytest
 from sweep.cluster.run import NO_SEARCH, make_graph
 from sweep.graph.retention import Retention
 from sweep.graph.simulation import simulate
-from tests.made import graphs
+from tests.made import graphs, races
+from tests.made.data import plan
 from tests.made.leaving import holding, leaving, sweep
 from tests.made.records import record
 from trainables.ledger.artefacts import Keep
@@ -44,17 +45,17 @@ def test_a_failed_first_stage_blocks_the_whole_chain(store):
     def fails(run):
         raise ValueError("labels are missing")
 
-    plan = chain(["xnli"])
-    graph, ended = sweep(plan, store, Keep.ALL, compute=fails)
+    made = chain(["xnli"])
+    graph, ended = sweep(made, store, Keep.ALL, compute=fails)
     assert names(graph, ended) == ["squad"]
-    states = [standing.state for standing in run_states(plan, store).values()]
+    states = [standing.state for standing in run_states(made, store).values()]
     assert states == [State.FAILED, State.BLOCKED, State.BLOCKED, State.BLOCKED]
 
 
 def test_the_winner_of_a_searched_first_stage_is_what_the_second_starts_from(store):
-    plan = chain(["xnli"])
-    graph, ended = sweep(plan, store, Keep.ALL, graphs.fields(intermediate=3))
-    first, second, *targets = plan.nodes
+    made = chain(["xnli"])
+    graph, ended = sweep(made, store, Keep.ALL, graphs.fields(intermediate=3))
+    first, second, *targets = made.nodes
     [winner] = [study.winner for study in store.studies() if study.node == first]
     assert {graph.runs[run_id].spec.parent for run_id in ended if graph.node_of(run_id) == second} == {winner}
     last = graph.trials[second].winner
@@ -63,11 +64,11 @@ def test_the_winner_of_a_searched_first_stage_is_what_the_second_starts_from(sto
 
 def test_a_target_below_a_searched_first_stage_waits_even_if_its_configured_run_is_done(store):
     """Its parent is not searched, but starts from whatever wins above it."""
-    plan = chain(["xnli"])
-    sweep(plan, store, Keep.ALL)
-    graph, _ = sweep(plan, store, Keep.ALL, graphs.fields(intermediate=3))
+    made = chain(["xnli"])
+    sweep(made, store, Keep.ALL)
+    graph, _ = sweep(made, store, Keep.ALL, graphs.fields(intermediate=3))
     assert graph.is_complete
-    first, second, _, target = plan.nodes
+    first, second, _, target = made.nodes
     assert graph.trials[target].winner_spec.parent == graph.trials[second].winner
     assert graph.trials[second].winner_spec.parent == graph.trials[first].winner
 
@@ -110,14 +111,14 @@ def test_what_a_method_stands_on_stays_as_long_as_something_starts_from_it(store
     """An encoder of its own needs nothing else; adapters are nothing without the encoder below them."""
     first = graphs.stage("squad")
     second = graphs.stage("qqp", first, method=method)
-    plan = graphs.plan([first, second, graphs.node("xnli", parent=second)])
-    retention = Retention(plan, Keep.NONE, lambda run_id, target: 50.0)
+    made = graphs.plan([first, second, graphs.node("xnli", parent=second)])
+    retention = Retention(made, Keep.NONE, lambda run_id, target: 50.0)
     gone = {}
 
     def ended(graph, run_id):
         gone[graph.runs[run_id].name] = [removal.run_id for removal in retention.after(graph, run_id)]
 
-    graphs.drive(make_graph(plan, store, NO_SEARCH, on_end=ended), store, leaving(store))
+    graphs.drive(make_graph(made, store, NO_SEARCH, on_end=ended), store, leaving(store))
     assert [name for name, run_ids in gone.items() if first.run_id in run_ids] == [when]
     assert second.run_id in gone[list(gone)[-1]]
 
@@ -129,19 +130,19 @@ def test_adapters_that_may_be_selected_keep_the_encoder_below_them(store, method
     second = graphs.stage("qqp", first, method=method)
     child = graphs.node("tatoeba", parent=second)
     spec = replace(child.spec, phase=Phase.RETRIEVAL, optimisation=None, retrieval=Retrieval(layer=1))
-    plan = graphs.plan([first, second, replace(child, spec=spec)])
-    retention = Retention(plan, Keep.SELECTED, lambda run_id, target: 50.0)
+    made = graphs.plan([first, second, replace(child, spec=spec)])
+    retention = Retention(made, Keep.SELECTED, lambda run_id, target: 50.0)
     gone = []
-    graph = make_graph(plan, store, NO_SEARCH, on_end=lambda *ended: gone.extend(retention.after(*ended)))
+    graph = make_graph(made, store, NO_SEARCH, on_end=lambda *ended: gone.extend(retention.after(*ended)))
     graphs.drive(graph, store, lambda run: store.finish(record(run.spec)))
     assert graph.is_complete
     assert [graph.runs[removal.run_id].name for removal in gone] == going
 
 
 def test_a_later_stage_is_done_although_the_first_is_not_and_waits_for_it(store):
-    plan = chain(["xnli"])
-    sweep(plan, store, Keep.NONE)
-    store.recompute(next(iter(plan.nodes)))
+    made = chain(["xnli"])
+    sweep(made, store, Keep.NONE)
+    store.recompute(next(iter(made.nodes)))
     graph, ended = sweep(chain(["xnli", "udpos"]), store, Keep.NONE)
     order = names(graph, ended)
     assert order.index("squad") < order.index("squad>qqp") < order.index("squad>qqp -> udpos #42")
@@ -149,5 +150,26 @@ def test_a_later_stage_is_done_although_the_first_is_not_and_waits_for_it(store)
 
 
 def test_a_chain_on_paper_takes_as_long_as_its_stages_one_after_another():
-    plan = chain(["xnli"])
-    assert simulate(plan, graphs.TWO_CORES).makespan == 4.0 + 2.0 + 1.0
+    made = chain(["xnli"])
+    assert simulate(made, graphs.TWO_CORES).makespan == 4.0 + 2.0 + 1.0
+
+
+@pytest.mark.parametrize(
+    ("quality", "dropped"),
+    [
+        ({"none": 0.7, "squad": 0.3, "squad>qqp": 0.75}, {"squad -> xnli #2"}),
+        ({"none": 0.7, "squad": 0.75, "squad>qqp": 0.3}, {"squad>qqp #2", "squad>qqp -> xnli #2"}),
+        ({"none": 0.75, "squad": 0.3, "squad>qqp": 0.3},
+         {"squad #2", "squad -> xnli #2", "squad>qqp #2", "squad>qqp -> xnli #2"}),
+    ],
+)  # fmt: skip
+def test_a_race_drops_a_stage_when_no_row_needs_it(store, quality, dropped):
+    found = plan("grid.intermediates=none,squad,squad>qqp", "grid.mlm=off", "grid.targets=xnli", "grid.seeds=1,2")
+    store.save_plan(found)
+    graph = races.graph_of(found, store)
+    races.drive(graph, store, quality)
+    assert graph.is_complete
+    names = {node.name for node_id, node in found.nodes.items() if graph.state(node_id) is State.DROPPED}
+    assert names == dropped
+    told = run_states(found, store)
+    assert {node.name for node_id, node in found.nodes.items() if told[node_id].state is State.DROPPED} == dropped

@@ -13,6 +13,7 @@ from sweep.planning.planner import build_phase_plan
 from sweep.planning.trials import with_trials
 from tests.made.data import SMALL, FakeData, node, plan
 from tests.made.graphs import fields
+from trainables.data.reading import files_of
 from trainables.ledger.cells import Row
 from trainables.ledger.plan import Plan
 from trainables.ledger.recipe import DEFAULT_SIZES, Method, MethodKind
@@ -140,6 +141,18 @@ def test_a_language_without_stopping_rows_gives_none_and_english_stands_in_where
     ]
 
 
+@pytest.mark.parametrize("absent", [(), ("PAN-X.sw/validation",), ("PAN-X.sw/validation", "PAN-X.de/validation")])
+def test_runs_read_the_files_that_they_were_planned_with(absent):
+    """A worker refuses rows with another fingerprint."""
+    data = FakeData(*absent)
+    german = "target.tasks.panx.train_languages=de,sw"
+    found = of(f"{ROWS},multitask,squad+mlm@sw", "grid.targets=panx,xnli,tatoeba", german, data=data)
+    assert len(found.nodes) > 30
+    for it in found.nodes.values():
+        files = sorted(files_of(it.spec, data, {}), key=lambda source: source.path)
+        assert data.fingerprint(files) == it.spec.data.fingerprint, it.name
+
+
 def test_rows_that_are_not_there_take_the_chain_with_them_and_nothing_else():
     found = of("squad,squad>panx@sw,squad>panx@sw>qqp,panx@de", "grid.targets=xnli", data=FakeData("PAN-X.sw/train"))
     assert intermediates(found) == ["squad", "panx@de"]
@@ -214,6 +227,21 @@ def test_costs_follow_rows_updates_and_methods():
     assert found["panx@de+sw:300"] == pytest.approx(found["panx@sw"], rel=0.05)
     assert train["panx:14steps"] > 0
     assert found["panx@sw/adapter"] < found["panx@sw"]
+
+
+def test_the_plan_names_the_controls_of_rows_in_other_languages():
+    """300 rows a language in batches of 32 for ten epochs: 100 updates, 190 for two languages."""
+    notes = of("panx@sw,panx@de+sw,squad>panx@sw:50,panx:600", "grid.targets=xnli", data=Counted()).notes
+    [said] = [note for note in notes if "controls" in note]
+    assert said == (
+        "controls in English for rows in other languages: at equal rows panx:300, squad>panx:50; at equal updates "
+        "panx:100steps, panx:190steps, squad>panx:20steps"
+    )
+    whole = of("panx@sw,panx:300,panx:100steps", "grid.targets=xnli", data=Counted())
+    assert not [note for note in whole.notes if "controls" in note]
+    mixed = plan("grid.intermediates=panx@sw,panx:300,panx:100steps", "grid.targets=xnli", data=Counted())
+    assert [note for note in mixed.notes if "controls" in note and "panx:300" not in note]
+    assert not [note for note in of("panx@sw", "grid.targets=xnli").notes if "controls" in note]  # nothing is counted
 
 
 def test_a_stage_after_mlm_reads_and_leaves_the_whole_embedding_and_adapters_leave_little():

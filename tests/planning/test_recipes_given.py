@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from search_spaces.config import GridFields
@@ -123,3 +126,12 @@ def test_what_a_recipe_says_of_mlm_stands_whatever_the_axis_says():
     assert rows(["squad+mlm", "squad"], [False]) == [Row("squad", False), Row("squad", True)]
     assert rows(["squad+mlm", "squad"], [True]) == [Row("squad", True)]
     assert rows(["squad>qqp+mlm", "none"], [True]) == [Row("none", False), Row("squad>qqp", True)]
+
+
+def test_recipes_of_the_page_are_written_in_the_one_way_and_can_be_planned():
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    table = page.partition("| --- |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    found = [text for cell in cells for text in re.findall("`([^`]+)`", cell)]
+    assert len(found) == 14
+    assert given(found) == tuple(found)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from trainables.data.mlm import mlm_sources
 from trainables.data.source import DataError, DataSource
+from trainables.ledger.recipe import MLM
 from trainables.ledger.spec import Phase, RunSpec
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.registry import task
@@ -23,13 +24,14 @@ def files_of(spec: RunSpec, data: DataSource, preferences: Mapping[str, str]) ->
 
     Raises MissingDataError where MLM has no text in one of its languages.
     """
-    tasks = [task(name) for name in spec.tasks]
+    tasks = [task(name) for name in spec.tasks if name != MLM]
     trained = tasks if spec.phase is Phase.INTERMEDIATE else [each for each in tasks[:1] if each.trains]
     found = [
         source
         for each in trained
-        for split in (Split.TRAIN, Split.STOPPING)
-        for source in each.files(split, ENGLISH, preferences.get(each.name, ""))
+        for split, codes in trained_on(each, spec.data.train_languages, data, preferences.get(each.name, "")).items()
+        for code in codes
+        for source in each.files(split, code, preferences.get(each.name, ""))
     ]
     found += [source for code in (spec.mlm.languages if spec.mlm else ()) for source in mlm_sources(code, data)]
     for each in tasks if spec.phase is not Phase.INTERMEDIATE else ():
@@ -37,6 +39,17 @@ def files_of(spec: RunSpec, data: DataSource, preferences: Mapping[str, str]) ->
             for code in held_languages(each, split, spec, data, preferences.get(each.name, ""))[0]:
                 found += each.files(split, code, preferences.get(each.name, ""))
     return list({source.path: source for source in found}.values())
+
+
+def trained_on(each: Task, languages: Sequence[str], data: DataSource, preference: str) -> dict[Split, tuple[str, ...]]:
+    """Languages of the rows that train a run, none of which are English, and of those that stop it.
+
+    These are the same as far as they have stopping rows, or English where none of them has any.
+    """
+    if not languages:
+        return dict.fromkeys((Split.TRAIN, Split.STOPPING), (ENGLISH,))
+    held = tuple(code for code in languages if all(map(data.has, each.files(Split.STOPPING, code, preference))))
+    return {Split.TRAIN: tuple(languages), Split.STOPPING: held or (ENGLISH,)}
 
 
 def held_languages(
