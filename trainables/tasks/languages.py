@@ -53,6 +53,7 @@ UD_NAMES: Mapping[str, str] = MappingProxyType({
 """English names in Universal Dependencies."""
 
 UDPOS = tuple(UD_NAMES)
+UDPOS_WITH_TRAIN = tuple(code for code in UDPOS if code not in _codes("th tl yo"))
 UDPOS_WITH_DEV = tuple(code for code in UDPOS if code not in _codes("kk th tl yo"))
 
 TYDIQA_NAMES: Mapping[str, str] = MappingProxyType({
