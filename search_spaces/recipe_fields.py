@@ -10,18 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from search_spaces.fields import distinct, stage_names
 from trainables.ledger.cells import BASELINE, MULTI_TASK
 from trainables.ledger.nearest import unknown
-from trainables.ledger.recipe import ENGLISH, MLM, Recipe, Stage, parse_recipe
+from trainables.ledger.recipe import Recipe, Stage, parse_recipe
 from trainables.tasks import languages, registry
-from trainables.tasks.task import Split, Task
 
 MLM_LANGUAGES = tuple(dict.fromkeys((*languages.XTREME, *languages.XLM_R)))
 """Languages that a recipe may give to MLM; which of them have text is known by the data."""
-
-
-def training_languages(task: Task) -> tuple[str, ...]:
-    """Languages that a task has training rows in; English first where it is among them."""
-    known: tuple[str, ...] | None = getattr(task, "training_languages", None)
-    return _with_files_of_their_own(task) if known is None else known
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -36,7 +29,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 def check_training_languages(name: str, asked: Sequence[str]) -> None:
     """Raise ValueError for languages that a task has no training rows in, which may be no languages at all."""
-    able = training_languages(registry.task(name))
+    able = registry.task(name).training_languages
     for code in asked:
         if code not in MLM_LANGUAGES:
             raise ValueError(unknown(f"training language of {name}", code, able))
@@ -57,20 +50,6 @@ def _check_stage(stage: Stage) -> None:
             raise ValueError(unknown("language of MLM", code, MLM_LANGUAGES))
     if not stage.is_mlm_alone and stage.task != MULTI_TASK:
         check_training_languages(stage.task, stage.languages)
-
-
-def _with_files_of_their_own(task: Task) -> tuple[str, ...]:
-    """English, and evaluated languages whose training rows are not those of English."""
-    own = task.languages.get(Split.TRAIN, ())
-    if ENGLISH not in own or task.name == MLM:
-        return own
-    evaluated = dict.fromkeys(code for codes in task.languages.values() for code in codes)
-
-    def places(code: str) -> list[object]:
-        return [(source.path, source.keep) for source in task.files(Split.TRAIN, code)]
-
-    english = places(ENGLISH)
-    return (*own, *(code for code in evaluated if code not in own and places(code) != english))
 
 
 def _recipe(value: Any) -> str:
