@@ -11,11 +11,12 @@ from search_spaces.recipe_fields import check_training_languages
 from sweep.planning.row_counts import Origin, RowCounts
 from sweep.planning.rows import num_rows
 from trainables.data.mlm import missing_mlm, mlm_sources
-from trainables.data.reading import EVALUATED, trained_on
+from trainables.data.reading import EVALUATED, stopped_in
 from trainables.data.source import DataSource
 from trainables.tasks import registry
 from trainables.tasks.language_modeling import STAND_IN
 from trainables.tasks.languages import ENGLISH
+from trainables.tasks.sampling import shares
 from trainables.tasks.task import Source, Split, Task
 
 _SENTENCES_PER_ARTICLE = 20
@@ -132,11 +133,10 @@ class AtHand:
 
         Of one language without regard to the cap. Where rows cannot be counted it is the published number.
         """
-        counts = [self._rows_in(task, code) for code in languages or (ENGLISH,)]
+        counts = {code: self._rows_in(task, code) for code in languages or (ENGLISH,)}
         if len(counts) == 1 or not cap:
-            return sum(counts)
-        even, rest = divmod(cap, len(counts))
-        return sum(min(count, even + (place < rest)) for place, count in enumerate(counts))
+            return sum(counts.values())
+        return sum(min(counts[code], share) for code, share in shares(cap, list(counts)).items())
 
     def is_counted(self, task: str) -> bool:
         """Whether all training rows that were asked for of a task were counted in its files."""
@@ -164,7 +164,9 @@ class AtHand:
         return self._evaluated[task.name]
 
     def _trained_on(self, task: Task, languages: Sequence[str]) -> dict[Split, tuple[str, ...]]:
-        return trained_on(task, languages, self._data, self._preference(task))
+        """Languages of the rows that train a run and of those that stop it."""
+        trained = tuple(languages) or (ENGLISH,)
+        return {Split.TRAIN: trained, Split.STOPPING: stopped_in(task, trained, self._data, self._preference(task))}
 
     def _find_text(self, languages: tuple[str, ...]) -> Mapping[str, tuple[Source, ...]]:
         asked = languages or self._config.mlm.languages or registry.task(resolve.MLM_TASK).languages[Split.TRAIN]

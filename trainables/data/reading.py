@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from trainables.data.mlm import mlm_sources
 from trainables.data.source import DataError, DataSource
+from trainables.ledger.nearest import unknown
 from trainables.ledger.recipe import MLM
 from trainables.ledger.spec import Phase, RunSpec
 from trainables.tasks.languages import ENGLISH
@@ -22,17 +23,17 @@ class DataChangedError(DataError):
 def files_of(spec: RunSpec, data: DataSource, preferences: Mapping[str, str]) -> list[Source]:
     """Every file that a run reads, each once; of languages without rows none. `preferences`: task -> source.
 
-    Raises MissingDataError where MLM has no text in one of its languages.
+    Raises MissingDataError where MLM has no text in one of its languages, ValueError for a language in which a task
+    cannot be trained.
     """
-    tasks = [task(name) for name in spec.tasks if name != MLM]
-    trained = tasks if spec.phase is Phase.INTERMEDIATE else [each for each in tasks[:1] if each.trains]
-    found = [
-        source
-        for each in trained
-        for split, codes in trained_on(each, spec.data.train_languages, data, preferences.get(each.name, "")).items()
-        for code in codes
-        for source in each.files(split, code, preferences.get(each.name, ""))
-    ]
+    tasks = [task(name) for name in spec.tasks]
+    found: list[Source] = []
+    for each in trained_tasks(spec):
+        preference = preferences.get(each.name, "")
+        for code in training_languages(each, spec):
+            found += each.files(Split.TRAIN, code, preference)
+        for code in stopping_languages(each, spec, data, preference):
+            found += each.files(Split.STOPPING, code, preference)
     found += [source for code in (spec.mlm.languages if spec.mlm else ()) for source in mlm_sources(code, data)]
     for each in tasks if spec.phase is not Phase.INTERMEDIATE else ():
         for split in EVALUATED:
@@ -41,15 +42,34 @@ def files_of(spec: RunSpec, data: DataSource, preferences: Mapping[str, str]) ->
     return list({source.path: source for source in found}.values())
 
 
-def trained_on(each: Task, languages: Sequence[str], data: DataSource, preference: str) -> dict[Split, tuple[str, ...]]:
-    """Languages of the rows that train a run, none of which are English, and of those that stop it.
+def trained_tasks(spec: RunSpec) -> list[Task]:
+    """The tasks whose rows train a run; none where it trains by MLM alone or not at all."""
+    tasks = [task(name) for name in spec.tasks if name != MLM]
+    return tasks if spec.phase is Phase.INTERMEDIATE else [each for each in tasks[:1] if each.trains]
 
-    These are the same as far as they have stopping rows, or English where none of them has any.
-    """
-    if not languages:
-        return dict.fromkeys((Split.TRAIN, Split.STOPPING), (ENGLISH,))
-    held = tuple(code for code in languages if all(map(data.has, each.files(Split.STOPPING, code, preference))))
-    return {Split.TRAIN: tuple(languages), Split.STOPPING: held or (ENGLISH,)}
+
+def training_languages(each: Task, spec: RunSpec) -> tuple[str, ...]:
+    """Languages whose rows train a run on a task; raises ValueError for one in which the task cannot be trained."""
+    asked = spec.data.train_languages or (ENGLISH,)
+    for code in asked:
+        if code not in each.training_languages:
+            raise ValueError(unknown(f"training language of task {each.name}", code, each.training_languages))
+    return asked
+
+
+def stopping_languages(each: Task, spec: RunSpec, data: DataSource, preference: str) -> tuple[str, ...]:
+    """Languages whose rows stop the training of a run on a task."""
+    return stopped_in(each, training_languages(each, spec), data, preference)
+
+
+def stopped_in(each: Task, trained: Sequence[str], data: DataSource, preference: str) -> tuple[str, ...]:
+    """Languages whose rows stop a training in these: those of them that have any, English where none has."""
+    known = each.languages_of(Split.STOPPING)
+    asked = [code for code in trained if code in known]
+    if asked == [ENGLISH]:
+        return (ENGLISH,)  # without them it is an error
+    held = (code for code in asked if all(map(data.has, each.files(Split.STOPPING, code, preference))))
+    return tuple(held) or (ENGLISH,)
 
 
 def held_languages(

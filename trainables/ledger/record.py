@@ -31,7 +31,10 @@ class BrokenRecordError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Score:
-    """One figure: percent over `rows` examples of one language (`split` is `dev` or `test`)."""
+    """One figure: percent over `rows` examples of one language (`split` is `dev`, `test` or `stopping`).
+
+    Stopping rows in several languages are scored together, and `language` joins their codes with a plus: `de+sw`.
+    """
 
     task: str
     split: str
@@ -43,7 +46,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DevPoint:
-    """English dev evaluation after `step` updates; `selection` is the figure that chooses the checkpoint."""
+    """Evaluation on the stopping rows after `step` updates; `selection` is the figure that chooses the checkpoint."""
 
     step: int
     selection: float
@@ -148,7 +151,7 @@ class Record:
     @classmethod
     def from_json(cls, text: str) -> Record:
         """Read a record; raises BrokenRecordError when the text is cut, changed, foreign, not of its own spec, or has
-        no score of one of its tasks. MLM has none.
+        no score of one of its tasks. MLM is not scored.
         """
         try:
             fields = _fields(text)
@@ -164,7 +167,7 @@ class Record:
             raise BrokenRecordError(f"not a record: {_said(error)}") from error
         if record.run_id != record.spec.run_id:
             raise BrokenRecordError(f"record says run {record.run_id}, its spec is run {record.spec.run_id}")
-        scored = {score.task for score in record.scores} | {MLM}
+        scored = {MLM, *(score.task for score in record.scores)}
         if without := [name for name in record.spec.tasks if name not in scored]:
             raise BrokenRecordError(f"record without any score of {', '.join(without)}")
         return record
