@@ -9,7 +9,7 @@ encoder while it may be for one that trains nothing. Runs that another sweep of 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from sweep.graph.contest import Contest
@@ -70,7 +70,7 @@ class Retention:
         for node_id, node in plan.nodes.items():
             for parent in node.parents:
                 self._children[parent].append(node_id)
-            for base in self._rests_on(node_id):
+            for base in plan.rests_on(node_id):
                 self._resting[base].append(node_id)
         self._left = defaultdict(set, {node_id: set(resting) for node_id, resting in self._resting.items()})
         self._contests = _contests(plan)
@@ -134,24 +134,15 @@ class Retention:
         for cell in self._cells.get(node_id, ()) if self._keep is Keep.SELECTED else ():
             score = self._score(winner, cell.target)
             touched |= self._contests[cell.target].note(cell.row, cell.seed, winner, score)
-        bases = {self._best.get(base, "") for run_id in touched for base in self._rests_on(self._of[run_id])}
+        bases = {self._best.get(base, "") for run_id in touched for base in self._plan.rests_on(self._of[run_id])}
         return dict.fromkeys(touched | bases)
 
     def _settle(self, node_id: str) -> dict[str, None]:
         """Nothing of a node is left to do; the runs that this may bear on."""
-        bases = self._rests_on(node_id)
+        bases = self._plan.rests_on(node_id)
         for base in bases:
             self._left[base].discard(node_id)
         return dict.fromkeys(self._best.get(base, "") for base in bases)
-
-    def _rests_on(self, node_id: str) -> Sequence[str]:
-        """Nodes whose encoders a run needs: its parent's, and where that has a method what it stands on, and so on."""
-        found: list[str] = []
-        for ancestor in self._plan.ancestors(node_id):
-            found.append(ancestor)
-            if not self._plan.nodes[ancestor].spec.method:
-                break
-        return found
 
     def _removals(self, graph: Graph, run_ids: Iterable[str]) -> list[Removal]:
         found = []

@@ -28,12 +28,13 @@ def english_controls(trained: Mapping[Recipe, Amount], asked: Collection[str]) -
     by_steps: dict[str, None] = {}
     for recipe, amount in trained.items():
         *before, last = recipe.stages
-        for found, dose in (
-            (by_rows, {"rows": amount.rows, "steps": 0}),
-            (by_steps, {"rows": 0, "steps": amount.steps}),
+        english = replace(last, languages=())
+        for found, control in (
+            (by_rows, replace(english, rows=amount.rows, steps=0)),
+            (by_steps, replace(english, rows=0, steps=amount.steps)),
         ):
-            control = str(Recipe(stages=(*before, replace(last, languages=(), **dose))))
-            found |= {} if control in asked else {control: None}
+            text = str(Recipe(stages=(*before, control)))
+            found |= {} if text in asked else {text: None}
     parts = [f"at equal {what} {_some(found)}" for what, found in (("rows", by_rows), ("updates", by_steps)) if found]
     return f"controls in English for rows in other languages: {'; '.join(parts)}" if parts else ""
 

@@ -13,7 +13,7 @@ from tests.made import graphs, races
 from tests.made.data import plan
 from tests.made.leaving import holding, leaving, sweep
 from tests.made.records import record
-from trainables.ledger.artefacts import Keep
+from trainables.ledger.artefacts import ENCODER, Keep
 from trainables.ledger.spec import Phase, Retrieval
 from trainables.ledger.standing import run_states
 from trainables.ledger.states import State
@@ -121,6 +121,23 @@ def test_what_a_method_stands_on_stays_as_long_as_something_starts_from_it(store
     graphs.drive(make_graph(made, store, NO_SEARCH, on_end=ended), store, leaving(store))
     assert [name for name, run_ids in gone.items() if first.run_id in run_ids] == [when]
     assert second.run_id in gone[list(gone)[-1]]
+
+
+@pytest.mark.parametrize(("method", "first_again"), [("", []), ("adapter", ["squad"])])
+def test_a_new_target_of_adapters_needs_the_encoder_below_them(store, method, first_again):
+    """That alone is computed again, where the adapters are still there."""
+    first = graphs.stage("squad")
+    second = graphs.stage("qqp", first, method=method)
+
+    def of(*targets):
+        return graphs.plan([first, second, *(graphs.node(target, parent=second) for target in targets)])
+
+    sweep(of("xnli"), store, Keep.ALL)
+    store.remove(first.run_id, ENCODER, "not needed")
+    graph, ended = sweep(of("xnli", "udpos"), store, Keep.ALL)
+    assert names(graph, ended) == [*first_again, graph.runs[ended[-1]].name]
+    assert graph.runs[ended[-1]].spec.tasks == ("udpos",)
+    assert graph.is_complete
 
 
 @pytest.mark.parametrize(("method", "going"), [("", ["squad"]), ("lora", [])])
