@@ -45,6 +45,8 @@ def _check_stage(stage: Stage) -> None:
     if stage.task == MULTI_TASK and stage.languages:
         given = "+".join(stage.languages)
         raise ValueError(f"{MULTI_TASK} is trained on English rows, given {given}; allowed: {MULTI_TASK} alone")
+    if 0 < stage.rows < len(stage.languages):
+        raise ValueError(f"{stage.rows} rows for {len(stage.languages)} languages; allowed: at least one for each")
     for code in stage.languages if stage.is_mlm_alone else stage.mlm_languages:
         if code not in MLM_LANGUAGES:
             raise ValueError(unknown("language of MLM", code, MLM_LANGUAGES))

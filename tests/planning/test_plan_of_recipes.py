@@ -64,6 +64,13 @@ def test_ids_of_the_papers_rows_do_not_change_beside_others():
         assert {run_id, *beside.ancestors(run_id)} <= alone.nodes.keys()
 
 
+def test_the_papers_plan_has_the_ids_that_it_had_before_rows_were_recipes():
+    """Worked out by the version before: a digest of all cells and runs."""
+    assert plan().sweep == "715915ad70d2"
+    sets = ["grid.intermediates=none,qqp,squad", "grid.targets=xnli,tatoeba,panx", "grid.seeds=1,2"]
+    assert plan(*sets).sweep == "343a5bb30a48"
+
+
 def test_a_prefix_that_rows_share_is_one_run_whatever_their_order():
     chains = ["squad", "squad>panx@de", "squad>panx@de>udpos@ta", "squad>panx@de>qqp"]
     one, other = of(",".join(chains), TARGETS), of(",".join(reversed(chains)), TARGETS)

@@ -73,6 +73,7 @@ BAD = {
     "squad>>qqp": "at character 7: an empty stage",
     "mlm+mlm": "mlm alone cannot have mlm beside it",
     "qqp/lorra": "unknown method 'lorra'; did you mean 'lora'?",
+    "panx@de+sw:1": "recipe 'panx@de+sw:1': 1 rows for 2 languages; allowed: at least one for each",
     "panx@sw:0": "allowed after a colon: rows",
 }
 
