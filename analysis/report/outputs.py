@@ -25,7 +25,8 @@ FIELDS = (
     Field(name="run_id", type=TEXT, meaning="run that was measured: 12 hexadecimal digits, folder of STORE/runs"),
     Field(name="phase", type=TEXT, meaning="`intermediate`, `target` or `retrieval`"),
     Field(name="intermediate", type=TEXT,
-          meaning="task that the encoder was trained on first; `none` for the baseline, `multitask` for the mixture"),
+          meaning="recipe of the encoder, without `+mlm` at its end: a task for rows of the paper; `none` for the "
+          "baseline, `multitask` for the mixture"),
     Field(name="mlm", type=pa.bool_(), meaning="whether MLM was co-trained with it"),
     Field(name="target", type=TEXT, meaning="task that was measured; of an intermediate run, its own"),
     Field(name="seed", type=pa.int64(), meaning="seed of the run"),
