@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 
+import numpy as np
 import pytest
 import torch
 
-from tests.made.engine import finish, network, tiny_encoder, training
+from tests.made.engine import MASKING, finish, network, tags, tiny_encoder, training
 from trainables.ledger.spec import MlmLength
+from trainables.model.batches import collate
 from trainables.model.finite import NotFiniteError
 from trainables.training import keeper
 from trainables.training.loop import Steps
 from trainables.training.mixing import total_steps
+from trainables.training.optimiser import learning_rate, new_optimiser, set_learning_rate
+from trainables.training.order import RowOrder
 
 
 def _trained(path, names, **options):
@@ -68,6 +72,28 @@ def test_mlm_alone_that_is_cut_ends_bit_identical(tmp_path, monkeypatch, cut_at)
     again = finish(training(net, ["mlm"], path, steps=11, evaluated=False))
     assert (again.steps, again.tokens, again.curve) == (calm.steps, calm.tokens, ())
     assert _same(one, dict(net.named_parameters()))
+
+
+def test_mlm_alone_is_the_plain_recipe(tmp_path):
+    """Masked rows in their order, their mean loss, clipped gradients, AdamW with warm-up: written out once more."""
+    steps, found = 7, _trained(tmp_path, ["mlm"], steps=7, evaluated=False)[1]
+    net = network(tiny_encoder(0.1), 0.1)
+    run = training(net, ["mlm"], tmp_path / "unused", steps=steps, evaluated=False)
+    settings, rows = run.settings, tags(seed=9)
+    optimiser = new_optimiser(net, settings.weight_decay)
+    order = RowOrder(rows.num_rows, 8, run.seed, "mlm")
+    for step in range(steps):
+        net.train()
+        masked = MASKING.apply(rows, order.batch(step), np.random.default_rng((run.seed, 3, step)))
+        torch.manual_seed(int(np.random.SeedSequence((run.seed, 4, step)).generate_state(1, np.uint64)[0] >> 1))
+        optimiser.zero_grad()
+        batch = collate(masked, np.arange(masked.num_rows), run.pad_id)
+        (net.loss_sum("mlm", batch) / sum(map(len, masked.tags))).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip_norm)
+        set_learning_rate(optimiser, learning_rate(step, steps, settings.learning_rate, settings.warmup_fraction))
+        optimiser.step()
+    for name, parameter in net.named_parameters():
+        assert torch.allclose(parameter, found[name], rtol=1e-5, atol=1e-6), name
 
 
 def test_a_loss_of_mlm_alone_that_is_not_finite_is_an_error(tmp_path):
