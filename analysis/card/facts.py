@@ -27,7 +27,7 @@ PIPELINES: Mapping[str, str] = {
 }
 """Kind of head -> what the hub calls the use of a model."""
 DEMO = "demo"
-_SPLITS = {Split.STOPPING: "English rows that stopped the training", Split.DEV: "dev", Split.TEST: "test"}
+_SPLITS = {Split.STOPPING: "rows that stopped the training", Split.DEV: "dev", Split.TEST: "test"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,8 @@ def _settings(record: Record) -> Iterator[tuple[str, str]]:
     yield "seed", str(spec.seed)
     if spec.data.capped:
         yield "rows", f"at most {spec.data.train_rows or 'all'} for training, {spec.data.eval_rows or 'all'} measured"
-    yield "steps", f"{record.best_step} of {record.planned_steps} (the best on English rows)"
+    chosen = "the best on the rows that stop it" if record.dev_curve else "the last"
+    yield "steps", f"{record.best_step} of {record.planned_steps} ({chosen})"
 
 
 def _front(exported: Exported, steps: Sequence[Step], shown: Sequence[Shown], *, is_demo: bool) -> dict[str, Any]:

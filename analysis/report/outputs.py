@@ -30,7 +30,7 @@ FIELDS = (
     Field(name="mlm", type=pa.bool_(), meaning="whether MLM was co-trained with it"),
     Field(name="target", type=TEXT, meaning="task that was measured; of an intermediate run, its own"),
     Field(name="seed", type=pa.int64(), meaning="seed of the run"),
-    Field(name="split", type=TEXT, meaning="`dev`, `test`, or `stopping` (English rows that choose the checkpoint)"),
+    Field(name="split", type=TEXT, meaning="`dev`, `test`, or `stopping` (rows that choose the checkpoint)"),
     Field(name="language", type=TEXT, meaning="code of the language of the rows, as XTREME has it"),
     Field(name="metric", type=TEXT, meaning="`accuracy`, `f1`, `exact_match`, or another of the task"),
     Field(name="value", type=pa.float64(), unit="percent", meaning="score, unrounded"),
