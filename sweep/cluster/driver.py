@@ -139,7 +139,8 @@ def _tuner(
     losses = Losses()
 
     def config(run: Run, seat: Seat) -> dict[str, Any]:
-        return run_config(run, seat.share, store, options) | wanted_place(
+        row = graph.plan.nodes[graph.node_of(run.run_id)].row
+        return run_config(run, row, seat.share, store, options) | wanted_place(
             seat, graph.capacity.machines, beside_others=roster.refuses
         )
 

@@ -47,7 +47,7 @@ OPTIONS = {
     "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=path),
     "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
     "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),
-    "--intermediates": _option(_WHAT, "intermediate tasks, for example none,qqp,squad", metavar="LIST"),
+    "--intermediates": _option(_WHAT, "rows: tasks and recipes, for example none,qqp,squad>panx@de", metavar="LIST"),
     "--mlm": _option(_WHAT, "off, on, or off,on", metavar="LIST"),
     "--targets": _option(_WHAT, "target tasks, for example xnli,udpos", metavar="LIST"),
     "--seeds": _option(_WHAT, "for example 42,43,44", metavar="LIST"),

@@ -14,6 +14,7 @@ from trainables.ledger.digests import digests
 from trainables.ledger.errors import MissingRunError, StoreError
 from trainables.ledger.exported import Exported, Kind
 from trainables.ledger.nearest import unknown
+from trainables.ledger.recipe import MLM
 from trainables.ledger.record import Record
 from trainables.ledger.spec import EncoderRef, Phase, Precision
 from trainables.ledger.store import Store
@@ -42,8 +43,8 @@ def write_model(store: Store, record: Record, task: str, folder: Path, pretraine
     of, NotKeptError, DamagedRunError, ConversionError, and what loading the pretrained encoder raises.
     """
     spec = record.spec
-    if task not in spec.tasks or spec.phase is Phase.RETRIEVAL:
-        trained = spec.tasks if spec.phase is not Phase.RETRIEVAL else ("none",)
+    if task not in spec.tasks or task == MLM or spec.phase is Phase.RETRIEVAL:
+        trained = [name for name in spec.tasks if spec.phase is not Phase.RETRIEVAL and name != MLM] or ["none"]
         raise ValueError(unknown(f"trained task of run {record.run_id}", task, trained))
     trained_on = task if spec.phase is Phase.INTERMEDIATE else spec.tasks[0]
     with _kept(store, record, "model"):
