@@ -143,7 +143,7 @@ def _settings(record: Record) -> Iterator[tuple[str, str]]:
 def _front(exported: Exported, steps: Sequence[Step], shown: Sequence[Shown], *, is_demo: bool) -> dict[str, Any]:
     """What the hub reads. Licences of data are not known here, so that of the model is not either."""
     read = sorted({use.repository for step in steps for use in step.data if "/" in use.repository})
-    codes = in_order({each.code for own in shown for each in own.languages})
+    codes = in_order({code for own in shown for each in own.languages for code in each.code.split("+")})
     base = licences.hub_id(exported.encoder.name)
     pipeline = PIPELINES[exported.head] if exported.kind is Kind.MODEL else "feature-extraction"
     found: dict[str, Any] = {

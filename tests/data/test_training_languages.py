@@ -13,7 +13,7 @@ from tests.made.specs import DATA, INTERMEDIATE
 from tests.made.texts import tokenizer
 from trainables.data.hub import open_data
 from trainables.data.loading import load
-from trainables.data.reading import files_of, stopping_languages
+from trainables.data.reading import files_of, stopping_languages, training_languages
 from trainables.ledger.spec import Phase, RunSpec
 from trainables.tasks.formats.base import appended
 from trainables.tasks.formats.ragged import Ragged
@@ -93,6 +93,15 @@ def test_languages_without_stopping_rows_give_none_and_english_stands_in(languag
 def test_a_language_that_a_task_is_not_trained_in_is_an_error(name, language):
     with pytest.raises(ValueError, match=f"unknown training language of task {name} '{language}'"):
         files_of(_in(language, name=name), FakeData(), {})
+
+
+def test_a_task_without_english_rows_is_trained_in_what_it_has():
+    swahili = dataclasses.replace(
+        task("panx"), languages={Split.TRAIN: ("sw",), Split.STOPPING: ("sw",)}, other_languages={}
+    )
+    assert training_languages(swahili, _in()) == ("sw",)
+    assert stopping_languages(swahili, _in(), FakeData(), "") == ("sw",)
+    assert training_languages(task("panx"), _in()) == ("en",)
 
 
 def test_translations_train_xnli_in_other_languages():

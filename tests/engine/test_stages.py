@@ -13,6 +13,7 @@ import torch
 from tests.made.phases import OPTIONS, planned_with, spec
 from trainables.data.hub import demo_folder, open_data
 from trainables.data.loading import load
+from trainables.ledger.inspection import Condition, inspect
 from trainables.ledger.record import Record
 from trainables.ledger.spec import EncoderRef, MlmSettings, Phase, RunSpec
 from trainables.ledger.store import Store
@@ -156,6 +157,7 @@ def test_mlm_alone_that_is_cut_continues_and_ends_bit_identical(store, tmp_path)
     assert (other.work(wanted.run_id) / "checkpoint.safetensors").exists()
     cut = run_to_end(wanted, "mlm", other, OPTIONS)
     assert cut.files == calm.files
+    assert all(each.condition is not Condition.DAMAGED for each in inspect(other))
     _assert_same(_weights(store, calm), _weights(other, cut))
 
 

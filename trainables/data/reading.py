@@ -50,7 +50,7 @@ def trained_tasks(spec: RunSpec) -> list[Task]:
 
 def training_languages(each: Task, spec: RunSpec) -> tuple[str, ...]:
     """Languages whose rows train a run on a task; raises ValueError for one in which the task cannot be trained."""
-    asked = spec.data.train_languages or (ENGLISH,)
+    asked = spec.data.train_languages or each.usual_training_languages
     for code in asked:
         if code not in each.training_languages:
             raise ValueError(unknown(f"training language of task {each.name}", code, each.training_languages))

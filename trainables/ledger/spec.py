@@ -79,8 +79,8 @@ class DataRef:
         train_rows: cap on training rows; 0 is no cap.
         eval_rows: cap on the rows of every evaluated split and language; 0 is no cap.
         languages: evaluated languages; empty means all languages of the task. A restriction is part of the result.
-        train_languages: of the rows that train and stop the run, sorted; empty means English. `train_rows` are then
-            spread evenly over them (tasks/sampling.py).
+        train_languages: of the rows that train and stop the run, sorted; empty means English, or those of a task
+            without English rows. `train_rows` are spread evenly over them (tasks/sampling.py).
     """
 
     source: str

@@ -9,6 +9,7 @@ from typing import Any
 
 from trainables.tasks.examples import Example
 from trainables.tasks.formats.base import Format
+from trainables.tasks.languages import ENGLISH
 from trainables.tasks.revisions import REVISIONS
 from trainables.tasks.sampling import Cap, spread_examples
 
@@ -147,6 +148,11 @@ class Task:
     def training_languages(self) -> tuple[str, ...]:
         """Languages in which runs of this task can be trained; English first where present."""
         return self.languages_of(Split.TRAIN)
+
+    @property
+    def usual_training_languages(self) -> tuple[str, ...]:
+        """Those of a run that names none: English, or all languages of a task that has no English rows."""
+        return (ENGLISH,) if ENGLISH in self.training_languages else self.training_languages
 
     def languages_of(self, split: Split) -> tuple[str, ...]:
         """Languages with rows of a split, whether a run reads them by itself or when it is asked to."""
