@@ -15,7 +15,6 @@ from trainables.data.reading import EVALUATED, stopped_in
 from trainables.data.source import DataSource
 from trainables.tasks import registry
 from trainables.tasks.language_modeling import STAND_IN
-from trainables.tasks.languages import ENGLISH
 from trainables.tasks.sampling import shares
 from trainables.tasks.task import Source, Split, Task
 
@@ -133,7 +132,7 @@ class AtHand:
 
         Of one language without regard to the cap. Where rows cannot be counted it is the published number.
         """
-        counts = {code: self._rows_in(task, code) for code in languages or (ENGLISH,)}
+        counts = {code: self._rows_in(task, code) for code in languages or task.usual_training_languages}
         if len(counts) == 1 or not cap:
             return sum(counts.values())
         return sum(min(counts[code], share) for code, share in shares(cap, list(counts)).items())
@@ -165,7 +164,7 @@ class AtHand:
 
     def _trained_on(self, task: Task, languages: Sequence[str]) -> dict[Split, tuple[str, ...]]:
         """Languages of the rows that train a run and of those that stop it."""
-        trained = tuple(languages) or (ENGLISH,)
+        trained = tuple(languages) or task.usual_training_languages
         return {Split.TRAIN: trained, Split.STOPPING: stopped_in(task, trained, self._data, self._preference(task))}
 
     def _find_text(self, languages: tuple[str, ...]) -> Mapping[str, tuple[Source, ...]]:

@@ -16,7 +16,6 @@ from trainables.data.reading import EVALUATED
 from trainables.ledger.record import Record
 from trainables.ledger.spec import MlmLength, Optimisation, Phase, RunSpec
 from trainables.tasks import registry
-from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Split
 from trainables.training.mixing import MLM, probabilities, total_steps
 from trainables.training.stopping import evaluation_interval
@@ -132,7 +131,7 @@ def work_done(record: Record, size: EncoderSize, *, after_mlm: bool = False) -> 
 def _noted(record: Record, name: str, split: Split) -> int:
     """Rows of a task that a run has noted to have trained or stopped on, whichever of its sources it took."""
     task = registry.task(name)
-    codes = record.spec.data.train_languages or (ENGLISH,)
+    codes = record.spec.data.train_languages or task.usual_training_languages
     files = {f.path for preference in task.sources for code in codes for f in task.files(split, code, preference)}
     return sum(use.rows for use in record.data_use if f"{use.repository}/{use.config}/{use.split}" in files)
 
