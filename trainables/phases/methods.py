@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from trainables.ledger.recipe import RATE_FACTOR
 from trainables.ledger.spec import Optimisation, RunSpec
 from trainables.model.adapters import Adapters, new_adapters
 from trainables.model.network import Network
 from trainables.phases.context import Context
-
-RATE_FACTOR = 10.0
-"""Learning rate of a run with a method, as a multiple of the one for all weights, which its spec and its settings say.
-
-Published rates are for all weights. Adapters begin as nothing and need rates of 1e-4 and more (Hu et al., 2021;
-Pfeiffer et al., 2020).
-"""
 
 
 def use_method(context: Context, network: Network) -> Adapters | None:
