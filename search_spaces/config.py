@@ -24,7 +24,6 @@ from search_spaces.fields import (
     Language,
     Layer,
     Positive,
-    Row,
     Section,
     Seed,
     Share,
@@ -39,6 +38,7 @@ from search_spaces.fields import (
 )
 from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
+from search_spaces.recipe_fields import Recipes, check_training_languages
 from search_spaces.search_fields import SearchFields
 from search_spaces.text_fields import OwnFolder, PathText, Place, ShortName, Text
 from trainables.ledger.artefacts import Keep
@@ -100,6 +100,13 @@ def _that_train(tasks: dict[str, Any]) -> dict[str, Any]:
     return tasks
 
 
+def _with_rows(tasks: dict[str, Any]) -> dict[str, Any]:
+    """Refuse training languages that a task has no rows in."""
+    for name, own in tasks.items():
+        check_training_languages(name, own.train_languages or ())
+    return tasks
+
+
 def _not_too_many(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(seeds) > _MOST_SEEDS:
         raise ValueError(f"given {len(seeds)} seeds; allowed: at most {_MOST_SEEDS}")
@@ -115,9 +122,12 @@ _Mlm: Any = mlm_fields()
 
 
 class GridFields(Section):
-    """Axes of the grid. `none` among the intermediate tasks is the baseline; it exists without MLM only."""
+    """Axes of the grid: rows as recipes, MLM beside the plain ones among them, targets, seeds.
 
-    intermediates: AtLeastOne[Row]
+    `none` is the baseline; it exists without MLM only.
+    """
+
+    intermediates: Recipes
     mlm: AtLeastOne[bool] = (False, True)
     targets: AtLeastOne[Target]
     seeds: Annotated[AtLeastOne[Seed], AfterValidator(_not_too_many)] = (published.SEED,)
@@ -179,7 +189,12 @@ class DataFields(Section):
 
 
 class TrainingFields(_Target):
-    """How one target task trains: hyperparameters of the section `target`; None is the published value of the task."""
+    """How one target task trains: hyperparameters of the section `target`; None is the published value of the task.
+
+    `train_languages` are those of its training and stopping rows; not set, English.
+    """
+
+    train_languages: AnyNumberOf[Language] | None = None
 
 
 class IntermediateTraining(_Intermediate):
@@ -195,7 +210,7 @@ class IntermediateFields(IntermediateTraining):
 class TargetFields(TrainingFields):
     """How target runs train; `tasks` overrides it for single tasks."""
 
-    tasks: Annotated[dict[Target, TrainingFields], AfterValidator(_that_train)] = {}
+    tasks: Annotated[dict[Target, TrainingFields], AfterValidator(_that_train), AfterValidator(_with_rows)] = {}
 
 
 class MlmFields(_Mlm):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_spaces.encoder_files import CONFIG, architecture_of, encoder_files, number_in
+from trainables.ledger.recipe import Method, MethodKind
 from trainables.model.names import EncoderKind, parse_encoder
 
 
@@ -42,6 +43,15 @@ class EncoderSize:
     def parameters(self) -> int:
         """All weights, word embedding included."""
         return self.layer_parameters + (self.width or self.hidden) * (self.vocabulary + 514)
+
+    def method_parameters(self, method: Method) -> int:
+        """Weights that a method adds: to every matrix of the layers two thin ones, or two of a bottleneck a layer."""
+        if method.kind is MethodKind.ADAPTER:
+            return self.num_layers * (2 * self.hidden * method.size + method.size + self.hidden)
+        inner = self.inner or 4 * self.hidden
+        attention = 4 * self.hidden + 2 * (self.hidden + self.hidden // self.shared_keys)
+        block = (3 if self.gated else 2) * (self.hidden + inner)
+        return self.num_layers * method.size * (attention + block)
 
 
 def _modernbert(num_layers: int, hidden: int, inner: int, vocabulary: int) -> EncoderSize:

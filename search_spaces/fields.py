@@ -36,8 +36,9 @@ from trainables.ledger.bounds import (
     Bounds,
     number_in,
 )
-from trainables.ledger.cells import BASELINE, MULTI_TASK
+from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.nearest import unknown
+from trainables.ledger.recipe import MLM
 from trainables.tasks import languages, registry
 
 Item = TypeVar("Item")
@@ -107,7 +108,8 @@ def listed(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+def distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Each once, in the order of their first places."""
     return tuple(dict.fromkeys(items))
 
 
@@ -118,13 +120,15 @@ def mixture_members() -> tuple[str, ...]:
 
 
 def intermediate_names() -> tuple[str, ...]:
-    """Rows of the grid but for the baseline: registered intermediate tasks, then the mixture if it has members."""
+    """The paper's rows but for the baseline: registered intermediate tasks, then the mixture if it has members."""
     names = tuple(task.name for task in registry.intermediates())
     return (*names, MULTI_TASK) if len(mixture_members()) > 1 else names
 
 
-def _row_names() -> tuple[str, ...]:
-    return (BASELINE, *intermediate_names())
+def stage_names() -> tuple[str, ...]:
+    """What a stage of a recipe may train on: intermediate tasks, the mixture, targets that train, MLM alone."""
+    targets = (task.name for task in registry.targets() if task.trains)
+    return tuple(dict.fromkeys((*intermediate_names(), *targets, MLM)))
 
 
 def target_names() -> tuple[str, ...]:
@@ -162,12 +166,11 @@ NotNegative = Annotated[float, Within(NOT_NEGATIVE)]
 Share = Annotated[float, Within(Bounds(low=0, high=1, above=True))]
 Chance = Annotated[float, Within(Bounds(low=0, high=1, open=True))]
 
-Intermediate = Annotated[str, named("intermediate task", intermediate_names)]
-Row = Annotated[str, named("intermediate task", _row_names)]
+Intermediate = Annotated[str, named("intermediate task", stage_names)]
 Target = Annotated[str, named("target task", target_names)]
 Trained = Annotated[str, named("task", lambda: (*intermediate_names(), *target_names()))]
 Language = Annotated[str, named("language", language_names)]
 Callback = Annotated[str, AfterValidator(_callback)]
 
-AnyNumberOf = Annotated[tuple[Item, ...], BeforeValidator(listed), AfterValidator(_distinct)]
+AnyNumberOf = Annotated[tuple[Item, ...], BeforeValidator(listed), AfterValidator(distinct)]
 AtLeastOne = Annotated[AnyNumberOf[Item], Field(min_length=1)]

@@ -1,23 +1,40 @@
-"""The axes of the grid: intermediate task x MLM x target task x seed -> cells."""
+"""The axes of the grid: rows (recipes, with or without MLM) x targets x seeds -> cells."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
 
-from trainables.ledger.cells import BASELINE, Cell
+from trainables.ledger.cells import Cell, Row
+from trainables.ledger.recipe import Recipe, parse_recipe
+
+
+def rows(intermediates: Sequence[str], mlm: Sequence[bool]) -> list[Row]:
+    """The rows of recipes, each once: those without MLM first, otherwise as given.
+
+    MLM is added to what is trained in one stage on all weights. A chain, a stage with a method, MLM alone and a recipe
+    that says MLM itself are taken as written, and so is the baseline.
+    """
+    found: dict[Row, None] = {}
+    for recipe in map(parse_recipe, intermediates):
+        own = recipe.row
+        found |= dict.fromkeys(Row(own.intermediate, each) for each in mlm) if _multiplies(recipe) else {own: None}
+    return sorted(found, key=lambda row: row.mlm)
 
 
 def cells(
     intermediates: Sequence[str], mlm: Sequence[bool], targets: Sequence[str], seeds: Sequence[int]
 ) -> list[Cell]:
     """All cells in Table 2 order: rows without MLM first, targets within a row, seeds innermost."""
-    found = [
-        Cell(intermediate=intermediate, mlm=with_mlm, target=target, seed=seed)
-        for with_mlm, intermediate, target, seed in product(sorted(set(mlm)), intermediates, targets, seeds)
-        if intermediate != BASELINE or not with_mlm
+    return [
+        Cell(intermediate=row.intermediate, mlm=row.mlm, target=target, seed=seed)
+        for row, target, seed in product(rows(intermediates, mlm), targets, seeds)
     ]
-    if BASELINE in intermediates and False not in mlm:
-        baseline = [Cell(intermediate=BASELINE, mlm=False, target=t, seed=s) for t, s in product(targets, seeds)]
-        return baseline + found
-    return found
+
+
+def _multiplies(recipe: Recipe) -> bool:
+    """Whether a row of this recipe also exists with MLM."""
+    if len(recipe.stages) != 1:
+        return False
+    [stage] = recipe.stages
+    return not (stage.mlm or stage.is_mlm_alone or stage.method)

@@ -70,10 +70,24 @@ TARGET: Mapping[str, PublishedTarget] = MappingProxyType({
 
 MLM = PublishedMlm(**hyperparameters.published("mlm"))
 
+MLM_ALONE = PublishedIntermediate(batch_size=MLM.batch_size, epochs=1)
+"""MLM without a task, which is not in the paper: its learning rate beside tasks, one pass over the sentences."""
+
 SEED = 42
 """The paper states none; 42 is the sample implementation's (protocol.md 2.3)."""
 
 RETRIEVAL_MAX_LENGTH = 512
+
+
+def intermediate(task: str) -> PublishedIntermediate | None:
+    """The row of Table 3; for a target task its batch and epochs of Table 4, with the learning rates of Table 3.
+
+    None for a task that the paper does not have.
+    """
+    target = TARGET.get(task)
+    if target and task not in INTERMEDIATE:
+        return PublishedIntermediate(batch_size=target.batch_size, epochs=target.epochs)
+    return INTERMEDIATE.get(task)
 
 
 def retrieval_layer(num_layers: int) -> int:

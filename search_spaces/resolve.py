@@ -16,6 +16,7 @@ from search_spaces.published import PublishedRow
 from trainables.ledger import hyperparameters
 from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.hyperparameters import PhaseName, of_section
+from trainables.ledger.recipe import ENGLISH, Stage
 from trainables.ledger.spec import EncoderRef, MlmSettings, Optimisation, Retrieval
 from trainables.model.names import EncoderKind, encoder_fingerprint, parse_encoder
 from trainables.tasks import registry
@@ -35,18 +36,22 @@ def encoder_ref(config: SweepConfig) -> EncoderRef:
 
 
 def intermediate_optimisation(config: SweepConfig, row: str, members: Sequence[str], *, mlm: bool) -> Optimisation:
-    """How the intermediate run of a row trains; `members` are its tasks, several for the mixture.
+    """How an intermediate run trains on a task or the mixture; `members` are its tasks, `mlm` among them if alone.
 
     Raises ValueError for a task that has neither a published nor a configured value.
     """
     fields, place = config.intermediate, f"intermediate.tasks.{row}"
     layers = [fields.tasks.get(row), fields]
-    known = _published("intermediate", members, published.INTERMEDIATE.get(members[0]))
+    known = _published("intermediate", members, published.intermediate(members[0]))
     if row == MULTI_TASK:
         known["epochs"] = published.MULTI_TASK_EPOCHS
+    if row == MLM_TASK:
+        known |= dataclasses.asdict(published.MLM_ALONE)
     batches = {}
     for member in members:
-        own = _published("intermediate", [member], published.INTERMEDIATE.get(member))
+        if member == MLM_TASK:
+            continue
+        own = _published("intermediate", [member], published.intermediate(member))
         batches[member] = _first(_BATCH, f"intermediate.tasks.{member}", [fields.tasks.get(member), *layers], own)
     if mlm:
         batches[MLM_TASK] = config.mlm.batch_size
@@ -77,6 +82,28 @@ def target_optimisation(config: SweepConfig, names: Sequence[str]) -> Optimisati
     return first
 
 
+def train_rows(config: SweepConfig, stage: Stage) -> int:
+    """Training rows that a stage takes at the most: its own dose or the configured cap, whichever is less; 0 is all."""
+    caps = [rows for rows in (stage.rows, config.data.train_rows) if rows]
+    return min(caps, default=0)
+
+
+def target_languages(config: SweepConfig, names: Sequence[str]) -> tuple[str, ...]:
+    """Languages that train the fine-tuning that these targets share, sorted; empty is English.
+
+    Raises ValueError when the targets are configured differently.
+    """
+    found = {name: _target_languages(config, name) for name in names}
+    first = found[names[0]]
+    for name, other in found.items():
+        if other != first:
+            raise ValueError(
+                f"{names[0]} and {name} share one fine-tuning but differ in train_languages; "
+                f"allowed: the same in target.tasks.{names[0]} and target.tasks.{name}"
+            )
+    return first
+
+
 def mlm_settings(config: SweepConfig, languages: Sequence[str], num_tasks: int) -> MlmSettings:
     """MLM over the given languages, beside so many tasks."""
     return MlmSettings(
@@ -94,6 +121,12 @@ def retrieval(config: SweepConfig) -> Retrieval:
     if layer > num_layers:
         raise ValueError(f"retrieval.layer: given {layer}; allowed: 0 to {num_layers}, the layers of the encoder")
     return Retrieval(layer=layer, max_length=config.retrieval.max_length, layers=config.retrieval.layers)
+
+
+def _target_languages(config: SweepConfig, name: str) -> tuple[str, ...]:
+    layers = (config.target.tasks.get(name), config.target)
+    asked = next((own.train_languages for own in layers if own and own.train_languages is not None), ())
+    return () if asked == (ENGLISH,) else tuple(sorted(set(asked)))
 
 
 def _target_optimisation(config: SweepConfig, name: str) -> Optimisation:

@@ -12,7 +12,7 @@ from analysis.card.shown import Language, Shown
 from analysis.scores.headings import heading
 from analysis.tables.table import number
 from trainables.ledger.exported import Exported, Kind
-from trainables.ledger.recipe import RATE_FACTOR
+from trainables.ledger.recipe import MLM, RATE_FACTOR
 from trainables.ledger.record import DataUse, Record
 from trainables.tasks.formats.base import Head
 from trainables.tasks.language_facts import in_order
@@ -27,7 +27,7 @@ PIPELINES: Mapping[str, str] = {
 }
 """Kind of head -> what the hub calls the use of a model."""
 DEMO = "demo"
-_SPLITS = {Split.STOPPING: "English rows that stopped the training", Split.DEV: "dev", Split.TEST: "test"}
+_SPLITS = {Split.STOPPING: "rows that stopped the training", Split.DEV: "dev", Split.TEST: "test"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,8 @@ class Card:
 
 def card_of(chosen: Chosen, exported: Exported, shown: Sequence[Shown], closed: Sequence[str]) -> Card:
     """The card of a model that has been exported from the run that was chosen."""
-    record, parent = chosen.run.record, chosen.run.parent
-    steps = tuple(_step(each) for each in (parent, record) if each and each.spec.optimisation)
+    record = chosen.run.record
+    steps = tuple(_step(each) for each in (*chosen.run.stages, record) if each.spec.optimisation)
     is_demo = record.spec.data.source == DEMO
     return Card(
         title=_title(exported),
@@ -113,9 +113,12 @@ def _title(exported: Exported) -> str:
 def _step(record: Record) -> Step:
     spec = record.spec
     titles = " and ".join(heading(name) for name in spec.tasks)
-    with_mlm = ", with masked language modelling" if spec.mlm else ""
+    languages = spec.mlm.languages if spec.mlm and spec.tasks == (MLM,) else spec.data.train_languages
+    named = f" in {', '.join(languages)}" if languages else ""
+    with_mlm = ", with masked language modelling" if spec.mlm and spec.tasks != (MLM,) else ""
+    method = f", by {spec.method}" if spec.method else ""
     return Step(
-        what=f"{spec.phase} training on {titles}{with_mlm}",
+        what=f"{spec.phase} training on {titles}{named}{with_mlm}{method}",
         run_id=record.run_id,
         data=record.data_use,
         settings=tuple(_settings(record)),
@@ -135,7 +138,8 @@ def _settings(record: Record) -> Iterator[tuple[str, str]]:
     yield "seed", str(spec.seed)
     if spec.data.capped:
         yield "rows", f"at most {spec.data.train_rows or 'all'} for training, {spec.data.eval_rows or 'all'} measured"
-    yield "steps", f"{record.best_step} of {record.planned_steps} (the best on English rows)"
+    chosen = "the best on the rows that stop it" if record.dev_curve else "the last"
+    yield "steps", f"{record.best_step} of {record.planned_steps} ({chosen})"
 
 
 def _front(exported: Exported, steps: Sequence[Step], shown: Sequence[Shown], *, is_demo: bool) -> dict[str, Any]:

@@ -72,8 +72,8 @@ def provenance(a: Side, b: Side) -> tuple[Provenance, ...]:
 
 
 def _pairs(own: Run, other: Run) -> Iterator[tuple[Run, Run]]:
-    if own.parent and other.parent:
-        yield Run(record=own.parent), Run(record=other.parent)
+    for stages in zip(own.stages, other.stages, strict=False):
+        yield Run(record=stages[0]), Run(record=stages[1])
     yield own, other
 
 
@@ -92,5 +92,4 @@ def _facts(side: Side) -> defaultdict[str, set[str]]:
 def _records(side: Side) -> Iterator[Record]:
     for run in side.sweep.runs:
         yield run.record
-        if run.parent:
-            yield run.parent
+        yield from run.stages

@@ -29,6 +29,8 @@ COLOURS = (
 _ABSOLUTE, _MISSING, _ON_LIGHT, _ON_DARK = "#ffffff", "#e9e9e9", "#111111", "#fefefe"
 _CELL, _LEFT, _ABOVE, _KEY, _LINE, _NARROWEST = (0.55, 0.2), 1.2, 0.22, 0.4, 0.15, 3.9
 """Inches: a cell, the names at the left, the headings, the key, its line of words; the narrowest picture."""
+_LETTER, _WIDEST_LEFT = 0.065, 2.6
+"""Inches at the left: for a letter of the longest name, and at the most."""
 _BETWEEN = 0.3
 """Of a cell, between blocks of rows."""
 
@@ -52,7 +54,9 @@ def transfer_map(
         return None
     height = max(places.values()) + 1
     words = _words(verdicts, is_framed=any((chosen or {}).values()))
-    figure, axes = _canvas(len(results.targets), height, _KEY + (_LINE if words else 0))
+    names = [label(row_title(row)) for row in places]
+    left = min(max(_LEFT, _LETTER * max(map(len, names))), _WIDEST_LEFT)
+    figure, axes = _canvas(len(results.targets), height, left, _KEY + (_LINE if words else 0))
     for x, target in _across(results):
         _cell(axes, x, places[baseline], score(results, baseline, target))
         for row in places:
@@ -61,9 +65,9 @@ def transfer_map(
                 _cell(axes, x, places[row], gains[row, target], found.word.sign if found else "", is_gain=True)
         if (selected := (chosen or {}).get(target)) in places:
             _frame(axes, x, places[selected])
-    axes.set_yticks(list(places.values()), [label(row_title(row)) for row in places])
+    axes.set_yticks(list(places.values()), names)
     axes.set_xticks([x for x, _ in _across(results)], [label(column_title(target)) for _, target in _across(results)])
-    _key(figure, words)
+    _key(figure, left, words)
     return Picture(
         name="transfer", title="Difference to the baseline", caption=_caption(results, verdicts), figure=figure
     )
@@ -84,11 +88,11 @@ def _across(results: Results) -> Iterator[tuple[float, str]]:
         yield place + (_BETWEEN / 2 if target == AVERAGE else 0), target
 
 
-def _canvas(num_targets: int, height: float, below: float) -> tuple[Figure, Axes]:
-    inside = (max(_CELL[0] * (num_targets + 1), _NARROWEST - _LEFT), _CELL[1] * height)
-    size = (min(_LEFT + inside[0], WIDTH), _ABOVE + inside[1] + below)
+def _canvas(num_targets: int, height: float, left: float, below: float) -> tuple[Figure, Axes]:
+    inside = (max(_CELL[0] * (num_targets + 1), _NARROWEST - left), _CELL[1] * height)
+    size = (min(left + inside[0], WIDTH), _ABOVE + inside[1] + below)
     figure = Figure(figsize=size)
-    axes = figure.add_axes((_LEFT / size[0], below / size[1], 1 - _LEFT / size[0], inside[1] / size[1]))
+    axes = figure.add_axes((left / size[0], below / size[1], 1 - left / size[0], inside[1] / size[1]))
     axes.set_xlim(-0.5, num_targets + 0.5 + _BETWEEN / 2)
     axes.set_ylim(height - 0.5, -0.5)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
@@ -132,11 +136,11 @@ def _words(verdicts: Verdicts | None, *, is_framed: bool) -> list[str]:
     return [*words, "framed: selected"] if is_framed else words
 
 
-def _key(figure: Figure, words: Sequence[str]) -> None:
+def _key(figure: Figure, left: float, words: Sequence[str]) -> None:
     """The colours with the points between them; the words."""
     width, height = figure.get_size_inches()
     bottom = 0.16 + (_LINE if words else 0)
-    axes = figure.add_axes((_LEFT / width, bottom / height, 2.6 / width, 0.11 / height))
+    axes = figure.add_axes((left / width, bottom / height, 2.6 / width, 0.11 / height))
     for place, colour in enumerate(COLOURS):
         axes.add_patch(Rectangle((place, 0), 1, 1, facecolor=colour, linewidth=0))
     axes.set_xlim(0, len(COLOURS))
@@ -145,7 +149,7 @@ def _key(figure: Figure, words: Sequence[str]) -> None:
     axes.tick_params(labelsize=5.5, length=1.5, pad=1)
     axes.spines[:].set_visible(False)
     axes.text(-0.3, 0.5, "points", ha="right", va="center", fontsize=6)
-    figure.text(_LEFT / width, 0.05 / height, "  ·  ".join(words), fontsize=6, va="bottom")
+    figure.text(left / width, 0.05 / height, "  ·  ".join(words), fontsize=6, va="bottom")
 
 
 def _caption(results: Results, verdicts: Verdicts | None) -> str:

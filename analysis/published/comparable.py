@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.scores.load import Run
+from trainables.ledger.recipe import recipe_of
 from trainables.ledger.spec import Phase
 from trainables.tasks.registry import task
 
@@ -14,7 +15,11 @@ WHOLE = 0.95
 
 
 def why_not_comparable(runs: Sequence[Run]) -> str:
-    """What keeps these runs from the published numbers; empty when nothing does."""
+    """What keeps these runs from the published numbers; empty when nothing does.
+
+    Rows that are not of the paper's kind have no such numbers, and do not matter.
+    """
+    runs = [run for run in runs if recipe_of(run.variant).is_plain]
     if not runs:
         return "no run is finished"
     specs = [run.record.spec for run in runs]
@@ -28,6 +33,8 @@ def why_not_comparable(runs: Sequence[Run]) -> str:
         return "rows are capped"
     if any(spec.data.languages for spec in specs):
         return "languages are restricted"
+    if trained := sorted({code for spec in specs for code in spec.data.train_languages}):
+        return f"targets are trained in {', '.join(trained)}"
     for run in runs:
         spec = run.record.spec
         expected = sum(task(name).num_train_rows for name in spec.tasks) if spec.phase is Phase.INTERMEDIATE else (

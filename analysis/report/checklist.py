@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.scores.headings import heading, row_order, row_title, target_order
+from analysis.scores.load import configured_cap
 from analysis.selection.sweep import Sweep
 from analysis.showing.markup import Markdown, code, in_markdown, pipe_table
 from analysis.statistics.estimate import LEVEL, Verdict, Verdicts
@@ -35,7 +36,7 @@ def checklist(sweep: Sweep, studies: Sequence[StudyResult], verdicts: Verdicts |
 
 def _records(sweep: Sweep) -> list[Record]:
     """Of every run once, those that others start from too."""
-    found = {record.run_id: record for run in sweep.runs for record in filter(None, (run.parent, run.record))}
+    found = {record.run_id: record for run in sweep.runs for record in (*run.stages, run.record)}
     return [found[run_id] for run_id in sorted(found)]
 
 
@@ -109,8 +110,8 @@ def _settings(sweep: Sweep, records: Sequence[Record], studies: Sequence[StudyRe
 
 
 def _caps(records: Sequence[Record]) -> str:
-    data = [record.spec.data for record in records]
-    train, evaluated = (sorted({getattr(ref, name) for ref in data} - {0}) for name in ("train_rows", "eval_rows"))
+    train = sorted({configured_cap(record) for record in records} - {0})
+    evaluated = sorted({record.spec.data.eval_rows for record in records} - {0})
     parts = [f"{' or '.join(map(str, train))} training rows a task"] if train else []
     parts += [f"{' or '.join(map(str, evaluated))} evaluation rows a language and split"] if evaluated else []
     return ", ".join(parts)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from analysis.report.content import Code, Facts, Said, Section, Strong, listed
 from analysis.report.material import Material
 from analysis.scores.headings import heading, row_title
-from analysis.scores.load import Run
+from analysis.scores.load import Run, configured_cap
 from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.plain import plain
 from trainables.ledger.spec import Phase
@@ -91,9 +91,9 @@ def _sources(runs: Sequence[Run]) -> list[str]:
 
 
 def _caps(runs: Iterable[Run]) -> list[str]:
-    data = [run.record.spec.data for run in runs]
-    train = sorted({ref.train_rows for ref in data if ref.train_rows})
-    evaluated = sorted({ref.eval_rows for ref in data if ref.eval_rows})
+    records = [run.record for run in runs]
+    train = sorted({configured_cap(record) for record in records} - {0})
+    evaluated = sorted({record.spec.data.eval_rows for record in records} - {0})
     caps = [f"{' or '.join(map(str, train))} training rows"] if train else []
     return caps + ([f"{' or '.join(map(str, evaluated))} evaluation rows"] if evaluated else [])
 

@@ -6,6 +6,7 @@ import dataclasses
 
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.plan import own_row
+from trainables.ledger.recipe import parse_recipe
 from trainables.ledger.record import Record
 from trainables.ledger.spec import Phase
 
@@ -40,7 +41,7 @@ class Head:
         return cls(
             run_id=record.run_id,
             phase=spec.phase.value,
-            row=own_row(spec) if spec.phase is Phase.INTERMEDIATE else Row(BASELINE, False),
+            row=_row(record),
             tasks=spec.tasks,
             seed=spec.seed,
             parent=spec.parent,
@@ -58,3 +59,10 @@ class Head:
     def cells(self, row: Row) -> tuple[Cell, ...]:
         """Cells that it scores with an encoder of that row; none for an intermediate run."""
         return () if self.is_intermediate else tuple(Cell(*row, target, self.seed) for target in self.tasks)
+
+
+def _row(record: Record) -> Row:
+    """As it was planned, or as far as the spec tells it."""
+    if record.spec.phase is not Phase.INTERMEDIATE:
+        return Row(BASELINE, False)
+    return parse_recipe(record.row).row if record.row else own_row(record.spec)

@@ -1,7 +1,7 @@
 """Finished runs of a store with their parents, and their scores as one long table.
 
-A target or retrieval run takes its place in the grid from its parent's record: the intermediate task and MLM are those
-of the run that made its encoder.
+A target or retrieval run takes its place in the grid from its parent's record: its row is that of the run that made its
+encoder. A plan says of its own runs which rows they are of.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from trainables.data.stores import store_at
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.errors import MissingRunError
 from trainables.ledger.plain import plain
+from trainables.ledger.recipe import recipe_of
 from trainables.ledger.record import BrokenRecordError, Record
 from trainables.ledger.runs import RECOMPUTED
 from trainables.ledger.store import Store
@@ -49,10 +50,21 @@ class Run:
 
     Of a store with many runs, a record reads its file when more is asked of it than the index knows; what then cannot
     be read is an AnalysisError.
+
+    Attributes:
+        before: the stages before its parent, the last one first.
+        row: of its own encoder, or of the one it starts from, as a plan has it; None: as the records have it.
     """
 
     record: Record
     parent: Record | None = None
+    before: tuple[Record, ...] = ()
+    row: Row | None = None
+
+    @property
+    def stages(self) -> tuple[Record, ...]:
+        """All runs that made the encoder that it starts from, the first stage first."""
+        return (*reversed(self.before), *((self.parent,) if self.parent else ()))
 
     @property
     def intermediate(self) -> Record | None:
@@ -62,6 +74,8 @@ class Run:
     @property
     def variant(self) -> Row:
         """What the encoder was trained on before this run, or in this run when it is an intermediate one."""
+        if self.row is not None:
+            return self.row
         return head_of(self.intermediate).row if self.intermediate else Row(BASELINE, False)
 
     @property
@@ -72,13 +86,19 @@ class Run:
 
     @property
     def capped(self) -> bool:
-        """Whether this run or its parent saw fewer rows than the data has."""
-        return head_of(self.record).capped or (self.parent is not None and head_of(self.parent).capped)
+        """Whether this run or one before it saw fewer rows than the data has."""
+        return any(head_of(each).capped for each in (*self.stages, self.record))
 
 
 def head_of(record: Record) -> Head:
     """The head of a record; of one from an index, without reading it."""
     return record.head if isinstance(record, KeptRecord) else Head.of(record)
+
+
+def configured_cap(record: Record) -> int:
+    """Cap on the training rows of a run that was configured, not said by its row (`panx@sw:1000`); 0 is none."""
+    stages = recipe_of(head_of(record).row).stages
+    return 0 if stages and stages[-1].rows else record.spec.data.train_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +115,14 @@ class Loaded:
     unusable: Mapping[str, str]
 
 
-def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
-    """Finished runs of a store, all or those of `run_ids` that are finished, and those that cannot be used."""
+def load_usable(store: Store, run_ids: Collection[str] | None = None, rows: Mapping[str, Row] | None = None) -> Loaded:
+    """Finished runs of a store, all or those of `run_ids` that are finished, and those that cannot be used.
+
+    `rows` are those of runs by id, where a plan has them.
+    """
     states = store.record_states()
     wanted = list(states) if run_ids is None else sorted(set(run_ids) & states.keys())
+    planned = rows or {}
     records = _records(store, wanted, Index(store, states) if len(states) >= WORTH_AN_INDEX else None)
     noted = store.damaged_ids()
     found, unusable = [], {}
@@ -114,7 +138,8 @@ def load_usable(store: Store, run_ids: Collection[str] | None = None) -> Loaded:
         elif run_id in noted and (damage := store.damage(run_id)):
             unusable[run_id] = damage
         else:
-            found.append(Run(record=child, parent=parent))
+            before = _before(parent, records) if parent else ()
+            found.append(Run(record=child, parent=parent, before=before, row=planned.get(run_id)))
     return Loaded(runs=tuple(found), unusable=unusable)
 
 
@@ -130,14 +155,27 @@ def load(store: Store, run_ids: Collection[str] | None = None) -> list[Run]:
 
 
 def _records(store: Store, wanted: Sequence[str], index: Index | None) -> dict[str, Read]:
-    """Records of these runs and of those they start from."""
+    """Records of these runs and of all that they start from."""
 
     def records(run_ids: Collection[str]) -> dict[str, Read]:
         return index.records(run_ids) if index else {run_id: read(store, run_id) for run_id in run_ids}
 
-    found = records(wanted)
-    parents = {head_of(record).parent for record in found.values() if isinstance(record, Record)} - {""}
-    return found | records(sorted(parents - found.keys()))
+    found: dict[str, Read] = {}
+    missing = list(wanted)
+    while missing:
+        found |= records(missing)
+        parents = {head_of(record).parent for record in found.values() if isinstance(record, Record)} - {""}
+        missing = sorted(parents - found.keys())
+    return found
+
+
+def _before(parent: Record, records: Mapping[str, Read]) -> tuple[Record, ...]:
+    """The stages before a run, the last one first, as far as their records can be read."""
+    found: list[Record] = []
+    while isinstance(earlier := records.get(head_of(parent).parent), Record):
+        found.append(earlier)
+        parent = earlier
+    return tuple(found)
 
 
 def _without_parent(parent: str, error: BrokenRecordError | MissingRunError) -> str:

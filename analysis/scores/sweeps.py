@@ -1,9 +1,10 @@
 """One sweep out of a store that may hold several: runs that may stand in one table, and how to choose among others.
 
 Numbers are comparable only if nothing but the row differs. Within a column (runs of the same targets) and within the
-runs of one intermediate task every setting must agree except the seed and the parent; over the whole table the encoder,
-the data source and, by phase, the caps must agree. Anything else is an error that names what differs, never a choice
-made silently. The exact runs of a plan need no such check: a search may give each cell its own hyperparameters.
+runs of one row every setting must agree except the seed and the parent; over the whole table the encoder, the data
+source and, by phase, the caps must agree, unless the row itself says them (`panx@sw:1000`). Anything else is an error
+that names what differs, never a choice made silently. The exact runs of a plan need no such check: a search may give
+each cell its own hyperparameters.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from analysis.scores.headings import AnalysisError, heading, row_title
 from analysis.scores.load import Run
 from trainables.ledger.cells import Cell
 from trainables.ledger.nearest import unknown
+from trainables.ledger.recipe import recipe_of
 from trainables.ledger.spec import Phase
 
 _OF_A_RUN = ("seed", "parent", "phase")
@@ -71,9 +73,11 @@ def differences(runs: Iterable[Run]) -> list[Difference]:
     """What keeps these runs out of one table; empty when they are one sweep. Settings of the whole table first."""
     counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for run in runs:
-        flat, own, phase = settings(run), scope(run), run.record.spec.phase.value
+        flat, own, phase, said = settings(run), scope(run), run.record.spec.phase.value, _said_by_its_row(run)
         for name, value in flat.items():
-            if name in _EVERYWHERE or name in _MLM:
+            if name in said:
+                counts[own, name][value] += 1
+            elif name in _EVERYWHERE or name in _MLM:
                 counts["", name][value] += 1
             elif name in _BY_PHASE:
                 counts[phase, name][value] += 1
@@ -152,6 +156,16 @@ def _two_runs(cell: Cell, first: Run, second: Run) -> str:
         f"{first.record.run_id} and {second.record.run_id}. They differ in {'; '.join(differ)}. "
         "Choose with --where, or pass the run ids of one plan"
     )
+
+
+def _said_by_its_row(run: Run) -> frozenset[str]:
+    """Settings that the row of an intermediate run decides, so that those of another row are no other sweep's."""
+    if run.record.spec.phase is not Phase.INTERMEDIATE or not (stages := recipe_of(run.variant).stages):
+        return frozenset()
+    last = stages[-1]
+    names = {"data.train_rows"} if last.rows else set()
+    names |= {"mlm.languages"} if last.mlm_languages or last.is_mlm_alone else set()
+    return frozenset(names)
 
 
 def _in_scope(run: Run, own: str) -> bool:

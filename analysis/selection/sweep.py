@@ -46,7 +46,8 @@ def gather(store: Store, plan: Plan | None = None, conditions: Sequence[str] = (
     Raises AnalysisError where there is no usable run and no plan, for runs of several sweeps and for conditions that
     cannot be met; LedgerError for another file of the store that cannot be read.
     """
-    loaded = load_usable(store, plan.nodes if plan else None)
+    rows = {run_id: node.row for run_id, node in plan.nodes.items()} if plan else None
+    loaded = load_usable(store, rows, rows)
     runs = where(loaded.runs, conditions)
     (one_run_per_cell if plan else one_sweep)(runs)
     if not runs and not plan:

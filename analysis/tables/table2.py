@@ -18,11 +18,14 @@ from analysis.tables.table import GAP_WORDS, Block, Column, Entry, Line, Table, 
 from analysis.tables.verdict_notes import verdict_notes
 from trainables.ledger.cells import BASELINE, Row
 from trainables.ledger.plain import plain
+from trainables.ledger.recipe import recipe_of
 from trainables.ledger.record import Finding, Symptom
 from trainables.ledger.states import State
 from trainables.tasks.registry import task
 
 LONGEST_REASON = 300
+_FURTHER = "further rows"
+"""Those that are not of the paper's kind."""
 METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
 ONE_SET, RESTRICTED, CAPPED, CUT_SHORT, COLLAPSED = "†", "‡", "°", "↓", "!"
 SYMPTOMS = {Symptom.CONSTANT: "constant predictions", Symptom.BELOW_TRIVIAL: "below the trivial score"}
@@ -41,8 +44,9 @@ def table2(
 ) -> Table:
     """Table 2 of the paper for this sweep, with the sign of the verdict behind the numbers of a cell.
 
-    First the baseline in absolute numbers, then the change of every other row against it, both on dev; then the test
-    scores of the models selected on dev beside those of the baseline. Without a baseline all rows are absolute.
+    First the baseline in absolute numbers, then the change of every other row against it, both on dev, rows that are
+    not of the paper's kind after the others; then the test scores of the models selected on dev beside those of the
+    baseline. Without a baseline all rows are absolute.
     """
     columns = [Column(title=heading(target), unit=unit(target), target=target) for target in results.targets]
     columns.append(Column(title="Avg"))
@@ -52,10 +56,11 @@ def table2(
         entries = (*_dev_entries(results, selections, results.baseline, None),)
         row = Line(label="baseline", row=results.baseline, entries=entries)
         blocks.append(Block(title="Dev", rows=(row,)))
-    for mlm, name in ((False, "without MLM"), (True, "with MLM")):
+    for name, variants in _parts(others).items():
+        title_of = row_title if name == _FURTHER else lambda variant: heading(variant.intermediate)
         rows = [
             Line(
-                label=heading(variant.intermediate) + (COLLAPSED if variant in results.intermediates else ""),
+                label=title_of(variant) + (COLLAPSED if variant in results.intermediates else ""),
                 row=variant,
                 entries=(
                     *_judged(
@@ -63,8 +68,7 @@ def table2(
                     ),
                 ),
             )
-            for variant in others
-            if variant.mlm == mlm
+            for variant in variants
         ]
         if rows:
             change = ": change against the baseline" if results.baseline is not None else ""
@@ -78,6 +82,15 @@ def table2(
         *_collapsed(results), *_reasons(results), *_bounds(results, selections),
     )  # fmt: skip
     return replace(table, notes=notes)
+
+
+def _parts(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by where they stand: those of the paper's kind without and with MLM, then chains, other languages, doses."""
+    found: dict[str, list[Row]] = {"without MLM": [], "with MLM": [], _FURTHER: []}
+    for row in rows:
+        plain = recipe_of(row).is_plain
+        found[_FURTHER if not plain else "with MLM" if row.mlm else "without MLM"].append(row)
+    return found
 
 
 def entry_of(score: TaskScore | Gap, against: TaskScore | Gap | None = None, *, best: bool = False) -> Entry:

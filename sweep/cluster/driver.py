@@ -30,7 +30,7 @@ from sweep.cluster.pruning import PruningScheduler
 from sweep.cluster.pulse import Halt, Pulse
 from sweep.cluster.roster import Roster
 from sweep.cluster.searcher import WORKER_LOST, GraphSearcher, run_config
-from sweep.cluster.session import JOB_VARIABLE, ray_session
+from sweep.cluster.session import JOB_VARIABLE, ray_session, without_usage_tags
 from sweep.cluster.sockets import check_sockets
 from sweep.cluster.summary import summary_of
 from sweep.cluster.tensorboard import TensorBoard
@@ -139,7 +139,8 @@ def _tuner(
     losses = Losses()
 
     def config(run: Run, seat: Seat) -> dict[str, Any]:
-        return run_config(run, seat.share, store, options) | wanted_place(
+        row = graph.plan.nodes[graph.node_of(run.run_id)].row
+        return run_config(run, row, seat.share, store, options) | wanted_place(
             seat, graph.capacity.machines, beside_others=roster.refuses
         )
 
@@ -193,7 +194,8 @@ def _tuner(
         ),
     )
     try:
-        tuner.fit()
+        with without_usage_tags():
+            tuner.fit()
     finally:
         progress.close()
         gauges.close()

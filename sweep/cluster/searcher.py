@@ -17,8 +17,9 @@ from sweep.graph.faults import NODE_LOSSES, WORKER_LOSSES
 from sweep.graph.graph import Graph
 from sweep.graph.node import Run
 from trainables.ledger.artefacts import ENCODER
-from trainables.ledger.plan import Share
-from trainables.ledger.spec import RunSpec
+from trainables.ledger.cells import Row
+from trainables.ledger.plan import Share, own_row
+from trainables.ledger.spec import Phase, RunSpec
 from trainables.ledger.store import Store
 from trainables.ledger.usage import size_of
 from trainables.phases.options import Options
@@ -268,9 +269,18 @@ class GraphSearcher(Searcher):
         return self.graph.is_again(run_id) and ENCODER in self._store.removed(run_id)
 
 
-def run_config(run: Run, share: Share, store: Store, options: Options) -> dict[str, Any]:
-    """What a worker needs to compute a run, as plain JSON. A run without a share of a GPU computes on its cores."""
-    options = dataclasses.replace(options, gpus=share.gpus, device=options.device if share.gpus else "cpu")
+def run_config(run: Run, row: Row, share: Share, store: Store, options: Options) -> dict[str, Any]:
+    """What a worker needs to compute a run of a row, as plain JSON.
+
+    A run without a share of a GPU computes on its cores.
+    """
+    is_told = run.spec.phase is not Phase.INTERMEDIATE or own_row(run.spec) == row
+    options = dataclasses.replace(
+        options,
+        gpus=share.gpus,
+        device=options.device if share.gpus else "cpu",
+        row="" if is_told else str(row),
+    )
     return {
         "run_id": run.run_id,
         "name": run.name,

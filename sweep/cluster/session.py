@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import ray
 from ray._private import services, worker
+from ray.air._internal import usage
 
 import trainables
 from sweep.cluster.admission import check_admission, own_authentication
@@ -88,6 +89,17 @@ def ray_session(
                 for process in started:
                     end_family(process)
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def without_usage_tags() -> Iterator[None]:
+    """Tune does not count callbacks for its usage statistics, which are off: it imports every logger for that."""
+    before = usage.tag_callbacks
+    usage.tag_callbacks = lambda callbacks: False
+    try:
+        yield
+    finally:
+        usage.tag_callbacks = before
 
 
 @contextlib.contextmanager

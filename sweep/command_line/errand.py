@@ -16,6 +16,7 @@ from sweep.command_line.setup import configured
 from sweep.planning.needs import sources_of
 from sweep.planning.planner import build_plan
 from sweep.planning.start import check_data
+from sweep.terminal.wording import how_many
 from trainables.data.fetched import read_manifest
 from trainables.data.fetching import Without, wanted_rows
 from trainables.data.hub import HUB, DataSource, open_data
@@ -99,7 +100,7 @@ def _folder(out: Path) -> Path:
 
 def _without_data(plan: Plan) -> list[str]:
     reasons = list(plan.without_data.values())
-    return [f"no data for {reasons.count(reason)} cells: {reason}" for reason in dict.fromkeys(reasons)]
+    return [f"no data for {how_many(reasons.count(reason), 'cell')}: {reason}" for reason in dict.fromkeys(reasons)]
 
 
 def _check_same_encoder(encoder: WantedEncoder, folder: Path) -> None:

@@ -18,6 +18,7 @@ from sweep.command_line.offline import offline_words
 from sweep.command_line.setup import configured
 from sweep.planning.planner import build_plan
 from sweep.terminal.fetching import FetchProgress, contents, in_units
+from sweep.terminal.wording import how_many
 from trainables.data.bringing import Outcome, bring_all, there
 from trainables.data.fetched import MANIFEST
 from trainables.ledger import files
@@ -76,7 +77,8 @@ def _prove(given: argparse.Namespace, errand: Errand, console: Console) -> int:
     plan = build_plan(config)
     check_encoder(config.encoder.name, config.encoder.revision, [node.spec for node in plan.nodes.values()])
     if lost := [cell for cell in errand.plan.cells if cell not in plan.cells]:
-        complain(f"{len(lost)} cells have no data in {errand.folder}: {plan.without_data.get(lost[0], 'not planned')}")
+        reason = plan.without_data.get(lost[0], "not planned")
+        complain(f"{how_many(len(lost), 'cell')} without data in {errand.folder}: {reason}")
         return 1
     same = plan.nodes.keys() == errand.plan.nodes.keys()
     ids = "their ids are the same" if same else "their ids are new: records of earlier runs do not count for them"

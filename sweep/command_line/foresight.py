@@ -13,6 +13,7 @@ from sweep.graph.capacity import Machine
 from sweep.planning.bill import Bill, bill_of
 from sweep.planning.clusters import Cluster, asked, of_sizes
 from sweep.planning.foreseen import ForeseenData, preliminary_runs
+from sweep.planning.gpus import Gpus
 from sweep.planning.machines import this_machine
 from sweep.planning.outlook import look_at
 from sweep.planning.planner import build_plan, data_of
@@ -47,7 +48,7 @@ class Foresight:
     cautions: tuple[Caution, ...]
 
 
-def foresee(config: SweepConfig, sizes: Sequence[int] = (), budget: float = 0.0) -> Foresight:
+def foresee(config: SweepConfig, sizes: Sequence[Gpus] = (), budget: float = 0.0) -> Foresight:
     """Look at a sweep, on the cluster that it would run on and on clusters of so many GPUs.
 
     `budget` are the hours at hand; 0 is no limit. Raises as `set_up` does, but neither where the hub cannot be reached
@@ -113,7 +114,7 @@ def known_machines(config: SweepConfig) -> tuple[tuple[Machine, ...], tuple[Caut
         return (), (Caution(kind=Kind.CLUSTER, text=text),)
 
 
-def _clusters(setup: Setup, found: Sequence[Machine], sizes: Sequence[int]) -> tuple[Cluster, ...]:
+def _clusters(setup: Setup, found: Sequence[Machine], sizes: Sequence[Gpus]) -> tuple[Cluster, ...]:
     """The cluster that is asked for, then those of so many GPUs.
 
     Costs are those of GPUs where some cluster has any, so that one without is left out then.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-from trainables.ledger.bounds import DRAWS, FACTOR, GPUS, HOURS, NODES, SEED, TRIALS
-from trainables.ledger.words import number, numbers, path, seconds, text
+from sweep.planning.gpus import gpus_of
+from trainables.ledger.bounds import DRAWS, FACTOR, HOURS, NODES, SEED, TRIALS
+from trainables.ledger.words import checked, number, path, seconds, text
 
 
 class Option(NamedTuple):
@@ -46,7 +47,7 @@ OPTIONS = {
     "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=path),
     "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
     "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),
-    "--intermediates": _option(_WHAT, "intermediate tasks, for example none,qqp,squad", metavar="LIST"),
+    "--intermediates": _option(_WHAT, "rows: tasks and recipes, for example none,qqp,squad>panx@de", metavar="LIST"),
     "--mlm": _option(_WHAT, "off, on, or off,on", metavar="LIST"),
     "--targets": _option(_WHAT, "target tasks, for example xnli,udpos", metavar="LIST"),
     "--seeds": _option(_WHAT, "for example 42,43,44", metavar="LIST"),
@@ -96,9 +97,9 @@ OPTIONS = {
     ),
     "--gpus": _option(
         _CLUSTER,
-        "wall clock on clusters of so many GPUs, for example 1,8,64",
+        "wall clock on clusters of so many GPUs, for example 1,8,64 or 8xH100",
         metavar="LIST",
-        type=numbers(GPUS, most=20),
+        type=checked(gpus_of),
     ),
     "--budget": _option(
         _CLUSTER, "hours at hand, of GPUs or of cores; more is worth a warning", metavar="H", type=number(HOURS)

@@ -21,6 +21,7 @@ from sweep.planning.preflight.finding import Finding, good, problem, warning
 from sweep.planning.preflight.judgement import Wants
 from sweep.planning.preflight.question import Question
 from sweep.terminal.description import size_of
+from sweep.terminal.wording import how_many
 from trainables.data.cache_folder import CacheFolderError
 from trainables.data.fetched import read_manifest
 from trainables.data.hub import DEMO, HUB, DataError, open_data
@@ -109,7 +110,8 @@ def _plan(config: SweepConfig, findings: list[Finding]) -> Plan | None:
 def _of_plan(config: SweepConfig, plan: Plan, store: Store) -> Iterator[Finding]:
     for reason in dict.fromkeys(plan.without_data.values()):
         cells = sum(why == reason for why in plan.without_data.values())
-        yield warning("data", "", f"no rows for {cells} cells: {reason}", "leave them out, or fetch their rows")
+        text = f"no rows for {how_many(cells, 'cell')}: {reason}"
+        yield warning("data", "", text, "leave them out, or fetch their rows")
     if store.is_driven:
         text = f"another sweep is at work on {store}"
         yield warning("store", "", text, "wait for it, or give another --store; a second driver is refused")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.scores.headings import row_order
+from analysis.scores.headings import Order, row_order
 from analysis.selection.averages import mean
 from trainables.ledger.cells import Row
 
-_Key = tuple[float, tuple[bool, int, str]]
+_Key = tuple[float, Order]
 """Minus the mean of a row, and its place among equals."""
 
 

@@ -16,6 +16,7 @@ from sweep.graph.node import Run, Trials
 from sweep.graph.queue import Live, Queue, Waiting
 from sweep.graph.ranks import ranks, trial_rank
 from trainables.ledger.plan import Node, Plan, Share
+from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
 
 Open = Callable[[Node, str], Trials]
@@ -268,9 +269,16 @@ class Graph:
             self._leave_again(run_id, is_finished=False)
 
     def _stands_alone(self, node: Node, done: Collection[str]) -> bool:
-        """Whether a node need not wait for its parent: it has none here, or both are as planned and it is done."""
-        parents = [self.plan.nodes[parent] for parent in node.parents if parent in self.plan.nodes]
-        return not parents or (node.run_id in done and not any(each.is_searched for each in (node, *parents)))
+        """Whether a node need not wait for its parent: it has none here, or it is done and all above it as planned.
+
+        An earlier stage that is not done is waited for: the encoder of a later one may have to be computed again.
+        """
+        above = [self.plan.nodes[ancestor] for ancestor in self.plan.ancestors(node.run_id)]
+        if not above or node.run_id not in done:
+            return not above
+        if any(each.is_searched for each in (node, *above)):
+            return False
+        return node.spec.phase is not Phase.INTERMEDIATE or all(each.run_id in done for each in above)
 
     def _open_all(self) -> None:
         """Begin the nodes whose parent's winner has become known; which may be the winners of others."""
@@ -305,15 +313,25 @@ class Graph:
         self._of[run.run_id] = node_id
         share = self._share(node)
         place = Waiting(share=share, cost=node.cost, rank=rank, place=(self._order[node_id], run.number))
-        if node.spec.parent not in self.trials or not self._is_missing(parent):
+        missing = next((base for base in self._bases(node, parent) if self._is_missing(base[1])), None)
+        if missing is None:
             self._queue.add(run.run_id, place)
             return
-        if self._there.get(parent, True):
-            self._compute_again(node.spec.parent, parent, rank)
-        if parent in self._again:
-            self._again[parent].append((run.run_id, place))
+        base_id, base = missing
+        if self._there.get(base, True):
+            self._compute_again(base_id, base, rank)
+        if base in self._again:
+            self._again[base].append((run.run_id, place))
         else:
-            self._give_up(run.run_id, parent)
+            self._give_up(run.run_id, base)
+
+    def _bases(self, node: Node, parent: str) -> list[tuple[str, str]]:
+        """Nodes and runs whose encoders a run of a node needs, as far as they are open; `parent` is the first run."""
+        if node.spec.parent not in self.trials:
+            return []
+        _, *further = self.plan.rests_on(node.run_id)
+        winners = [(base, self.trials[base].winner) for base in further if base in self.trials]
+        return [(node.spec.parent, parent), *((base, winner) for base, winner in winners if winner)]
 
     def _is_missing(self, run_id: str) -> bool:
         """Whether the encoder of a finished run is not there."""

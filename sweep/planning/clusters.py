@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sweep.graph.capacity import Machine
+from sweep.planning.gpus import Gpus
 from sweep.planning.machines import this_machine
 from trainables.ledger.plan import Plan
 
 CORES_PER_GPU = 64
 """Of clusters that are not known: enough not to matter."""
-USUAL = (1, 8)
+USUAL = (Gpus(1), Gpus(8))
 """GPUs of a cluster elsewhere of which nothing is known."""
 
 
@@ -54,15 +55,21 @@ def asked(machines: Sequence[Machine]) -> Cluster:
     return Cluster(words=f"{nodes}{_words(gpus, cpus)}", machines=tuple(machines), is_real=True)
 
 
-def of_sizes(sizes: Iterable[int]) -> tuple[Cluster, ...]:
-    """Clusters of so many GPUs, with cores enough."""
-    return tuple(
-        Cluster(
-            words=f"{gpus} GPU{'s' * (gpus > 1)}",
-            machines=(Machine(name="there", cpus=CORES_PER_GPU * gpus, gpus=gpus),),
-        )
-        for gpus in sizes
-    )
+def of_sizes(sizes: Iterable[Gpus], *, like: Machine | None = None) -> tuple[Cluster, ...]:
+    """Clusters of so many GPUs, with cores enough; the GPUs are those of the machine `like`, where one is given."""
+    found = []
+    for gpus in sizes:
+        machine = with_gpus("there", gpus)
+        if like:
+            machine = replace(machine, gpu_type=like.gpu_type, gpu_bytes=like.gpu_bytes)
+        found.append(Cluster(words=gpus.words, machines=(machine,)))
+    return tuple(found)
+
+
+def with_gpus(name: str, gpus: Gpus) -> Machine:
+    """A node with so many GPUs, with cores enough."""
+    cpus = CORES_PER_GPU * gpus.number
+    return Machine(name=name, cpus=cpus, gpus=gpus.number, gpu_type=gpus.kind, gpu_bytes=gpus.bytes)
 
 
 def _words(gpus: int, cpus: int) -> str:

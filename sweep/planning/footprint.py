@@ -1,8 +1,9 @@
 """Footprint of a run: the bytes that it is expected to take on disk, from a formula.
 
 An encoder is its layers and positions, and of the word embedding the rows that were trained, or the whole where all
-rows have changed. A checkpoint holds the weights that are trained, their two moments and the best weights so far. What
-is no model (record, predictions, Tune's own files) is taken from measured stores (`python -m benchmarks.disk`).
+rows have changed; of a run with a method it is what the method adds. A checkpoint holds the weights that are trained,
+their two moments and the best weights so far. What is no model (record, predictions, Tune's own files) is taken from
+measured stores (`python -m benchmarks.disk`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sweep.planning.distinct_words import distinct_words
 from sweep.planning.lengths import tokens_of
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.plan import Footprint
+from trainables.ledger.recipe import MLM
 from trainables.ledger.spec import Phase, RunSpec
 from trainables.tasks import registry
 from trainables.tasks.formats.base import Head
@@ -46,7 +48,9 @@ def texts_of(spec: RunSpec, rows: Mapping[str, int]) -> Texts:
         return {}
     cap, dev = spec.data.train_rows, settings.dev_rows
     dev = min(dev, spec.data.eval_rows) if spec.data.eval_rows else dev
-    counts = {name: (min(rows[name], cap) if cap else rows[name]) + dev for name in rows if name in spec.tasks}
+    counts = {
+        name: (min(rows[name], cap) if cap else rows[name]) + dev for name in rows if name in spec.tasks and name != MLM
+    }
     return {name: tokens_of(name, count, settings.max_length, spec.data.source) for name, count in counts.items()}
 
 
@@ -70,8 +74,11 @@ def footprint_of(
     head = size.hidden**2 + 8 * size.hidden
     changed = size.parameters * _BYTES if is_whole else layers * _BYTES + rows * (size.hidden * _BYTES + _ID_BYTES)
     leaves = spec.phase is Phase.INTERMEDIATE or (spec.phase is Phase.TARGET and config.keep is not Keep.NONE)
-    model = changed + head * _BYTES + _FIXED_BYTES if leaves else 0
+    model: float = changed + head * _BYTES + _FIXED_BYTES if leaves else 0
     trained = layers + head + size.hidden * (size.vocabulary if spec.mlm else rows)
+    if spec.method:
+        trained = size.method_parameters(spec.method) + head
+        model = _BYTES * trained + _FIXED_BYTES if leaves else 0
     is_long = spec.optimisation is not None and seconds > config.cluster.checkpoint_seconds
     return Footprint(
         model=round(model),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
+
+from trainables.ledger.bounds import GPUS
+from trainables.ledger.nearest import unknown
 
 _GIGA = 10**9
 _NAME = re.compile(r"\w+\s+((?:[A-Z]+\s+)*[A-Z0-9]*\d[A-Z0-9]*)")
@@ -24,6 +28,50 @@ GPU_BYTES: Mapping[str, int] = {
     }.items()
 }  # fmt: skip
 """Of one GPU of a type as Ray calls it, for nodes that do not answer; of types that come in several sizes the least."""
+
+
+_MOST = 20
+"""Clusters that may be asked about at once."""
+
+
+class Gpus(NamedTuple):
+    """So many GPUs, of a type as Ray calls it where that is said."""
+
+    number: int
+    kind: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.number}x{self.kind}" if self.kind else str(self.number)
+
+    @property
+    def words(self) -> str:
+        """For people, for example `8 GPUs` or `8 H100`."""
+        return f"{self.number} {self.kind or 'GPU' + 's' * (self.number > 1)}"
+
+    @property
+    def bytes(self) -> int:
+        """Memory of one of them; 0 where their type is not said."""
+        return GPU_BYTES.get(self.kind, 0)
+
+
+def gpus_of(text: str) -> tuple[Gpus, ...]:
+    """Numbers of GPUs between commas, each once, such as `1,8,64` or `8xH100`; raises ValueError for anything else."""
+    found = tuple(dict.fromkeys(map(_gpus, text.split(","))))
+    if len(found) > _MOST:
+        raise ValueError(f"allowed: at most {_MOST} numbers")
+    return found
+
+
+def _gpus(text: str) -> Gpus:
+    number, _, kind = text.strip().partition("x")
+    try:
+        size = int(GPUS.read(number))
+    except ValueError:
+        raise ValueError(f"allowed: {GPUS}, or one of a type, as 8xH100, or several with commas between them") from None
+    known = {name.lower(): name for name in GPU_BYTES}
+    if "x" in text and kind.lower() not in known:
+        raise ValueError(unknown("type of GPU", kind, GPU_BYTES))
+    return Gpus(size, known.get(kind.lower(), ""))
 
 
 def type_of(name: str) -> str:

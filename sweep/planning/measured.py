@@ -16,6 +16,7 @@ from sweep.planning.work import Work, mean_work, work_done
 from trainables.data.hub import DEMO
 from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Plan, Share
+from trainables.ledger.recipe import MLM
 from trainables.ledger.record import Record
 from trainables.ledger.spec import EncoderRef, Phase, Precision, RunSpec
 from trainables.ledger.store import Store
@@ -34,7 +35,7 @@ class Measured:
 
     Attributes:
         device: as records have it; of a processor with its threads.
-        kind: phase, head, MLM, encoder.
+        kind: phase, head, MLM, method, encoder.
         task: what they trained on or measured, and whether on the built-in corpus.
         bf16: whether they trained in bf16.
         parts: cores, or the part of a GPU, that each had.
@@ -96,7 +97,8 @@ def key_of(spec: RunSpec) -> Key:
     task = registry.task(spec.tasks[0]) if spec.tasks[0] in registry.tasks() else None
     is_mixture = spec.phase is Phase.INTERMEDIATE and len(spec.tasks) > 1
     head = "mixture" if is_mixture or task is None else task.format.head.value
-    kind = f"{spec.phase}, {head}{'+mlm' * (spec.mlm is not None)}, {spec.encoder.name}"
+    with_mlm = "+mlm" * (spec.mlm is not None and spec.tasks != (MLM,))
+    kind = f"{spec.phase}, {head}{with_mlm}{f'/{spec.method.kind}' if spec.method else ''}, {spec.encoder.name}"
     return Key(kind=kind, task=f"{','.join(spec.tasks)}{', demo' * (spec.data.source == DEMO)}")
 
 
@@ -126,14 +128,22 @@ def runs_of(store: Store, encoder: EncoderRef, size: EncoderSize) -> dict[str, M
     """Run id -> the finished runs of a store with this encoder; what cannot be read is left out."""
     shares = {run_id: node.share for run_id, node in _plan(store).nodes.items()}
     records = [store.record(run_id) for run_id in store.run_ids()[:MOST_RUNS] if store.is_finished(run_id)]
-    with_mlm = {record.run_id for record in records if record.spec.mlm}
+    specs = {record.run_id: record.spec for record in records}
     return {
         record.run_id: measured(
-            record, size, shares.get(record.run_id, Share(gpus=1.0)), after_mlm=record.spec.parent in with_mlm
+            record, size, shares.get(record.run_id, Share(gpus=1.0)), after_mlm=_is_after_mlm(record.spec, specs)
         )
         for record in records
         if record.spec.encoder == encoder and record.device and sum(record.seconds.values()) > 0
     }
+
+
+def _is_after_mlm(spec: RunSpec | None, specs: Mapping[str, RunSpec]) -> bool:
+    """Whether a run starts from an encoder that was trained with MLM, in whichever of its stages."""
+    while spec := specs.get(spec.parent) if spec else None:
+        if spec.mlm:
+            return True
+    return False
 
 
 def grouped(runs: Iterable[Measured]) -> list[Measured]:

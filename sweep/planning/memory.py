@@ -96,9 +96,12 @@ def _training(spec: RunSpec, size: EncoderSize, engine: EngineFields, texts: Tex
     layers = size.layer_parameters + size.hidden * _POSITIONS
     head = size.hidden**2 + 8 * size.hidden + (size.vocabulary if spec.mlm else 0)
     table = width * rows
-    trained = layers + head + table
+    trained = size.method_parameters(spec.method) + head if spec.method else layers + head + table
+    frozen = layers + table if spec.method else 0
     in_products = layers + (table if spec.mlm else 0)
-    states = _TRAINED * trained + (2 * in_products if bf16 else 0) + (_WEIGHT * table if spec.mlm else 0)
+    states = (
+        _TRAINED * trained + _WEIGHT * frozen + (2 * in_products if bf16 else 0) + (_WEIGHT * table if spec.mlm else 0)
+    )
     passes = {name: _pass(name, batch, settings.max_length, engine) for name, batch in settings.batch_sizes.items()}
     rows_alone = [_pass(name, 1, settings.max_length, engine) for name in passes]
 
@@ -116,7 +119,7 @@ def _training(spec: RunSpec, size: EncoderSize, engine: EngineFields, texts: Tex
     on_cores = max(_on_cores(name, each, spec, size, engine) for name, each in passes.items())
     best = _WEIGHT * trained
     mapped = _WEIGHT * width * size.vocabulary
-    cores = ON_CORES * (PROCESS_BYTES + _TRAINED * trained + best + mapped + on_cores)
+    cores = ON_CORES * (PROCESS_BYTES + _TRAINED * trained + _WEIGHT * frozen + best + mapped + on_cores)
     beside = GPU_PROCESS_BYTES + _WEIGHT * layers + mapped + best
     return Need(gpu=rounded(gpu), least_gpu=rounded(least), beside_gpu=rounded(beside), on_cores=rounded(cores))
 

@@ -37,7 +37,10 @@ class Outlook:
     @cached_property
     def again(self) -> tuple[str, ...]:
         """Finished runs whose encoder was removed and is needed again, so that they are computed again."""
-        needed = {parent for run_id, node in self.plan.nodes.items() if self.needs(run_id) for parent in node.parents}
+        needed: set[str] = set()
+        for run_id in reversed(list(self.plan.nodes)):
+            if self.needs(run_id) or (run_id in needed and run_id in self.removed):
+                needed.update(self.plan.rests_on(run_id))
         return tuple(run_id for run_id in self.plan.nodes if run_id in needed and run_id in self.removed)
 
     def needs(self, run_id: str) -> bool:

@@ -25,7 +25,8 @@ def kind_of(spec: RunSpec) -> Hashable:
     how = (tuple(sorted(settings.batch_sizes.items())), settings.max_length, settings.precision) if settings else ()
     data = (spec.data.source, spec.data.train_rows, spec.data.eval_rows)
     return (
-        spec.phase, spec.tasks, spec.encoder, how, mlm and (mlm.mask_probability, mlm.sentences), spec.retrieval, data
+        spec.phase, spec.tasks, spec.encoder, how, mlm and (mlm.mask_probability, mlm.sentences), spec.retrieval, data,
+        spec.method,
     )  # fmt: skip
 
 

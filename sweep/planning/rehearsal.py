@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweep.graph.bounds import bound_of, useful_work
-from sweep.graph.capacity import Machine
 from sweep.graph.faults import Change, Faults
 from sweep.graph.timetable import End, Timetable, num_cpus, num_gpus
-from sweep.planning.clusters import CORES_PER_GPU, Cluster
+from sweep.planning.clusters import Cluster, with_gpus
+from sweep.planning.gpus import Gpus
 from sweep.planning.machines import this_machine
 from sweep.planning.outlook import Outlook
 from trainables.ledger.plan import Plan
@@ -130,7 +130,7 @@ def replayed(store: Store) -> Scene:
     return Scene(outlook=outlook, seconds=seconds)
 
 
-def clusters_of_gpus(sizes: Sequence[int], nodes: int = 0) -> tuple[Cluster, ...]:
+def clusters_of_gpus(sizes: Sequence[Gpus], nodes: int = 0) -> tuple[Cluster, ...]:
     """Clusters of so many GPUs on nodes of eight, or on so many nodes, with cores enough.
 
     Raises ValueError where the GPUs cannot be spread evenly over the nodes.
@@ -152,17 +152,14 @@ def _recorded(store: Store, run_id: str) -> float:
     return math.fsum(store.record(run_id).seconds.values())
 
 
-def _cluster(gpus: int, nodes: int) -> Cluster:
-    number = nodes or math.ceil(gpus / GPUS_PER_NODE)
-    if nodes and gpus % nodes:
+def _cluster(gpus: Gpus, nodes: int) -> Cluster:
+    number = nodes or math.ceil(gpus.number / GPUS_PER_NODE)
+    if nodes and gpus.number % nodes:
         raise ValueError(f"--gpus {gpus} on --nodes {nodes}: allowed: a number of GPUs that the nodes share evenly")
-    each = min(gpus, GPUS_PER_NODE) if not nodes else gpus // nodes
-    sizes = [min(each, gpus - each * index) for index in range(number)]
-    machines = tuple(
-        Machine(name=f"node {index + 1}", cpus=CORES_PER_GPU * size, gpus=size) for index, size in enumerate(sizes)
-    )
-    words = f"{gpus} GPU{'s' * (gpus > 1)}" + (f" on {number} nodes" if number > 1 else "")
-    return Cluster(words=words, machines=machines)
+    each = min(gpus.number, GPUS_PER_NODE) if not nodes else gpus.number // nodes
+    sizes = [min(each, gpus.number - each * index) for index in range(number)]
+    machines = tuple(with_gpus(f"node {place}", Gpus(size, gpus.kind)) for place, size in enumerate(sizes, start=1))
+    return Cluster(words=gpus.words + (f" on {number} nodes" if number > 1 else ""), machines=machines)
 
 
 def _drawn(table: Timetable, scene: Scene, *, on_gpus: bool) -> Draw:

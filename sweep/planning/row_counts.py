@@ -8,6 +8,7 @@ from enum import StrEnum
 from sweep.planning.published_rows import published_rows
 from sweep.planning.rows import num_rows
 from trainables.data.source import DataSource
+from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Source, Split, Task
 
 _TYPICAL_EVAL_ROWS = 2000
@@ -22,7 +23,7 @@ class Origin(StrEnum):
     PUBLISHED = "published"
     """By the authors of the data set, or the card of its repository; the files were not looked at."""
     ASSUMED = "assumed"
-    """Neither: a typical number."""
+    """Neither: a typical number, of training rows those of English."""
 
 
 class RowCounts:
@@ -41,11 +42,12 @@ class RowCounts:
         if counted > 0 or (not counted and split is not Split.TRAIN):
             return self._noted(task, split, Origin.COUNTED, counted)
         published = published_rows(task.name, split, language)
-        if published is None and split is Split.TRAIN and task.num_train_rows:
+        if published is None and split is Split.TRAIN and task.num_train_rows and language == ENGLISH:
             published = task.num_train_rows
         if published is not None:
             return self._noted(task, split, Origin.PUBLISHED, published)
-        return self._noted(task, split, Origin.ASSUMED, 1 if split is Split.TRAIN else _TYPICAL_EVAL_ROWS)
+        typical = max(task.num_train_rows, 1) if split is Split.TRAIN else _TYPICAL_EVAL_ROWS
+        return self._noted(task, split, Origin.ASSUMED, typical)
 
     def names(self, origin: Origin) -> tuple[str, ...]:
         """`task split` of all counts of one origin, in the order in which they were asked for."""

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from search_spaces.config import SweepConfig
 from search_spaces.encoder_check import check_encoder
 from search_spaces.fields import mixture_members
+from search_spaces.grid import rows
 from trainables.data.hub import DEMO, HUB, RELEASES
 from trainables.data.repositories import check_repositories
-from trainables.ledger.cells import BASELINE, MULTI_TASK
+from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.paths import expanded
 from trainables.ledger.plan import Plan
+from trainables.ledger.recipe import MLM, recipe_of
 from trainables.ledger.store import Store
 from trainables.tasks import registry
-
-MLM = "mlm"
 
 
 def check_start(config: SweepConfig, plan: Plan, store: Store) -> None:
@@ -53,6 +53,6 @@ def repositories(tasks: Iterable[str], preferences: Mapping[str, str]) -> tuple[
 def _tasks(config: SweepConfig) -> tuple[str, ...]:
     """Names of the tasks that the grid reads."""
     grid = config.grid
-    rows = [row for row in grid.intermediates if row != BASELINE]
-    trained = [name for row in rows for name in (mixture_members() if row == MULTI_TASK else (row,))]
-    return tuple(dict.fromkeys([*grid.targets, *trained, *([MLM] if rows and True in grid.mlm else [])]))
+    stages = [stage for row in rows(grid.intermediates, grid.mlm) for stage in recipe_of(row).stages]
+    trained = [name for stage in stages for name in (mixture_members() if stage.task == MULTI_TASK else (stage.task,))]
+    return tuple(dict.fromkeys([*grid.targets, *trained, *([MLM] if any(stage.mlm for stage in stages) else [])]))

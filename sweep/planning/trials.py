@@ -14,6 +14,7 @@ from sweep.planning.budget import allocate, candidates, unit
 from sweep.studies.sampler_check import check_pruner, check_sampler
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.plan import Node, Plan
+from trainables.ledger.recipe import MLM
 from trainables.ledger.space import Range
 from trainables.ledger.spec import Phase, RunSpec
 
@@ -46,10 +47,14 @@ def with_trials(plan: Plan, search: SearchFields, earlier: Allocation | None = N
 
 
 def space_of(spec: RunSpec, search: SearchFields) -> dict[str, Range]:
-    """What a run may vary; nothing for one that does not train. Raises ValueError as `SearchFields.space` does."""
-    if spec.optimisation is None:
+    """What a run may vary; nothing for one that does not train, or has no dev figure to compare trials by: MLM alone.
+
+    Of one that makes a given number of updates not its epochs. Raises ValueError as `SearchFields.space` does.
+    """
+    if spec.optimisation is None or spec.tasks == (MLM,):
         return {}
-    return search.space(spec.optimisation, phase=spec.phase, tasks=spec.tasks, mlm=spec.mlm is not None)
+    found = search.space(spec.optimisation, phase=spec.phase, tasks=spec.tasks, mlm=spec.mlm is not None)
+    return {name: own for name, own in found.items() if not (spec.steps and name == "epochs")}
 
 
 def spread(plan: Plan, search: SearchFields, earlier: Allocation | None) -> Allocation:

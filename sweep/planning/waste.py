@@ -12,6 +12,7 @@ from sweep.graph.capacity import Capacity
 from sweep.planning.amounts import in_hours
 from sweep.planning.bill import Bill, WallClock, wall_clock
 from sweep.planning.clusters import Cluster, of_sizes
+from sweep.planning.gpus import Gpus
 from sweep.planning.outlook import Outlook
 from trainables.ledger.plan import Node, Plan
 from trainables.ledger.spec import Precision
@@ -147,7 +148,7 @@ def _is_bound(bill: Bill, clock: WallClock) -> bool:
 def _as_fast(outlook: Outlook, config: SweepConfig, clock: WallClock) -> int:
     """The least power of two of GPUs that takes about as long; 0 where no smaller one does."""
     sizes = [2**power for power in range(clock.cluster.gpus.bit_length()) if 2**power < clock.cluster.gpus]
-    for cluster in of_sizes(sizes):
+    for cluster in of_sizes(map(Gpus, sizes), like=next(each for each in clock.cluster.machines if each.gpus)):
         found = wall_clock(outlook, config, cluster)
         if not found.refused and found.seconds.expected <= _AS_LONG * clock.seconds.expected:
             return cluster.gpus

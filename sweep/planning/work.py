@@ -25,6 +25,8 @@ _FORWARD = 2
 """Floating-point operations a weight and sub-word."""
 _TRAINING = 3
 """Passes: one forward, and the two products of the backward one."""
+_WITH_A_METHOD = 2
+"""The same where the weights of the encoder stay as they are, and have no gradient of their own."""
 _BYTES = 4
 """Of a weight."""
 
@@ -106,7 +108,8 @@ def work_of(
 def work_done(record: Record, size: EncoderSize, *, after_mlm: bool = False) -> Work:
     """The work of a finished run as its plan would have counted it, from the rows that it has noted."""
     spec = record.spec
-    trained = spec.tasks if spec.phase is Phase.INTERMEDIATE else spec.tasks[:1] if spec.optimisation else ()
+    of_phase = spec.tasks if spec.phase is Phase.INTERMEDIATE else spec.tasks[:1] if spec.optimisation else ()
+    trained = [name for name in of_phase if name != MLM]
     rows = {name: _noted(record, name, Split.TRAIN) for name in trained}
     every = sum(use.rows for use in record.data_use)
     if spec.mlm:
@@ -127,9 +130,10 @@ def work_done(record: Record, size: EncoderSize, *, after_mlm: bool = False) -> 
 
 
 def _noted(record: Record, name: str, split: Split) -> int:
-    """English rows of a task that a run has noted to have read, whichever of its sources it took."""
+    """Rows of a task that a run has noted to have trained or stopped on, whichever of its sources it took."""
     task = registry.task(name)
-    files = {file.path for preference in task.sources for file in task.files(split, ENGLISH, preference)}
+    codes = record.spec.data.train_languages or (ENGLISH,)
+    files = {f.path for preference in task.sources for code in codes for f in task.files(split, code, preference)}
     return sum(use.rows for use in record.data_use if f"{use.repository}/{use.config}/{use.split}" in files)
 
 
@@ -140,16 +144,18 @@ def _training(spec: RunSpec, settings: Optimisation, size: EncoderSize, rows: Ma
     counts = {name: min(count, cap) if cap else count for name, count in rows.items()}
     windows = {name: math.ceil(count * texts[name].rows(longest)) for name, count in counts.items()}
     length = spec.mlm.length if spec.mlm else MlmLength.TASK_EPOCHS
-    steps = total_steps(windows, settings.batch_sizes, settings.epochs, settings.mixing_cap, length)
+    steps = spec.steps or total_steps(windows, settings.batch_sizes, settings.epochs, settings.mixing_cap, length)
+    passes = _WITH_A_METHOD if spec.method else _TRAINING
     train_flops = table_flops = 0.0
     for name, chance in probabilities(windows, settings.mixing_cap).items():
         tokens = settings.batch_sizes[name] * texts[name].tokens(longest) / texts[name].rows(longest)
-        train_flops += steps * chance * _TRAINING * _forward(tokens, size, size.num_layers)
+        train_flops += steps * chance * passes * _forward(tokens, size, size.num_layers)
         if spec.mlm and name == MLM:
             masked = tokens * spec.mlm.mask_probability
             table = (size.width or size.hidden) * size.vocabulary
-            table_flops += steps * chance * _TRAINING * _FORWARD * masked * table
-    evaluations = math.ceil(steps / evaluation_interval(steps, settings.max_eval_interval, settings.evaluations))
+            table_flops += steps * chance * passes * _FORWARD * masked * table
+    interval = evaluation_interval(steps, settings.max_eval_interval, settings.evaluations)
+    evaluations = 0 if spec.tasks == (MLM,) else math.ceil(steps / interval)
     dev = min(settings.dev_rows, spec.data.eval_rows) if spec.data.eval_rows else settings.dev_rows
     forward = sum(
         dev * _forward(texts[name].tokens(longest, evaluated=True), size, size.num_layers)
@@ -177,7 +183,12 @@ def _forward(tokens: float, size: EncoderSize, depth: int) -> float:
 
 
 def _trained_weights(spec: RunSpec, size: EncoderSize, rows: Mapping[str, int], dev: int) -> float:
-    """Weights that an update touches: the layers, and the rows of the embedding that the texts use, or all of it."""
+    """Weights that an update touches: the layers, and the rows of the embedding that the texts use, or all of it.
+
+    With a method only what it adds.
+    """
+    if spec.method:
+        return size.method_parameters(spec.method)
     if spec.mlm or spec.optimisation is None:
         return size.parameters
     texts = {
@@ -191,8 +202,9 @@ def _trained_weights(spec: RunSpec, size: EncoderSize, rows: Mapping[str, int], 
 def _parts(spec: RunSpec) -> int:
     """Splits of a language that a run reads."""
     asked = spec.data.languages
-    tasks = [registry.task(name) for name in spec.tasks]
+    tasks = [registry.task(name) for name in spec.tasks if name != MLM]
     found = 2 * len(tasks) if spec.phase is Phase.INTERMEDIATE else 2 * bool(spec.optimisation)
+    found *= max(len(spec.data.train_languages), 1)
     found += len(spec.mlm.languages) if spec.mlm else 0
     if spec.phase is Phase.INTERMEDIATE:
         return found

@@ -17,7 +17,7 @@ from sweep.planning.waste import Caution
 from sweep.terminal.bill_description import critical_path, hours_line, wall_clocks
 from sweep.terminal.cost_lines import cost_lines
 from sweep.terminal.search_description import searches
-from sweep.terminal.wording import duration, in_states
+from sweep.terminal.wording import duration, how_many, in_states
 from trainables.ledger.cells import Cell
 from trainables.ledger.plain import plain
 from trainables.ledger.plan import Plan
@@ -73,7 +73,7 @@ def _headline(plan: Plan, store: Store) -> Iterator[RenderableType]:
     states = cell_states(plan, store)
     counts = in_states(states.values())
     seeds = {cell.seed for cell in states}
-    yield Text(f"{len(states)} cells, {len(seeds)} seed{'s' * (len(seeds) > 1)}: {counts or 'none'}")
+    yield Text(f"{how_many(len(states), 'cell')}, {how_many(len(seeds), 'seed')}: {counts or 'none'}")
     for encoder in dict.fromkeys(node.spec.encoder for node in plan.nodes.values()):
         yield Text(f"encoder: {plain(described(encoder.name, encoder.revision))}")
 

@@ -14,7 +14,7 @@ from sweep.graph.faults import Faults
 from sweep.graph.timetable import End
 from sweep.planning.amounts import in_hours
 from sweep.planning.rehearsal import Draw, Rehearsal, Scene
-from sweep.terminal.wording import duration, durations
+from sweep.terminal.wording import duration, durations, how_many
 from trainables.ledger.plain import plain
 from trainables.ledger.states import State
 
@@ -38,7 +38,7 @@ def describe_rehearsals(
 
 def _what(scene: Scene, *, is_replay: bool) -> str:
     plan = scene.outlook.plan
-    runs = f"{len(plan.cells)} cells, {len(plan.nodes)} runs"
+    runs = f"{how_many(len(plan.cells), 'cell')}, {how_many(len(plan.nodes), 'run')}"
     runs += f" ({len(plan.without_data)} further cells lack data)" if plan.without_data else ""
     if not is_replay:
         done = sum(not scene.outlook.needs(node_id) for node_id in plan.nodes)

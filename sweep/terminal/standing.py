@@ -12,7 +12,7 @@ from sweep.terminal.board import SYMBOLS, Board
 from sweep.terminal.look import Look
 from sweep.terminal.pulse import driver_lines
 from sweep.terminal.reasons import reason_lines
-from sweep.terminal.wording import duration, in_states
+from sweep.terminal.wording import duration, how_many, in_states
 from trainables.ledger.plain import plain
 from trainables.ledger.states import State
 
@@ -40,4 +40,4 @@ def look_lines(look: Look, width: int) -> Iterator[RenderableType]:
 
 def cell_line(look: Look) -> str:
     """For example `12 cells: 3 done, 9 pending`."""
-    return f"{len(look.cells)} cells: {in_states(look.cells.values())}"
+    return f"{how_many(len(look.cells), 'cell')}: {in_states(look.cells.values())}"

@@ -24,6 +24,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def how_many(number: int, thing: str) -> str:
+    """So many of a thing, for example `1 cell` or `2 cells`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def durations(low: float, high: float) -> str:
     """From so long to so long, for example `1.5 to 3.0 days` or `50.0 min to 1.2 h`."""
     first, last = duration(low), duration(high)

@@ -113,6 +113,12 @@ def test_json_says_null_where_no_range_is_known(capsys, no_pawsx, monkeypatch):
     assert (here["cluster"], here["is_real"], here["nodes"]) == ("2 cores", True, 1)
 
 
+def test_gpus_of_a_type_are_shared_by_what_fits_into_one(capsys, no_pawsx):
+    whole, shared = as_json(capsys, *SMALL, "--gpus", "1"), as_json(capsys, *SMALL, "--gpus", "1xh100,1xA10G")
+    assert [each["cluster"] for each in shared["clusters"]] == ["1 H100", "1 A10G"]
+    assert shared["hours"]["expected"] < whole["hours"]["expected"], "an eighth of a GPU for so long, not all of it"
+
+
 def test_costs_on_gpus_are_those_of_gpus_although_this_machine_has_none(capsys, no_pawsx):
     here, there = as_json(capsys, *SMALL), as_json(capsys, *SMALL, "--gpus", "1")
     assert (here["hours"]["unit"], there["hours"]["unit"]) == ("core-hours", "GPU-hours")
@@ -150,7 +156,12 @@ def test_no_line_is_longer_than_the_terminal(capsys, monkeypatch, width):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--gpus", "0"], "given '0'; allowed: a whole number from 1 to 100000, or several with commas between them"),
+        (
+            ["--gpus", "0"],
+            "given '0'; allowed: a whole number from 1 to 100000, or one of a type, as 8xH100, or several with commas",
+        ),
+        (["--gpus", "8xH10"], "given '8xH10'; unknown type of GPU 'H10'; did you mean 'H100'?"),
+        (["--gpus", "xH100"], "given 'xH100'; allowed: a whole number from 1 to 100000"),
         (["--gpus", "1,,8"], "given '1,,8'; allowed: a whole number from 1 to 100000"),
         (["--gpus", ",".join(map(str, range(1, 30)))], "allowed: at most 20 numbers"),
         (["--budget", "-1"], "allowed: a number above 0"),

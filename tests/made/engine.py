@@ -91,7 +91,7 @@ def training(
     net: Network, names: list[str], path: Path, *, micro_batch: int = 0, micro_tokens: int = 0, patience: int = 30,
     epochs: float = 2,
     checkpoint_seconds: float = 1e9, slots: Slots = NO_LIMIT, seed: int = 42, learning_rate: float = 1e-2,
-    evaluations: int = 4,
+    evaluations: int = 4, steps: int = 0, evaluated: bool = True,
 ) -> Training:  # fmt: skip
     """A run over some of the made-up sets whose dev figure is minus the mean of a parameter (no data needed)."""
 
@@ -114,7 +114,8 @@ def training(
         ),
         mlm_length=MlmLength.TASK_EPOCHS,
         seed=seed,
-        evaluate=evaluate,
+        evaluate=evaluate if evaluated else None,
+        steps=steps,
         path=path,
         pad_id=PAD,
         origin="a tiny encoder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from search_spaces.search_fields import SearchFields
 from sweep.cluster.keeper import Keeper
@@ -17,6 +18,7 @@ from tests.made.executors import quadratic_record
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.race import Rule
+from trainables.ledger.recipe import Recipe, parse_recipe, recipe_of
 from trainables.ledger.record import DivergedError
 from trainables.ledger.spec import DataRef, EncoderRef, Optimisation, Phase, RunSpec
 from trainables.ledger.store import Store
@@ -42,10 +44,20 @@ def node(task: str, *, parent: Node | None = None, cost: float = 1.0, share: Sha
     return Node(spec=spec, name=name, row=row, cost=cost, share=share or Share())
 
 
+def stage(task: str, parent: Node | None = None, *, method: str = "", cost: float = 1.0) -> Node:
+    """A stage of a chain: an intermediate run that starts from the one before it."""
+    own = parse_recipe(f"{task}/{method}" if method else task)
+    made = node(task, parent=parent, cost=cost)
+    spec = replace(made.spec, phase=Phase.INTERMEDIATE, method=own.stages[0].method)
+    row = Recipe(stages=(*(recipe_of(parent.row).stages if parent else ()), *own.stages)).row
+    return replace(made, spec=spec, name=str(row), row=row)
+
+
 def plan(nodes: Sequence[Node]) -> Plan:
-    """A plan whose cells are the nodes with a parent."""
+    """A plan whose cells are the target nodes with a parent."""
     by_id = {n.run_id: n for n in nodes}
-    return Plan(nodes=by_id, cells={Cell(*n.row, n.spec.tasks[0], 42): n.run_id for n in nodes if n.parents})
+    scored = [n for n in nodes if n.parents and n.spec.phase is not Phase.INTERMEDIATE]
+    return Plan(nodes=by_id, cells={Cell(*n.row, n.spec.tasks[0], 42): n.run_id for n in scored})
 
 
 def fan(intermediates: Sequence[str], targets: Sequence[str], share: Share | None = None) -> Plan:

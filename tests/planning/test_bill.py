@@ -13,6 +13,7 @@ from sweep.graph.capacity import Machine
 from sweep.graph.simulation import simulate
 from sweep.planning.bill import ALL
 from sweep.planning.clusters import Cluster, asked, of_sizes
+from sweep.planning.gpus import Gpus
 from sweep.planning.span import Span
 from tests.made import graphs
 from tests.made.bills import bill
@@ -104,7 +105,7 @@ def test_what_is_done_costs_nothing_and_a_removed_encoder_that_is_needed_costs_a
 def test_wall_clock_by_gpus(nowhere):
     """Two chains of 2 + 1 + 1 h: one GPU 8 h; two GPUs 4 h; four GPUs 3 h, of which 8 of 12 GPU-hours are used."""
     plan = hourly(graphs.fan(["a", "b"], ["x", "y"], share=Share(gpus=1)), low=0.5, high=2.0)
-    found = bill(plan, nowhere, None, *of_sizes((1, 2, 4)))
+    found = bill(plan, nowhere, None, *of_sizes(map(Gpus, (1, 2, 4))))
     assert [clock.seconds.expected / HOUR for clock in found.clocks] == [8, 4, 3]
     assert [clock.busy for clock in found.clocks] == [1.0, 1.0, pytest.approx(8 / 12)]
     assert [clock.paid for clock in found.clocks] == [8, 8, 12]

@@ -16,6 +16,7 @@ from sweep.planning import known_costs, rates_file
 from sweep.planning.clusters import of_sizes
 from sweep.planning.cost import Costs, Device
 from sweep.planning.errors_so_far import ErrorSoFar
+from sweep.planning.gpus import Gpus
 from sweep.planning.known_costs import core_name, costs_of, remember
 from sweep.planning.measured import Measured, key_of, measured
 from sweep.planning.planner import build_plan
@@ -161,7 +162,7 @@ def test_a_plan_says_what_its_costs_stand_on() -> None:
 def test_gpus_that_are_asked_about_are_not_taken_for_the_cores_here(store: Store, monkeypatch) -> None:
     """On a machine without a GPU: what is known of its cores is not what the costs of GPUs stand on."""
     monkeypatch.setattr(known_costs, "this_machine", lambda: Machine(name="here", cpus=2))
-    [there] = [cluster.machines for cluster in of_sizes([8])]
+    [there] = [cluster.machines for cluster in of_sizes([Gpus(8)])]
     gpu, cores = costs_of(demo(), store, there).devices
     assert (gpu, cores.on_gpu) == (Device(name="", on_gpu=True), False)
     assert [device.on_gpu for device in costs_of(demo(), store).devices] == [False]

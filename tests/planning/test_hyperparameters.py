@@ -78,7 +78,7 @@ def test_sections_hold_what_the_table_says():
         "learning_rate", "epochs", "batch_size", "warmup_fraction", "weight_decay", "clip_norm", "max_length",
         "dev_rows", "max_eval_interval", "evaluations", "patience", "precision",
     ]  # fmt: skip
-    assert list(config.TrainingFields.model_fields) == shared
+    assert list(config.TrainingFields.model_fields) == [*shared, "train_languages"]
     assert set(config.IntermediateTraining.model_fields) == {*shared, "learning_rate_with_mlm"}
     searched = {"learning_rate", "epochs", "batch_size", "warmup_fraction", "weight_decay"}
     assert set(search_fields.TargetRanges.model_fields) == searched

@@ -10,6 +10,7 @@ from search_spaces.config_file import apply_sets
 from search_spaces.presets import demo, paper
 from sweep.graph.capacity import Machine
 from sweep.planning.clusters import asked, of_sizes
+from sweep.planning.gpus import Gpus
 from sweep.planning.waste import Kind, waste
 from tests.made import graphs
 from tests.made.bills import bill
@@ -45,7 +46,7 @@ def said(plan, store, *clusters, config=None, search=None, **at_hand) -> dict[Ki
 
 def test_fp32_on_gpus_is_said_with_the_hours_of_bf16(nowhere):
     plan = hourly(graphs.fan(["a"], ["x"], share=GPU))
-    text = said(plan, nowhere, *of_sizes([1]), in_bf16=0.75)[Kind.FP32_ON_GPU]
+    text = said(plan, nowhere, *of_sizes([Gpus(1)]), in_bf16=0.75)[Kind.FP32_ON_GPU]
     assert text.startswith("2 runs would train in fp32 on GPUs, as published")
     assert "0.75 GPU-hours in place of 3.0 (--set intermediate.precision=bf16 --set target.precision=bf16)" in text
     assert Kind.FP32_ON_GPU not in said(hourly(graphs.fan(["a"], ["x"])), nowhere)
@@ -57,7 +58,7 @@ def test_gpus_that_wait_are_said_with_how_few_are_as_fast(nowhere):
     costs = {"a": 3.0, "b": 2.0, "c": 2.0, "d": 1.0}
     nodes = [graphs.node(task, share=GPU, cost=cost) for task, cost in costs.items()]
     plan = in_bf16(hourly(graphs.plan(nodes)))
-    found = said(plan, nowhere, *of_sizes([3, 8]))
+    found = said(plan, nowhere, *of_sizes(map(Gpus, [3, 8])))
     assert found == {
         Kind.IDLE_GPUS: "on 8 GPUs the GPUs would be idle for 67% of the time, since the critical path sets the time; "
         "4 GPUs take about as long"
@@ -67,7 +68,7 @@ def test_gpus_that_wait_are_said_with_how_few_are_as_fast(nowhere):
 def test_gpus_that_a_setting_keeps_idle_name_the_setting(nowhere):
     plan = in_bf16(hourly(graphs.plan([graphs.node(t, share=GPU) for t in "abcdefgh"])))
     config = apply_sets(demo(), ["cluster.max_concurrent=2"])
-    found = bill(plan, nowhere, None, *of_sizes([8]))
+    found = bill(plan, nowhere, None, *of_sizes([Gpus(8)]))
     clock = replace(found.clocks[0], seconds=found.clocks[0].seconds * 4, busy=0.25)
     [caution] = waste(replace(found, clocks=(clock,)), config, nowhere)
     assert "idle for 75% of the time, since cluster.max_concurrent is 2; 2 GPUs take about as long" in caution.text
@@ -77,7 +78,7 @@ def test_a_cluster_without_gpus_and_runs_without(nowhere):
     cpus = asked([Machine(name="m", cpus=4)])
     plan = in_bf16(hourly(graphs.plan([graphs.node("a", share=GPU)])))
     assert "runs ask for GPUs, and 4 cores has none" in said(plan, nowhere, cpus)[Kind.NO_GPU]
-    on_cores = said(hourly(graphs.plan([graphs.node("a")])), nowhere, *of_sizes([2]))
+    on_cores = said(hourly(graphs.plan([graphs.node("a")])), nowhere, *of_sizes([Gpus(2)]))
     assert "of 2 GPUs the GPUs would be idle" in on_cores[Kind.GPUS_NOT_USED]
 
 

@@ -69,3 +69,26 @@ def test_selection_uses_the_only_set_where_there_is_no_dev():
 def test_languages_are_those_of_xtreme():
     assert len(languages.XTREME) == len(set(languages.XTREME)) == 40
     assert set(languages.XTREME) - set(languages.TATOEBA) == {"en", "ms", "my", "yo"}
+
+
+def test_tasks_say_in_which_languages_they_can_be_trained():
+    found = {name: known.training_languages for name, known in tasks().items() if known.trains}
+    assert found["panx"] == found["mlm"] == languages.XTREME
+    assert set(languages.UDPOS) - set(found["udpos"]) == {"th", "tl", "yo"}, "treebanks with a test set only"
+    assert (found["tydiqa"], found["xnli"], found["pawsx"]) == (languages.TYDIQA, languages.XNLI, languages.PAWSX)
+    others = set(found) - {"panx", "mlm", "udpos", "tydiqa", "xnli", "pawsx"}
+    assert {found[name] for name in others} == {("en",)}
+    assert all(codes[0] == "en" for codes in found.values())
+    assert task("tatoeba").training_languages == ()
+
+
+@pytest.mark.parametrize("name", ["panx", "udpos", "tydiqa", "xnli", "pawsx"])
+def test_every_training_language_has_files_of_its_own(name):
+    known = task(name)
+    for preference in known.sources:
+        for split in (Split.TRAIN, Split.STOPPING):
+            files = {
+                code: tuple((source.path, source.keep) for source in known.files(split, code, preference))
+                for code in known.languages_of(split)
+            }
+            assert len(set(files.values())) == len(files)

@@ -32,7 +32,7 @@ from trainables.ledger.digests import DamagedFileError, check, digest, put_aside
 from trainables.ledger.record import DataUse
 from trainables.ledger.seal import sealed, unsealed
 from trainables.tasks.examples import TYPES, Example
-from trainables.tasks.formats.base import Encoded
+from trainables.tasks.formats.base import Encoded, appended
 from trainables.tasks.formats.ragged import Ragged
 from trainables.tasks.formats.windows import Windows
 
@@ -55,6 +55,15 @@ class Tokens:
     encoded: Encoded
     uses: tuple[DataUse, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def joined(parts: Sequence[Tokens]) -> Tokens:
+    """Tokens of one format, one part after another, with all that was read."""
+    return Tokens(
+        encoded=appended([part.encoded for part in parts]),
+        uses=tuple(use for part in parts for use in part.uses),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
 
 
 class TokenCache:

@@ -94,8 +94,8 @@ def task_sources(task: Task, split: Split, language: str, preference: str = "") 
         raise ValueError(unknown(f"repository of task {task.name}", preference, task.sources))
     if split not in task.languages:
         raise ValueError(unknown(f"split of task {task.name}", str(split), map(str, task.languages)))
-    if language not in task.languages[split]:
-        raise ValueError(unknown(f"language of task {task.name} ({split})", language, task.languages[split]))
+    if language not in task.languages_of(split):
+        raise ValueError(unknown(f"language of task {task.name} ({split})", language, task.languages_of(split)))
     return task.files(split, language, preference)
 
 

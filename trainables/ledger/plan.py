@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from trainables.ledger.cells import BASELINE, MULTI_TASK, Cell, Row
+from trainables.ledger.recipe import MLM, Recipe, Stage, recipe_of
 from trainables.ledger.seal import sealed, unsealed
 from trainables.ledger.space import Range, range_from
 from trainables.ledger.spec import ID_DIGITS, Phase, RunSpec
@@ -139,6 +140,19 @@ class Plan:
         if not self.sweep:
             object.__setattr__(self, "sweep", _sweep_id(self))
 
+    def ancestors(self, run_id: str) -> tuple[str, ...]:
+        """The runs of the plan that made the encoder which a run starts from, the last stage first."""
+        found: list[str] = []
+        while (run_id := self.nodes[run_id].spec.parent) in self.nodes:
+            found.append(run_id)
+        return tuple(found)
+
+    def rests_on(self, run_id: str) -> tuple[str, ...]:
+        """Runs whose encoders a run needs: its parent, and where that has a method what this stands on, and so on."""
+        above = self.ancestors(run_id)
+        whole = (place for place, each in enumerate(above, 1) if not self.nodes[each].spec.method)
+        return above[: next(whole, len(above))]
+
     def to_json(self) -> str:
         """With a digest of itself; the inverse of `from_json`."""
         fields: dict[str, Any] = {
@@ -218,11 +232,24 @@ def _node(fields: Mapping[str, Any], earlier: Mapping[str, Node]) -> Node:
 
 def _row(spec: RunSpec, earlier: Mapping[str, Node]) -> Row:
     """Of a node in format 1, which has the runs but not the rows."""
-    if spec.phase is Phase.INTERMEDIATE:
-        return own_row(spec)
-    return earlier[spec.parent].row if spec.parent in earlier else Row(BASELINE, False)
+    parent = earlier[spec.parent].row if spec.parent in earlier else Row(BASELINE, False)
+    return own_row(spec, parent) if spec.phase is Phase.INTERMEDIATE else parent
 
 
-def own_row(spec: RunSpec) -> Row:
-    """The row that an intermediate run makes the encoder of."""
-    return Row(spec.tasks[0] if len(spec.tasks) == 1 else MULTI_TASK, spec.mlm is not None)
+def own_row(spec: RunSpec, parent: Row | None = None) -> Row:
+    """The row that an intermediate run makes the encoder of; `parent` is that of the encoder which it starts from.
+
+    As far as a spec tells: not which of its caps and of its languages for MLM were configured for the whole sweep, and
+    which are of its own row. `Node.row` and `Record.row` know.
+    """
+    is_alone = spec.tasks == (MLM,)
+    languages = spec.mlm.languages if is_alone and spec.mlm else spec.data.train_languages
+    stage = Stage(
+        task=spec.tasks[0] if len(spec.tasks) == 1 else MULTI_TASK,
+        languages=languages,
+        steps=spec.steps,
+        mlm=spec.mlm is not None and not is_alone,
+        method=spec.method,
+    )
+    before = recipe_of(parent).stages if parent else ()
+    return Recipe(stages=(*before, stage)).row

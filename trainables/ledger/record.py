@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from trainables.ledger.recipe import MLM, parse_recipe
 from trainables.ledger.seal import SealError, sealed, unsealed
 from trainables.ledger.spec import RunSpec
 
 FORMAT = 2
 """1 had no digests, neither of itself nor of the files of its run; it is read too."""
 _FORMATS = range(1, FORMAT + 1)
-_LEFT_OUT = {"gpus", "gpu_bytes", "micro_batch", "is_halved"}
+_LEFT_OUT = {"gpus", "gpu_bytes", "micro_batch", "is_halved", "row"}
 """Fields of a record that are not written while they say nothing."""
 
 
@@ -30,7 +31,10 @@ class BrokenRecordError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Score:
-    """One figure: percent over `rows` examples of one language (`split` is `dev` or `test`)."""
+    """One figure: percent over `rows` examples of one language (`split` is `dev`, `test` or `stopping`).
+
+    Stopping rows in several languages are scored together, and `language` joins their codes with a plus: `de+sw`.
+    """
 
     task: str
     split: str
@@ -42,7 +46,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DevPoint:
-    """English dev evaluation after `step` updates; `selection` is the figure that chooses the checkpoint."""
+    """Evaluation on the stopping rows after `step` updates; `selection` is the figure that chooses the checkpoint."""
 
     step: int
     selection: float
@@ -112,6 +116,7 @@ class Record:
         gpu_bytes: memory of that share.
         micro_batch: most rows in one of its forward passes at the end of its training; 0 where there was no limit.
         is_halved: whether these had to become fewer for want of memory.
+        row: recipe of the encoder that an intermediate run makes, as it was planned; empty where the spec tells it.
     """
 
     run_id: str
@@ -137,6 +142,7 @@ class Record:
     gpu_bytes: int = 0
     micro_batch: int = 0
     is_halved: bool = False
+    row: str = ""
 
     def to_json(self) -> str:
         """Readable JSON with a digest of itself; the inverse of `from_json`."""
@@ -145,7 +151,7 @@ class Record:
     @classmethod
     def from_json(cls, text: str) -> Record:
         """Read a record; raises BrokenRecordError when the text is cut, changed, foreign, not of its own spec, or has
-        no score of one of its tasks.
+        no score of one of its tasks. MLM is not scored.
         """
         try:
             fields = _fields(text)
@@ -155,12 +161,14 @@ class Record:
             fields["data_use"] = tuple(DataUse(**item) for item in fields["data_use"])
             fields["notes"] = tuple(fields["notes"])
             fields["findings"] = tuple(_finding(item) for item in fields.get("findings", ()))
+            _check_row(fields.get("row", ""))
             record = cls(**fields)
         except (ValueError, KeyError, TypeError) as error:
             raise BrokenRecordError(f"not a record: {_said(error)}") from error
         if record.run_id != record.spec.run_id:
             raise BrokenRecordError(f"record says run {record.run_id}, its spec is run {record.spec.run_id}")
-        if without := [name for name in record.spec.tasks if name not in {score.task for score in record.scores}]:
+        scored = {MLM, *(score.task for score in record.scores)}
+        if without := [name for name in record.spec.tasks if name not in scored]:
             raise BrokenRecordError(f"record without any score of {', '.join(without)}")
         return record
 
@@ -236,6 +244,14 @@ def _fields(text: str) -> dict[str, Any]:
     fields = unsealed(text, _FORMATS, sealed_since=2)
     del fields["format"]
     return fields
+
+
+def _check_row(row: object) -> None:
+    """Raise ValueError or TypeError for a row that is no recipe."""
+    if not isinstance(row, str):
+        raise TypeError(f"row is {row!r}, not a text")
+    if row:
+        parse_recipe(row)
 
 
 def _finding(fields: Mapping[str, Any]) -> Finding:

@@ -53,6 +53,7 @@ class Runs:
         self._told: set[str] = set()
         self._was_locked = False
         self._readable: dict[str, FileState] = {}
+        self._latest: tuple[str, FileState, Record] | None = None
 
     def __str__(self) -> str:
         return str(self.root)
@@ -153,7 +154,13 @@ class Runs:
         return sum((folder / name).stat().st_size for name in (*held, "record.json"))
 
     def record(self, run_id: str) -> Record:
-        """The record of a finished run; raises MissingRunError or BrokenRecordError."""
+        """The record of a finished run; raises MissingRunError or BrokenRecordError.
+
+        The file that was read last is not read again while it is the same: several ask for a run that has just ended.
+        """
+        state = self.record_state(run_id)
+        if state and self._latest and self._latest[:2] == (run_id, state):
+            return self._latest[2]
         path = self._now(run_id) / "record.json"
         try:
             record = Record.from_json(path.read_text(encoding="utf-8"))
@@ -163,6 +170,8 @@ class Runs:
             raise BrokenRecordError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
         if record.run_id != run_id:
             raise BrokenRecordError(f"{path}: holds the record of run {record.run_id}")
+        if state:
+            self._latest = (run_id, state, record)
         return record
 
     def is_finished(self, run_id: str) -> bool:

@@ -24,7 +24,7 @@ from trainables.ledger import hyperparameters
 from trainables.ledger.bounds import COUNT, COUNT_OR_NONE, INPUT_LENGTH, Bounds
 from trainables.ledger.hyperparameters import Precision
 from trainables.ledger.nearest import unknown
-from trainables.ledger.recipe import MLM, Method
+from trainables.ledger.recipe import ENGLISH, MLM, Method
 
 ID_DIGITS = 12
 
@@ -79,7 +79,8 @@ class DataRef:
         train_rows: cap on training rows; 0 is no cap.
         eval_rows: cap on the rows of every evaluated split and language; 0 is no cap.
         languages: evaluated languages; empty means all languages of the task. A restriction is part of the result.
-        train_languages: of the rows that train and stop the run; empty means English.
+        train_languages: of the rows that train and stop the run, sorted; empty means English. `train_rows` are then
+            spread evenly over them (tasks/sampling.py).
     """
 
     source: str
@@ -92,6 +93,13 @@ class DataRef:
     def __post_init__(self) -> None:
         COUNT_OR_NONE.check("train_rows", self.train_rows)
         COUNT_OR_NONE.check("eval_rows", self.eval_rows)
+        languages = tuple(sorted(set(self.train_languages)))
+        object.__setattr__(self, "train_languages", () if languages == (ENGLISH,) else languages)
+        if 0 < self.train_rows < len(languages):
+            raise ValueError(
+                f"train_rows is {self.train_rows}, fewer than one for each of {len(languages)} training languages "
+                f"({', '.join(languages)}); allowed: 0 for all rows, or at least {len(languages)}"
+            )
 
     @property
     def capped(self) -> bool:
@@ -207,6 +215,10 @@ class RunSpec:
             raise ValueError("a run of MLM alone needs the settings of MLM, got none")
         if (self.steps or self.method) and self.phase is Phase.RETRIEVAL:
             raise ValueError("steps and method belong to runs that train, got the retrieval phase")
+        if MLM in self.tasks and len(self.tasks) > 1:
+            raise ValueError(
+                f"MLM beside a task is asked for by `mlm`, not as one of the tasks {', '.join(self.tasks)}"
+            )
         COUNT_OR_NONE.check("steps", self.steps)
 
     @functools.cached_property

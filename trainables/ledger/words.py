@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
 def number(bounds: Bounds) -> Callable[[str], Any]:
     """The type of an option whose value is a number within bounds."""
-    return _checked(bounds.read)
+    return checked(bounds.read)
 
 
 def numbers(bounds: Bounds, most: int) -> Callable[[str], tuple[Any, ...]]:
@@ -41,7 +41,7 @@ def numbers(bounds: Bounds, most: int) -> Callable[[str], tuple[Any, ...]]:
             raise ValueError(f"allowed: at most {most} numbers")
         return found
 
-    return _checked(read)
+    return checked(read)
 
 
 def seconds(text: str) -> float:
@@ -53,28 +53,28 @@ def seconds(text: str) -> float:
                 return POSITIVE.read(text.removesuffix(unit).strip()) * length
         raise ValueError(f"allowed: a number with its unit ({', '.join(_TIMES)}), for example 2h")
 
-    return float(_checked(read)(text))
+    return float(checked(read)(text))
 
 
 def path(text: str) -> Path:
     """The type of an option whose value is a path."""
-    return Path(_checked(possible_path)(text))
+    return Path(checked(possible_path)(text))
 
 
 def place(text: str) -> Path | str:
     """The type of an option whose value is the place of a store: a folder, or an address in a bucket."""
-    return _checked(possible_place)(text) if is_s3(text) else path(text)
+    return checked(possible_place)(text) if is_s3(text) else path(text)
 
 
 def text(given: str) -> str:
     """The type of an option whose value is a text."""
-    return _checked(clean_text)(given)
+    return checked(clean_text)(given)
 
 
-def _checked(read: Callable[[str], Read]) -> Callable[[str], Read]:
+def checked(read: Callable[[str], Read]) -> Callable[[str], Read]:
     """What argparse takes as a type: its message is that of the ValueError, after what was given."""
 
-    def checked(given: str) -> Read:
+    def found(given: str) -> Read:
         try:
             return read(given)
         except ValueError as error:
@@ -82,4 +82,4 @@ def _checked(read: Callable[[str], Read]) -> Callable[[str], Read]:
             shown = repr(given) if len(given) <= 100 else f"{given[:100]!r}..."
             raise argparse.ArgumentTypeError(f"given {shown}; {error}") from error
 
-    return checked
+    return found

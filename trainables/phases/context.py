@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ import psutil
 import torch
 from transformers import PreTrainedModel
 
-from trainables.data.cache import TokenCache, Tokens
+from trainables.data.cache import TokenCache, Tokens, joined
 from trainables.data.hub import DataSource, Loaded, load, open_data
 from trainables.data.labels import with_labels
 from trainables.data.mlm import load_mlm, mlm_sources
@@ -36,6 +36,7 @@ from trainables.model.tokenizer import load_tokenizer, tokenizer_digest
 from trainables.phases.options import Options
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.sentence import encode_texts
+from trainables.tasks.languages import ENGLISH
 from trainables.tasks.registry import task as registered
 from trainables.tasks.task import Source, Split, Task
 
@@ -149,21 +150,9 @@ class Context:
 
     def encode(self, task: Task, split: Split, language: str, max_length: int, *, limit: int) -> Encoded:
         """One split of one language as tokens; notes what was read."""
-        preference, training = self.preference(task.name), split is Split.TRAIN
-
-        def make() -> Tokens:
-            loaded = load(task, split, language, self.data, limit=limit, preference=preference)
-            encoded = task.format.encode(loaded.examples, self.tokenizer, max_length, training=training)
-            uses, notes = loaded.uses, loaded.notes
-            if training and (encoded.skipped or encoded.repaired):
-                notes += (f"{task.name}: {encoded.repaired} answers re-located, {encoded.skipped} rows skipped",)
-                [use] = uses
-                uses = (dataclasses.replace(use, repaired=encoded.repaired, skipped=encoded.skipped),)
-            return Tokens(encoded=encoded, uses=uses, notes=notes)
-
         return self._tokens(
-            make,
-            task.files(split, language, preference),
+            lambda: self._make(task, split, language, max_length, limit),
+            task.files(split, language, self.preference(task.name)),
             task=task.name,
             format=repr(task.format),
             split=split,
@@ -171,6 +160,35 @@ class Context:
             max_length=max_length,
             limit=limit,
         )
+
+    def encode_languages(self, task: Task, split: Split, limits: Mapping[str, int], max_length: int) -> Encoded:
+        """One split of several languages as tokens, one after another, of each at most so many rows (0: all)."""
+        if len(limits) == 1:
+            [(language, limit)] = limits.items()
+            return self.encode(task, split, language, max_length, limit=limit)
+        preference = self.preference(task.name)
+        return self._tokens(
+            lambda: joined([self._make(task, split, code, max_length, limit) for code, limit in limits.items()]),
+            [source for code in limits for source in task.files(split, code, preference)],
+            task=task.name,
+            format=repr(task.format),
+            split=split,
+            languages=list(limits.items()),
+            max_length=max_length,
+        )
+
+    def _make(self, task: Task, split: Split, language: str, max_length: int, limit: int) -> Tokens:
+        """Tokens of one split of one language, read anew."""
+        training = split is Split.TRAIN
+        loaded = load(task, split, language, self.data, limit=limit, preference=self.preference(task.name))
+        encoded = task.format.encode(loaded.examples, self.tokenizer, max_length, training=training)
+        uses, notes = loaded.uses, loaded.notes
+        if training and (encoded.skipped or encoded.repaired):
+            which = task.name if language == ENGLISH else f"{task.name} {language}"
+            notes += (f"{which}: {encoded.repaired} answers re-located, {encoded.skipped} rows skipped",)
+            [use] = uses
+            uses = (dataclasses.replace(use, repaired=encoded.repaired, skipped=encoded.skipped),)
+        return Tokens(encoded=encoded, uses=uses, notes=notes)
 
     def encode_mlm(self, mlm: MlmSettings, max_length: int, *, limit: int) -> Encoded:
         """The sentences for MLM as tokens; notes what was read."""
@@ -253,6 +271,7 @@ class Context:
             findings=tuple(self.findings),
             gpus=self.options.gpus if self.device.type == "cuda" else 0.0,
             gpu_bytes=share_bytes(self.options.gpus, self.device),
+            row=self.options.row,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             **training,  # type: ignore[arg-type]
         )

@@ -14,6 +14,7 @@ from trainables.ledger.digests import digests
 from trainables.ledger.errors import MissingRunError, StoreError
 from trainables.ledger.exported import Exported, Kind
 from trainables.ledger.nearest import unknown
+from trainables.ledger.recipe import MLM
 from trainables.ledger.record import Record
 from trainables.ledger.spec import EncoderRef, Phase, Precision
 from trainables.ledger.store import Store
@@ -86,8 +87,8 @@ def write_encoder(store: Store, record: Record, folder: Path, pretrained: str) -
 def trained_on(record: Record, task: str) -> str:
     """The task whose head a run has for a task; raises ValueError where it has none."""
     spec = record.spec
-    if task not in spec.tasks or spec.phase is Phase.RETRIEVAL:
-        trained = spec.tasks if spec.phase is not Phase.RETRIEVAL else ("none",)
+    if task not in spec.tasks or task == MLM or spec.phase is Phase.RETRIEVAL:
+        trained = [name for name in spec.tasks if spec.phase is not Phase.RETRIEVAL and name != MLM] or ["none"]
         raise ValueError(unknown(f"trained task of run {record.run_id}", task, trained))
     return task if spec.phase is Phase.INTERMEDIATE else spec.tasks[0]
 

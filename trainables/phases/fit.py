@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import statistics
 from collections.abc import Generator, Mapping, Sequence
 
-from trainables.evaluation.predict import predict
+from trainables.data.reading import training_languages
 from trainables.ledger.record import DevPoint, Score
 from trainables.ledger.spec import MlmLength, Optimisation, Precision
 from trainables.model.adapters import Adapters
@@ -19,10 +18,11 @@ from trainables.model.word_table import WordTable
 from trainables.phases.context import Context
 from trainables.phases.methods import settings_of, use_method
 from trainables.phases.options import Compile
+from trainables.phases.stopping import Measure, StoppingRows, stopping_rows, stopping_scores
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
 from trainables.tasks.formats.trivial import Comparison
-from trainables.tasks.languages import ENGLISH
+from trainables.tasks.sampling import shares
 from trainables.tasks.task import Split, Task
 from trainables.training.keeper import Keeping
 from trainables.training.loop import Outcome, Training, TrainingSet
@@ -33,15 +33,17 @@ from trainables.training.optimiser import decay_factor
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained network at its best checkpoint, how it got there, and its English dev figures.
+    """A trained network at its best checkpoint, how it got there, and its figures on the rows that stopped it.
 
-    `compared` is, by task, what is trivial beside the predictions that stopped the training.
+    By task, `compared` is what is trivial beside the predictions that stopped the training, and `languages` those of
+    the rows (`Score.language`).
     """
 
     network: Network
     outcome: Outcome
     scores: list[Score]
     compared: Mapping[str, Comparison]
+    languages: Mapping[str, str]
     trimmed: Trimmed | None
     decay: float
     adapters: Adapters | None = None
@@ -73,23 +75,27 @@ class Fitted:
 
 
 def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fitted]:
-    """Train one network on `tasks`, and MLM when the spec says so; yields every dev evaluation."""
+    """Train one network on `tasks`, and MLM when the spec says so; yields every dev evaluation.
+
+    Without tasks, by MLM alone, there are none: all updates are made, and the last parameters are kept.
+    """
     settings = context.spec.optimisation
     assert settings
     yield Advanced(stage="load")
     with context.stage("load"):
-        sets, stopping = [], {}
+        sets: list[TrainingSet] = []
+        stopping: dict[str, StoppingRows] = {}
         for task in tasks:
             sets.append(_training_set(context, task, settings))
             yield Advanced(stage="load")
-            stopping[task.name] = _stopping_set(context, task, settings)
+            stopping[task.name] = stopping_rows(context, task, settings)
             yield Advanced(stage="load")
         if context.spec.mlm:
             sets.append(_mlm_set(context, settings))
             yield Advanced(stage="load")
         trims = context.options.trim_vocabulary and not context.spec.mlm
         network = _network(context, tasks, mapped=trims)
-        used = [item.encoded for item in sets] + list(stopping.values())
+        used = [item.encoded for item in sets] + [rows.encoded for rows in stopping.values()]
         trimmed = _trim(context, network, used) if trims else None
         adapters = use_method(context, network)
         settings = settings_of(context.spec)
@@ -98,14 +104,15 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         kept = bool(context.spec.mlm) and not adapters and context.options.keep_table_gradient and on_cpu
         if kept:
             network.keep_table_gradient()
-    measure = _Measure(context, network, tasks, stopping)
+    measure = Measure(context, network, tasks, stopping)
     training = Training(
         network=network,
         sets=sets,
         settings=settings,
         mlm_length=context.spec.mlm.length if context.spec.mlm else MlmLength.TASK_EPOCHS,
         seed=context.spec.seed,
-        evaluate=measure,
+        evaluate=measure if tasks else None,
+        steps=context.spec.steps,
         path=context.store.take_up(context.spec.run_id),
         pad_id=context.tokenizer.pad_token_id,
         origin=context.encoder_name,
@@ -127,14 +134,14 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         context.notes.append(f"checkpoints while it trained: {outcome.checkpoints}")
     if kept:
         network.release_table_gradient()
-    rows = {name: len(encoded.examples) for name, encoded in stopping.items()}
     for task in tasks:
-        context.promise(task, Split.STOPPING, ENGLISH, task.selection)
+        context.promise(task, Split.STOPPING, stopping[task.name].language, task.selection)
     return Fitted(
         network=network,
         outcome=outcome,
-        scores=_stopping_scores(outcome, rows),
-        compared=measure.at_best(outcome),
+        scores=stopping_scores(outcome, stopping),
+        compared=measure.at_best(outcome) if tasks else {},
+        languages={name: rows.language for name, rows in stopping.items()},
         trimmed=trimmed,
         decay=1.0 if adapters else decay_factor(outcome.best_step, outcome.planned_steps, settings),
         adapters=adapters,
@@ -159,16 +166,9 @@ def _reported(training: Training, context: Context) -> Generator[Advanced, None,
 
 
 def _training_set(context: Context, task: Task, settings: Optimisation) -> TrainingSet:
-    return TrainingSet(
-        name=task.name,
-        encoded=context.encode(task, Split.TRAIN, ENGLISH, settings.max_length, limit=context.spec.data.train_rows),
-    )
-
-
-def _stopping_set(context: Context, task: Task, settings: Optimisation) -> Encoded:
-    cap = context.spec.data.eval_rows
-    limit = min(settings.dev_rows, cap) if cap else settings.dev_rows
-    return context.encode(task, Split.STOPPING, ENGLISH, settings.max_length, limit=limit)
+    limits = shares(context.spec.data.train_rows, training_languages(task, context.spec))
+    encoded = context.encode_languages(task, Split.TRAIN, limits, settings.max_length)
+    return TrainingSet(name=task.name, encoded=encoded)
 
 
 def _mlm_set(context: Context, settings: Optimisation) -> TrainingSet:
@@ -217,59 +217,3 @@ def _trim(context: Context, network: Network, used: Sequence[Encoded]) -> Trimme
     trimmed = trim(network, ids)
     context.notes.append(f"trained {len(ids):,} of {vocabulary:,} embedding rows")
     return trimmed
-
-
-class _Measure:
-    """Measures a network on the rows that stop its training, and keeps what is trivial beside its predictions."""
-
-    def __init__(
-        self, context: Context, network: Network, tasks: Sequence[Task], stopping: Mapping[str, Encoded]
-    ) -> None:
-        self._context = context
-        self._network = network
-        self._tasks = tasks
-        self._stopping = stopping
-        self._compared: list[dict[str, Comparison]] = []
-
-    def __call__(self) -> tuple[float, dict[str, float]]:
-        """Selection figure (unweighted mean over the tasks of the mean of their selection metrics) and all metrics."""
-        metrics: dict[str, float] = {}
-        selections = []
-        compared = {}
-        for task in self._tasks:
-            encoded = self._stopping[task.name]
-            outputs = predict(
-                self._network,
-                task.name,
-                encoded,
-                pad_id=self._context.tokenizer.pad_token_id,
-                max_tokens=self._context.options.eval_tokens,
-            )
-            predictions = task.format.decode(encoded, outputs)
-            references = task.format.references(encoded.examples)
-            scores = task.format.score(references, predictions, ENGLISH)
-            compared[task.name] = task.format.compare(references, predictions)
-            metrics |= {f"{task.name}.{metric}": value for metric, value in scores.items()}
-            selections.append(statistics.fmean(scores[metric] for metric in task.selection))
-        self._compared.append(compared)
-        return statistics.fmean(selections), metrics
-
-    def at_best(self, outcome: Outcome) -> Mapping[str, Comparison]:
-        """What was kept at the best checkpoint; measured again where an earlier attempt made it."""
-        before = len(outcome.curve) - len(self._compared)
-        best = next(place for place, point in enumerate(outcome.curve) if point.step == outcome.best_step)
-        if best < before:
-            self()
-            return self._compared[-1]
-        return self._compared[best - before]
-
-
-def _stopping_scores(outcome: Outcome, rows: Mapping[str, int]) -> list[Score]:
-    best: DevPoint = next(point for point in outcome.curve if point.step == outcome.best_step)
-    scores = []
-    for key, value in sorted(best.metrics.items()):
-        task, _, metric = key.partition(".")
-        scores.append(
-            Score(task=task, split=Split.STOPPING, language=ENGLISH, metric=metric, value=value, rows=rows[task])
-        )
-    return scores

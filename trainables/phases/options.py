@@ -48,6 +48,7 @@ class Options:
             the pretrained one.
         keep_models: leave the fine-tuned encoder and its heads in target runs, too.
         gpus: share of a GPU that the run has; 0 is none.
+        row: recipe of the encoder that an intermediate run makes, for the record; empty where its spec tells it.
     """
 
     data: str
@@ -73,3 +74,4 @@ class Options:
     store_deltas: bool = True
     keep_models: bool = False
     gpus: float = 0.0
+    row: str = ""

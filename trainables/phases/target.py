@@ -1,4 +1,4 @@
-"""Target phase: fine-tune on English target data, then predict every language without further training."""
+"""Target phase: fine-tune on target data, English by default, then predict every language without more training."""
 
 from __future__ import annotations
 

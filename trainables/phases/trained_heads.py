@@ -13,7 +13,9 @@ from trainables.tasks.task import Task
 
 
 def leave_heads(context: Context, network: Network, tasks: Sequence[Task]) -> None:
-    """Publish the heads of the tasks that the network was trained on; the network stays as it is."""
+    """Publish the heads of the tasks that the network was trained on, if there are any; the network stays as it is."""
+    if not tasks:
+        return
     settings = context.spec.optimisation
     assert settings
     folder = context.work / HEADS

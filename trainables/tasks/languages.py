@@ -18,6 +18,13 @@ XTREME = _codes(
 )
 """All languages, English first."""
 
+XLM_R = _codes(
+    "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd gl gu ha he hi hr hu hy id is it"
+    " ja jv ka kk km kn ko ku ky la lo lt lv mg mk ml mn mr ms my ne nl no om or pa pl ps pt ro ru sa sd si sk sl so sq"
+    " sr su sv sw ta te th tl tr ug uk ur uz vi xh yi yo zh"
+)
+"""Languages that XLM-R was pretrained on (Conneau et al. 2020, appendix A): those that MLM may have."""
+
 XNLI = _codes("en ar bg de el es fr hi ru sw th tr ur vi zh")
 PAWSX = _codes("en de es fr ja ko zh")
 XQUAD = _codes("en ar de el es hi ru th tr vi zh")
@@ -46,6 +53,7 @@ UD_NAMES: Mapping[str, str] = MappingProxyType({
 """English names in Universal Dependencies."""
 
 UDPOS = tuple(UD_NAMES)
+UDPOS_WITH_TRAIN = tuple(code for code in UDPOS if code not in _codes("th tl yo"))
 UDPOS_WITH_DEV = tuple(code for code in UDPOS if code not in _codes("kk th tl yo"))
 
 TYDIQA_NAMES: Mapping[str, str] = MappingProxyType({

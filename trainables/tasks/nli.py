@@ -17,7 +17,10 @@ _ANLI_ROUNDS = (1, 2, 3)
 
 
 def xnli() -> Task:
-    """XNLI in 15 languages; the English development set chooses the checkpoint."""
+    """XNLI in 15 languages, trained on MNLI, of which `facebook/xnli` has translations by machine.
+
+    The English development set chooses the checkpoint.
+    """
     return Task(
         name="xnli",
         title="XNLI",
@@ -31,6 +34,7 @@ def xnli() -> Task:
             Split.DEV: languages.XNLI,
             Split.TEST: languages.XNLI,
         },
+        other_languages={Split.TRAIN: languages.XNLI, Split.STOPPING: languages.XNLI},
         sources={
             "google/xtreme": {
                 Split.TRAIN: _mnli_train,
@@ -85,7 +89,9 @@ def anli() -> Task:
 
 
 def _mnli_train(language: str) -> tuple[Source, ...]:
-    return (_nli("nyu-mll/multi_nli", "default", "train"),)
+    if language == ENGLISH:
+        return (_nli("nyu-mll/multi_nli", "default", "train"),)
+    return (_nli("facebook/xnli", language, "train"),)
 
 
 def _nli(repository: str, config: str, split: str) -> Source:

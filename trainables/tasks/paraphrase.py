@@ -30,7 +30,7 @@ def qqp() -> Task:
 
 
 def pawsx() -> Task:
-    """PAWS-X in 7 languages."""
+    """PAWS-X in 7 languages; the training rows of all but English were translated by machine."""
     return Task(
         name="pawsx",
         title="PAWS-X",
@@ -44,6 +44,7 @@ def pawsx() -> Task:
             Split.DEV: languages.PAWSX,
             Split.TEST: languages.PAWSX,
         },
+        other_languages={Split.TRAIN: languages.PAWSX, Split.STOPPING: languages.PAWSX},
         sources={
             repository: {
                 Split.TRAIN: _pawsx(repository, config, "train"),

@@ -26,6 +26,18 @@ def spread(num_rows: int, limit: int) -> list[int]:
     return [irregular.randrange(first, last) for first, last in itertools.pairwise(bounds)]
 
 
+def shares(total: int, languages: Sequence[str]) -> dict[str, int]:
+    """Rows of each language where `total` are spread evenly over them: the first ones get one more. 0 means all rows.
+
+    Languages for which nothing is left are not in it.
+    """
+    if not total:
+        return dict.fromkeys(languages, 0)
+    each, more = divmod(total, len(languages))
+    found = {language: each + (place < more) for place, language in enumerate(languages)}
+    return {language: count for language, count in found.items() if count}
+
+
 def spread_examples(examples: Sequence[Example], limit: int) -> list[int]:
     """The rule of every task whose rows stand for themselves."""
     return spread(len(examples), limit)

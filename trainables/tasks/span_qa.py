@@ -96,6 +96,7 @@ def tydiqa() -> Task:
         metrics=_METRICS,
         selection=_METRICS,
         languages={Split.TRAIN: (ENGLISH,), Split.STOPPING: (ENGLISH,), Split.TEST: languages.TYDIQA},
+        other_languages={Split.TRAIN: languages.TYDIQA, Split.STOPPING: languages.TYDIQA},
         sources={
             "google/xtreme": _tydiqa("google/xtreme", "tydiqa"),
             "google-research-datasets/tydiqa": _tydiqa("google-research-datasets/tydiqa", "secondary_task"),

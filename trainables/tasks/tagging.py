@@ -56,6 +56,7 @@ def udpos() -> Task:
             Split.DEV: languages.UDPOS_WITH_DEV,
             Split.TEST: languages.UDPOS,
         },
+        other_languages={Split.TRAIN: languages.UDPOS_WITH_TRAIN, Split.STOPPING: languages.UDPOS_WITH_DEV},
         sources={"google/xtreme": _udpos(_xtreme_treebanks, "validation"), "ud-2.5": _udpos(_ud_treebanks, "dev")},
         reasons={
             "ud-2.5": "the treebanks XTREME evaluates on; google/xtreme has foreign ones in de, el, fr, ru and zh, and "
@@ -82,6 +83,7 @@ def panx() -> Task:
             Split.DEV: languages.XTREME,
             Split.TEST: languages.XTREME,
         },
+        other_languages={Split.TRAIN: languages.XTREME, Split.STOPPING: languages.XTREME},
         sources={
             "google/xtreme": _panx("google/xtreme", "PAN-X."),
             "unimelb-nlp/wikiann": _panx("unimelb-nlp/wikiann", ""),

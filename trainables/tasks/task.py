@@ -108,6 +108,7 @@ class Task:
         metrics: reported metrics in order; the task score is their unweighted mean (protocol.md 5.5).
         selection: metrics whose unweighted mean on STOPPING chooses the checkpoint (protocol.md 2.5).
         languages: codes by split; English first where present. TRAIN and STOPPING are English.
+        other_languages: those in which there are rows of TRAIN and STOPPING besides; runs that ask for them use them.
         sources: by repository preference name -> split -> language -> files. The first preference is the default.
         reasons: why each further preference exists, by its name.
         fine_tuning: targets with the same name here share one training run; the task's own name if alone.
@@ -129,6 +130,7 @@ class Task:
     sources: Mapping[str, Mapping[Split, Sources]]
     fine_tuning: str
     max_length: int
+    other_languages: Mapping[Split, tuple[str, ...]] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     num_train_rows: int = 0
     seed_stopping: bool = False
@@ -140,6 +142,15 @@ class Task:
     def trains(self) -> bool:
         """Whether runs of this task train; retrieval tasks do not."""
         return bool(self.languages.get(Split.TRAIN))
+
+    @property
+    def training_languages(self) -> tuple[str, ...]:
+        """Languages in which runs of this task can be trained; English first where present."""
+        return self.languages_of(Split.TRAIN)
+
+    def languages_of(self, split: Split) -> tuple[str, ...]:
+        """Languages with rows of a split, whether a run reads them by itself or when it is asked to."""
+        return tuple(dict.fromkeys((*self.languages.get(split, ()), *self.other_languages.get(split, ()))))
 
     @property
     def selection_split(self) -> Split:

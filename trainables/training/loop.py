@@ -79,7 +79,8 @@ class Training:
         settings: how.
         mlm_length: total length with MLM.
         seed: of row order, task order, masking and dropout.
-        evaluate: dev metrics of the network now, by `task.metric`, and the selection figure.
+        evaluate: dev metrics of the network now, by `task.metric`, and the selection figure. None makes all updates
+            and keeps the last parameters.
         path: checkpoint file.
         pad_id: padding id.
         origin: what training starts from, for messages.
@@ -89,6 +90,7 @@ class Training:
         keeping: when it leaves checkpoints.
         is_wanted: asked when training is left before its end; whether its state is to be kept for another attempt.
         notes: what the record should say.
+        steps: updates to make; 0 is what the epochs come to.
         is_halved: whether the passes had to be halved.
         pace: what training was like before the last sign of life; None before the first update of this attempt.
     """
@@ -98,7 +100,7 @@ class Training:
     settings: Optimisation
     mlm_length: MlmLength
     seed: int
-    evaluate: Callable[[], tuple[float, Mapping[str, float]]]
+    evaluate: Callable[[], tuple[float, Mapping[str, float]]] | None
     path: Path
     pad_id: int
     origin: str
@@ -107,6 +109,7 @@ class Training:
     keeping: Keeping
     is_wanted: Callable[[], bool] = lambda: True
     notes: list[str] = dataclasses.field(default_factory=list)
+    steps: int = 0
     is_halved: bool = False
     pace: Pace | None = None
     _losses: list[torch.Tensor] = dataclasses.field(default_factory=list)
@@ -116,7 +119,9 @@ class Training:
         """Optimiser updates unless patience runs out."""
         rows = {item.name: item.encoded.num_rows for item in self.sets}
         settings = self.settings
-        return total_steps(rows, settings.batch_sizes, settings.epochs, settings.mixing_cap, self.mlm_length)
+        return self.steps or total_steps(
+            rows, settings.batch_sizes, settings.epochs, settings.mixing_cap, self.mlm_length
+        )
 
     def run(self) -> Generator[DevPoint | Steps, None, Outcome]:
         """Train to the end, or on from the checkpoint; yields every dev evaluation, those before it at once.
@@ -157,17 +162,18 @@ class Training:
                 keeper.pass_by(time.monotonic() - started)
                 if tells:
                     try:
-                        yield state.curve[-1] if evaluated else Steps(step=state.step)
+                        yield state.curve[-1] if evaluated and self.evaluate else Steps(step=state.step)
                     except GeneratorExit:
                         keeper.leave(time.monotonic() - started)
                         raise
                     told = time.monotonic()
                     meter.restart()
-        checkpoint.load_snapshot(self.network, state.best)
+        if state.curve:
+            checkpoint.load_snapshot(self.network, state.best)
         return Outcome(
             steps=state.step,
             planned_steps=steps,
-            best_step=best_point(state.curve).step,
+            best_step=best_point(state.curve).step if state.curve else state.step,
             tokens=state.tokens,
             seconds=time.monotonic() - started,
             checkpoints=state.checkpoints,
@@ -227,7 +233,11 @@ class Training:
             torch.cuda.empty_cache()
 
     def _evaluate(self, state: checkpoint.TrainingState, into: dict[str, torch.Tensor]) -> None:
-        """Evaluate, and keep the parameters if they are the best, in the memory of earlier ones if that is free."""
+        """Evaluate, and keep the parameters if they are the best, in the memory of earlier ones if that is free.
+
+        Raises NotFiniteError or DivergedError for a loss that is not finite, whether there is anything to evaluate or
+        not.
+        """
         losses = torch.stack(self._losses)
         self._losses.clear()
         if not losses.isfinite().all():
@@ -239,6 +249,8 @@ class Training:
             raise DivergedError(
                 f"the loss is not finite by step {state.step}; lower the learning rate {self.settings.learning_rate:g}"
             )
+        if not self.evaluate:
+            return
         selection, metrics = self.evaluate()
         point = DevPoint(step=state.step, selection=selection, metrics=dict(metrics))
         state.curve.append(point)

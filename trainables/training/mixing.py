@@ -24,10 +24,10 @@ def total_steps(
 ) -> int:
     """Optimiser updates of a run.
 
-    One task: epochs x ceil(rows / batch). A mixture: epochs x the sum of ceil(min(rows, cap) / batch). One task with
-    MLM: reading A divides the task's own steps by its probability; reading B is the mixture's rule.
+    One task, or MLM alone: epochs x ceil(rows / batch). A mixture: epochs x the sum of ceil(min(rows, cap) / batch).
+    One task with MLM: reading A divides the task's own steps by its probability; reading B is the mixture's rule.
     """
-    tasks = [task for task in rows if task != MLM]
+    tasks = [task for task in rows if task != MLM] or [MLM]
     if len(tasks) == 1 and (len(rows) == 1 or mlm_length is MlmLength.TASK_EPOCHS):
         own = epochs * math.ceil(rows[tasks[0]] / batch_sizes[tasks[0]])
         return max(1, round(own / probabilities(rows, cap)[tasks[0]]))

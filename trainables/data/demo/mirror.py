@@ -90,8 +90,8 @@ def _pairs() -> Iterator[Split]:
             rows = nli.anli_rows(items, f"{part}_{name}")
             yield "facebook/anli", "plain_text", f"{part}_{name}", schemas.ANLI, rows
     paws_train, paws_dev, paws_test = paraphrase.paws_pairs("x", TRAIN, DEV, EVAL)
-    yield "google/xtreme", "PAWS-X.en", "train", schemas.PAWSX, paraphrase.paws_rows(paws_train, "en")
     for language in _available(PAWSX):
+        yield "google/xtreme", f"PAWS-X.{language}", "train", schemas.PAWSX, paraphrase.paws_rows(paws_train, language)
         for split, pairs in (("validation", paws_dev), ("test", paws_test)):
             rows = paraphrase.paws_rows(pairs if language == "en" else pairs[:EVAL], language)
             yield "google/xtreme", f"PAWS-X.{language}", split, schemas.PAWSX, rows
@@ -129,11 +129,12 @@ def _questions() -> Iterator[Split]:
 
 
 def _tags() -> Iterator[Split]:
-    train, english_dev, dev, test = tagging.statements("udpos", TRAIN, DEV, EVAL // 2, EVAL)
-    yield "google/xtreme", "udpos.English", "train", schemas.UDPOS, tagging.udpos_rows(train, "en")
+    train, english_dev, dev, test, others = tagging.statements("udpos", TRAIN, DEV, EVAL // 2, EVAL, EVAL)
     for language in [language for language in languages() if language not in NO_UDPOS]:
         config = f"udpos.{load_lexicon(language).name}"
         if language not in UDPOS_TEST_ONLY:
+            items = train if language == "en" else others
+            yield "google/xtreme", config, "train", schemas.UDPOS, tagging.udpos_rows(items, language)
             items = english_dev if language == "en" else dev
             yield "google/xtreme", config, "validation", schemas.UDPOS, tagging.udpos_rows(items, language)
         yield "google/xtreme", config, "test", schemas.UDPOS, tagging.udpos_rows(test, language)

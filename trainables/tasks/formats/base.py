@@ -104,6 +104,24 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
     )
 
 
+def appended(parts: Sequence[Encoded]) -> Encoded:
+    """All of several encodings of one format, one after another: as if their examples had been encoded together."""
+    starts = np.cumsum([0, *(len(part.examples) for part in parts[:-1])])
+    return Encoded(
+        examples=[example for part in parts for example in part.examples],
+        sequences=Ragged.joined([part.sequences for part in parts]),
+        owners=np.concatenate([part.owners + start for part, start in zip(parts, starts, strict=True)], dtype=np.int32),
+        group=parts[0].group,
+        labels=np.concatenate([part.labels for part in parts]),
+        word_positions=Ragged.joined([part.word_positions for part in parts]),
+        tags=Ragged.joined([part.tags for part in parts]),
+        spans=np.concatenate([part.spans for part in parts]),
+        windows=Windows.joined([part.windows for part in parts]),
+        skipped=sum(part.skipped for part in parts),
+        repaired=sum(part.repaired for part in parts),
+    )
+
+
 Prediction = str | list[str]
 """A label name, a list of tag names, an answer text, the id of the sentence found, or ids of the sentences found."""
 

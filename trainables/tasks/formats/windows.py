@@ -56,6 +56,16 @@ class Windows:
         )
 
     @classmethod
+    def joined(cls, parts: Sequence[Windows]) -> Windows:
+        """Copies of all windows of all parts."""
+        return cls(
+            np.concatenate([part.positions for part in parts]),
+            Ragged.joined([part.begins for part in parts]),
+            Ragged.joined([part.ends for part in parts]),
+            Ragged.joined([part.best_contexts for part in parts]),
+        )
+
+    @classmethod
     def empty(cls) -> Windows:
         """No windows."""
         return cls.of(())
