@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -14,11 +15,13 @@ from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification
 
 from tests.engine.test_adapters import shaken
 from tests.engine.test_encoders_left import Sweep, equal
+from tests.made.phases import planned_with
+from trainables.data.hub import open_data
 from trainables.ledger.errors import StoreError
 from trainables.ledger.exported import Kind
 from trainables.ledger.recipe import Method, MethodKind
 from trainables.ledger.record import Record
-from trainables.ledger.spec import Phase, RunSpec
+from trainables.ledger.spec import MlmSettings, Phase, RunSpec
 from trainables.model.adapted import save_adapted, swap_language
 from trainables.model.adapters import bottlenecks_of
 from trainables.model.base import Base
@@ -38,8 +41,9 @@ class Adapted(Sweep):
     """Runs with and without a method."""
 
     def spec(self, phase: Phase, *tasks: str, **given: object) -> RunSpec:
-        method = given.pop("method", None)
-        return dataclasses.replace(super().spec(phase, *tasks, **given), method=method)
+        method, settings = given.pop("method", None), given.pop("settings", None)
+        made = super().spec(phase, *tasks, **given, **({"mlm": True} if settings else {}))
+        return planned_with(dataclasses.replace(made, method=method, mlm=settings or made.mlm), open_data("demo"))
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +231,24 @@ def test_what_cannot_be_exported_is_refused(sweep, tmp_path):
     with pytest.raises(StoreError, match=r"was trained in all its weights; allowed with --peft: LoRA alone"):
         write_peft(sweep.store, plain, "qqp", tmp_path, "bundled:1")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_adapter_of_a_language_lies_under_that_of_a_task(sweep):
+    """As by `mlm@sw/adapter>qqp/adapter`: the task's run trains its own alone, and the language's can be swapped."""
+    languages = {}
+    for code in ("sw", "de"):
+        alone, languages[code] = sweep.compute(
+            Phase.INTERMEDIATE, "mlm", method=BOTTLENECK, settings=MlmSettings(languages=(code,), sentences=16)
+        )
+        if code == "sw":
+            _, task = sweep.compute(Phase.INTERMEDIATE, "qqp", method=BOTTLENECK, parent=alone.run_id)
+    stack = read_stack(task)
+    assert [entry.languages for entry in stack.entries] == [("sw",), ()]
+    assert stack.entries[0].digest == read_stack(languages["sw"]).entries[0].digest
+    model = load_stored(task)
+    below, own = (copy.deepcopy(adapters.weights()) for adapters in bottlenecks_of(model))
+    swap_language(model, stack, languages["de"])
+    swapped, same = (adapters.weights() for adapters in bottlenecks_of(model))
+    assert equal(same, own)
+    assert not equal(swapped, below)
+    assert equal(swapped, bottlenecks_of(load_stored(languages["de"]))[0].weights())
