@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from transformers import XLMRobertaConfig, XLMRobertaModel
 
+from search_spaces.encoders import encoder_size
 from tests.made.engine import PAD, finish, network, pairs, tiny_encoder, training
-from trainables.ledger.recipe import Method, MethodKind
+from trainables.ledger.recipe import Method, MethodKind, parse_method
 from trainables.model.adapters import AdaptedLinear, add_adapters, bottlenecks_of, merge, new_adapters
 from trainables.model.batches import collate
 from trainables.training import checkpoint
@@ -168,3 +170,16 @@ def test_weights_of_another_size_are_refused():
     weights = add_adapters(tiny_encoder(), wider).weights()
     with pytest.raises(ValueError, match="not the weights of adapter5 in this encoder"):
         add_adapters(tiny_encoder(), BOTTLENECK).load(weights)
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("lora", 3_538_944), ("adapter", 2_385_024), ("lora16", 7_077_888)])
+def test_what_a_method_trains_of_xlm_r_large(text, numbers):
+    """Worked out by hand: 24 layers of 8 x (4 x 2048 + 2 x 5120), or of 2 x 1024 x 48 + 48 + 1024; a few MB of fp32."""
+    geometry = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+    method = parse_method(text)
+    with torch.device("meta"):
+        encoder = XLMRobertaModel(XLMRobertaConfig(vocab_size=250_002, **geometry), add_pooling_layer=False)
+        parts = add_adapters(encoder, method).parts.values()
+    assert sum(parameter.numel() for part in parts for parameter in part.parameters()) == numbers
+    assert 4 * numbers < 30e6
+    assert encoder_size("FacebookAI/xlm-roberta-large", "main").method_parameters(method) == numbers
