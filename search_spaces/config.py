@@ -43,6 +43,7 @@ from search_spaces.search_fields import SearchFields
 from search_spaces.text_fields import OwnFolder, PathText, Place, ShortName, Text
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.nearest import unknown
+from trainables.ledger.recipe import parse_method
 from trainables.ledger.spec import HiddenStates, MlmLength
 from trainables.model.names import DEFAULT_REVISION, EncoderKind, parse_encoder
 from trainables.phases.options import Compile
@@ -105,6 +106,11 @@ def _with_rows(tasks: dict[str, Any]) -> dict[str, Any]:
     for name, own in tasks.items():
         check_training_languages(name, own.train_languages or ())
     return tasks
+
+
+def _method(text: str) -> str:
+    """The one way to write a method; empty stays empty."""
+    return str(parse_method(text)) if text else ""
 
 
 def _not_too_many(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -208,8 +214,12 @@ class IntermediateFields(IntermediateTraining):
 
 
 class TargetFields(TrainingFields):
-    """How target runs train; `tasks` overrides it for single tasks."""
+    """How target runs train; `tasks` overrides it for single tasks.
 
+    `method`: what all of them train in place of all weights, as in recipes; empty for all weights.
+    """
+
+    method: Annotated[str, AfterValidator(_method)] = ""
     tasks: Annotated[dict[Target, TrainingFields], AfterValidator(_that_train), AfterValidator(_with_rows)] = {}
 
 

@@ -16,7 +16,7 @@ from search_spaces.published import PublishedRow
 from trainables.ledger import hyperparameters
 from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.hyperparameters import PhaseName, of_section
-from trainables.ledger.recipe import ENGLISH, Stage
+from trainables.ledger.recipe import ENGLISH, Method, Stage, parse_method
 from trainables.ledger.spec import EncoderRef, MlmSettings, Optimisation, Retrieval
 from trainables.model.names import EncoderKind, encoder_fingerprint, parse_encoder
 from trainables.tasks import registry
@@ -102,6 +102,11 @@ def target_languages(config: SweepConfig, names: Sequence[str]) -> tuple[str, ..
                 f"allowed: the same in target.tasks.{names[0]} and target.tasks.{name}"
             )
     return first
+
+
+def target_method(config: SweepConfig) -> Method | None:
+    """What target runs train; None for all weights."""
+    return parse_method(config.target.method) if config.target.method else None
 
 
 def mlm_settings(config: SweepConfig, languages: Sequence[str], num_tasks: int) -> MlmSettings:

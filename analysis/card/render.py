@@ -29,6 +29,7 @@ def model_card(card: Card) -> str:
         card=card,
         exported=exported,
         model=exported.kind is Kind.MODEL,
+        adapters=exported.kind is Kind.ADAPTERS,
         trained=bool(exported.run_id),
         task=heading(exported.task) if exported.task else "",
         front=Markdown(yaml.safe_dump(_safe(dict(card.front)), sort_keys=False, allow_unicode=True)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from trainables.ledger.exported import Exported, Kind
 from trainables.tasks.formats.base import Head
 
@@ -11,6 +13,15 @@ from transformers import {cls}, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("DIR")
 model = {cls}.from_pretrained("DIR").eval()
+"""
+_BEGIN_PEFT = """\
+import torch
+from peft import PeftModel
+from transformers import AutoConfig, {cls}, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("DIR")
+model = {cls}.from_pretrained("{base}", config=AutoConfig.from_pretrained("DIR"))
+model = PeftModel.from_pretrained(model, "DIR").merge_and_unload().eval()
 """
 _CLASSES = {
     Head.CLASSIFICATION: "AutoModelForSequenceClassification",
@@ -64,9 +75,12 @@ with torch.no_grad():
 
 def usage(exported: Exported) -> str:
     """The lines for what was exported."""
-    if exported.kind is Kind.ENCODER:
+    begin = _BEGIN.format
+    if exported.kind is Kind.ADAPTERS:
+        begin = functools.partial(_BEGIN_PEFT.format, base=exported.encoder.name)
+    if not exported.task:
         lines = _EMBEDDED if exported.layer >= 0 else _HIDDEN
-        return _BEGIN.format(cls="AutoModel") + lines.format(length=exported.max_length or 512, layer=exported.layer)
+        return begin(cls="AutoModel") + lines.format(length=exported.max_length or 512, layer=exported.layer)
     head = Head(exported.head)
     choices = ", ".join(f'"Choice {number + 1}."' for number in range(len(exported.labels)))
-    return _BEGIN.format(cls=_CLASSES[head]) + _LINES[head].format(length=exported.max_length, choices=choices)
+    return begin(cls=_CLASSES[head]) + _LINES[head].format(length=exported.max_length, choices=choices)

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str], prog: str = "xstilts export") -> int:
         pushing.check_id(given.push)
     wanted = exporting.Wanted(
         target=given.target, seed=given.seed, run_id=given.run, task=given.task, encoder=given.encoder,
-        open_test=given.open_test, sweep=given.sweep, conditions=tuple(given.where),
+        open_test=given.open_test, peft=given.peft, sweep=given.sweep, conditions=tuple(given.where),
     )  # fmt: skip
     console = make_console(soft_wrap=True)
     with files.replacing(folder) as partial:
@@ -93,6 +93,10 @@ def _parser(prog: str) -> words.Parser:
     parser.add_argument(
         "--open-test", action="store_true",
         help="put test scores on the card that nobody has opened; the store notes it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--peft", action="store_true",
+        help="of a run with LoRA the adapter alone, for peft, in place of the whole model",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an earlier export in DIR")
     parser.add_argument("--push", type=words.text, default="", metavar="ID", help="upload it to the hub as owner/name")

@@ -21,6 +21,7 @@ from trainables.ledger.spec import EncoderRef, Phase
 from trainables.ledger.store import Store
 from trainables.model.names import EncoderKind, parse_encoder
 from trainables.phases.export import write_encoder, write_model
+from trainables.phases.peft_export import write_peft
 from trainables.tasks.task import Split
 
 
@@ -34,6 +35,7 @@ class Wanted:
     task: str = ""
     encoder: str = ""
     open_test: bool = False
+    peft: bool = False
     sweep: str | None = None
     conditions: tuple[str, ...] = ()
 
@@ -60,11 +62,12 @@ def write(place: Path, wanted: Wanted, folder: Path) -> Made:
     record = chosen.run.record
     task = wanted.target if wanted.target is not None and record.spec.phase is Phase.TARGET else _task(record, wanted)
     pretrained = pretrained_name(store, record.spec.encoder, wanted.encoder)
-    exported = (
-        write_model(store, record, task, folder, pretrained)
-        if task
-        else write_encoder(store, record, folder, pretrained)
-    )
+    if wanted.peft:
+        exported = write_peft(store, record, task, folder, pretrained)
+    elif task:
+        exported = write_model(store, record, task, folder, pretrained)
+    else:
+        exported = write_encoder(store, record, folder, pretrained)
     tasks = (task,) if task else record.spec.tasks
     if wanted.open_test and sweep:
         open_test(store, sweep, chosen.run, tasks)

@@ -175,6 +175,7 @@ class _Planner:
             parent=parent,
             optimisation=resolve.target_optimisation(self.config, measured) if trains else None,
             retrieval=None if trains else resolve.retrieval(self.config),
+            method=resolve.target_method(self.config) if trains else None,
         )
         rows = {measured[0]: self._at_hand.train_rows(tasks[0], languages, cap)} if trains else {}
         name = f"{cell.row} -> {','.join(measured)} #{cell.seed}"

@@ -276,3 +276,13 @@ def test_searches_leave_out_what_has_no_dev_figure_and_what_changes_nothing():
     found, _ = with_trials(of("panx@sw,panx:200steps", "grid.targets=xnli"), wide)
     assert set(node(found, "panx@sw #42").space) == {"learning_rate", "epochs"}
     assert set(node(found, "panx:200steps #42").space) == {"learning_rate"}
+
+
+def test_targets_train_a_method_where_they_are_told_to_and_their_ids_say_so():
+    plain, found = (of("qqp/lora", "grid.targets=xnli,tatoeba", *sets) for sets in ((), ("target.method=lora8",)))
+    target, embeds, before = "qqp/lora -> xnli #42", "qqp/lora -> tatoeba #42", "qqp/lora #42"
+    assert node(found, target).spec.method == Method(kind=MethodKind.LORA, size=8)
+    assert node(plain, target).spec.method is None
+    assert node(found, target).run_id != node(plain, target).run_id
+    for same in (embeds, before):
+        assert node(found, same).run_id == node(plain, same).run_id

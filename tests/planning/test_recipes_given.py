@@ -92,6 +92,7 @@ def test_what_cannot_be_says_what_is_allowed_and_the_nearest_name(text):
     [
         ("target.tasks.mlqa.train_languages=sw", "mlqa has no training rows in sw; it has them in en"),
         ("target.train_languages=sww", "unknown language 'sww'; did you mean 'sw'?"),
+        ("target.method=lorra", "unknown method 'lorra'; did you mean 'lora'? known: lora, adapter"),
         ("intermediate.tasks.panxx.epochs=1", "unknown intermediate task 'panxx'; did you mean 'panx'?"),
     ],
 )

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """An encoder, for `AutoModel`."""
     MODEL = "model"
     """A fine-tuned encoder with a head."""
+    ADAPTERS = "adapters"
+    """What LoRA has trained of either, for peft."""
 
 
 class ExportedError(ValueError):

@@ -46,6 +46,14 @@ DEFAULT_SIZES = {MethodKind.LORA: 8, MethodKind.ADAPTER: 48}
 """Rank of LoRA, and width of the bottleneck, where a recipe says none."""
 
 
+RATE_FACTOR = 10.0
+"""Learning rate of a run with a method, as a multiple of the one for all weights, which its spec and its settings say.
+
+Published rates are for all weights. What a method trains begins as nothing and needs rates of 1e-4 and more (Hu et al.,
+2021; Pfeiffer et al., 2020).
+"""
+
+
 class RecipeError(ValueError):
     """A recipe that cannot be read; the message points at the place."""
 
@@ -160,6 +168,19 @@ def parse_recipe(text: str) -> Recipe:
     return Recipe(stages=tuple(stages))
 
 
+def parse_method(text: str) -> Method:
+    """Read a method as a recipe has it behind its stroke, for example `lora16`; raises RecipeError."""
+    return _method_of(_METHOD.fullmatch(text), text)
+
+
+def _method_of(found: re.Match[str] | None, text: str) -> Method:
+    kinds = [str(kind) for kind in MethodKind]
+    if not found or found.group(1) not in kinds:
+        raise RecipeError(unknown("method", text.strip(), kinds))
+    kind = MethodKind(found.group(1))
+    return Method(kind=kind, size=int(found.group(2) or DEFAULT_SIZES[kind]))
+
+
 def _error(text: str, place: int, what: str) -> RecipeError:
     return RecipeError(f"recipe {text!r}, at character {place + 1}: {what}\n  {text}\n  {' ' * place}^")
 
@@ -237,10 +258,10 @@ class _StageReader:
         self._place = found.end()
 
     def _method(self) -> Method:
-        kinds = [str(kind) for kind in MethodKind]
         found = _METHOD.match(self._text, self._place, self._end)
-        if not found or found.group(1) not in kinds:
-            raise self._wrong(unknown("method", self._rest().strip(), kinds))
-        self._place = found.end()
-        kind = MethodKind(found.group(1))
-        return Method(kind=kind, size=int(found.group(2) or DEFAULT_SIZES[kind]))
+        try:
+            method = _method_of(found, self._rest())
+        except RecipeError as error:
+            raise self._wrong(str(error)) from error
+        self._place = found.end() if found else self._end
+        return method

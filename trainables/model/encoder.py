@@ -24,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from trainables.ledger import files
 from trainables.ledger.digests import digest, git_digest
+from trainables.model.adapters import add_adapters
 from trainables.model.bundled import CONFIG_FILE, WEIGHTS_FILE, bundled_folder
 from trainables.model.checkpoint_files import INDEX_FILE
 from trainables.model.names import (
@@ -37,6 +38,7 @@ from trainables.model.names import (
     parse_encoder,
     unavailable,
 )
+from trainables.model.stack import read_stack, write_within
 from trainables.model.word_table import table_name
 
 _LAYER = "encoder.layer."
@@ -120,6 +122,7 @@ def save_encoder(model: PreTrainedModel, path: Path, table_VH: torch.Tensor | No
         weights[table_name(model)] = table_VH
     with files.replacing(path) as partial:
         write_config(model, partial)
+        write_within(model, partial)
         save_file(weights, partial / WEIGHTS_FILE, metadata={"format": "pt"})
         (partial / WEIGHTS_FILE).chmod(0o644)  # safetensors makes files that their owner alone may read
 
@@ -143,7 +146,7 @@ def _load_folder(
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if num_layers is not None:
         config.num_hidden_layers = num_layers
-    model = empty_encoder(config, attn_implementation)
+    model = shaped_encoder(config, attn_implementation, folder)
     try:
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
             wanted = [name for name in file.keys() if num_layers is None or _layer_of(name) < num_layers]  # noqa: SIM118
@@ -163,6 +166,14 @@ def empty_encoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
             dtype=torch.float32,
             **without_pooler(config),
         )
+
+
+def shaped_encoder(config: PretrainedConfig, attn_implementation: str, folder: Path) -> PreTrainedModel:
+    """As `empty_encoder`, with the bottlenecks that a folder has among the encoder's weights."""
+    model = empty_encoder(config, attn_implementation)
+    for entry in read_stack(folder).within:
+        add_adapters(model, entry.method)
+    return model
 
 
 def assign_weights(

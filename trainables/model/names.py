@@ -35,6 +35,7 @@ DEFAULT_REVISION = "main"
 TOKENIZER_FILES = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
 
 DELTA_FILE = "delta.json"
+ADAPTERS_FILE = "adapters.json"
 """In the folder of an encoder of which a run has stored what has changed, and no more (model/delta.py)."""
 OTHER_WEIGHTS = (".bin", ".h5", ".msgpack", ".pt", ".ckpt", ".gguf")
 """Ends of files with weights that are not read."""
@@ -198,7 +199,7 @@ def _parse_bundled(name: str) -> EncoderName:
 
 
 def _check_folder(path: Path) -> None:
-    if (path / DELTA_FILE).is_file():
+    if any((path / name).is_file() for name in (DELTA_FILE, ADAPTERS_FILE)):
         run = path.resolve().parent
         store, run_id = (str(run.parent.parent), run.name) if run.parent.name == "runs" else ("STORE", "ID")
         raise ValueError(

@@ -85,7 +85,7 @@ class Network(nn.Module):
         """Begin an update. With recorded launches the layers' gradients keep memory that no replay writes to."""
         kept = set(layers_of(self.encoder).parameters()) if self._graphs else set()
         for parameter in self.parameters():
-            if parameter not in kept:
+            if parameter not in kept or not parameter.requires_grad:
                 parameter.grad = None
             elif parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

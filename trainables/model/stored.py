@@ -1,7 +1,9 @@
 """Encoders that runs leave: a folder with the configuration and the weights, whole or as what has changed.
 
 Whole is `model.safetensors`: a folder that transformers loads. What has changed since the pretrained encoder is a
-delta (model/delta.py), which is given back whole, bit for bit, while the pretrained encoder is the same.
+delta (model/delta.py), which is given back whole, bit for bit, while the pretrained encoder is the same. Beside either,
+or alone on the pretrained encoder, may lie adapters (model/stack.py): low ranks are merged as they are loaded, and
+bottlenecks stay in the encoder that is given back.
 """
 
 from __future__ import annotations
@@ -12,17 +14,21 @@ from pathlib import Path
 from transformers import AutoConfig, PreTrainedModel
 
 from trainables.ledger import files
+from trainables.model.adapted import apply_adapters
 from trainables.model.base import Base, Pretrained, pretrained_table
 from trainables.model.delta import Delta, read_delta, read_weights, write_delta
 from trainables.model.encoder import (
     assign_weights,
-    empty_encoder,
+    compare_encoder,
+    load_encoder,
     load_encoder_folder,
     save_encoder,
+    shaped_encoder,
     weights_of,
     write_config,
 )
 from trainables.model.names import DELTA_FILE, EncoderUnavailableError
+from trainables.model.stack import Stack, read_stack, write_within
 from trainables.model.word_table import WordLookup, WordTable, hold_whole_table, table_name
 
 
@@ -64,6 +70,7 @@ def save_stored(
     del weights[name]
     with files.replacing(path) as partial:
         write_config(model, partial)
+        write_within(model, partial)
         write_delta(
             partial,
             base=replace(base, name=base_name or base.name),
@@ -90,18 +97,45 @@ def load_stored(
 
     Raises BaseMissingError, BaseChangedError, or EncoderUnavailableError for a folder that is damaged.
     """
+    stack = read_stack(folder)
+    model = _without_files(folder, stack, base, attn_implementation, mapped=mapped)
+    apply_adapters(model, folder, stack)
+    return model.eval()
+
+
+def _without_files(
+    folder: Path, stack: Stack, base: Base | None, attn_implementation: str, *, mapped: bool
+) -> PreTrainedModel:
+    """The encoder that the adapters of a folder belong to."""
+    if stack.base:
+        return _pretrained(folder, stack, base, attn_implementation, mapped=mapped)
     if not is_delta(folder):
         return load_encoder_folder(folder, attn_implementation=attn_implementation, mapped=mapped)
     delta = read_delta(folder)
     weights, changes = read_weights(folder, delta)
     table_VH = _base_table(folder, delta, base or delta.base).table_VH
-    model = empty_encoder(AutoConfig.from_pretrained(folder, local_files_only=True), attn_implementation)
+    model = shaped_encoder(AutoConfig.from_pretrained(folder, local_files_only=True), attn_implementation, folder)
     padding_idx = model.get_input_embeddings().padding_idx
     model.set_input_embeddings(WordLookup(WordTable(base_VH=table_VH, changes=changes), padding_idx))
     assign_weights(model, weights, folder)
     if not mapped:
         hold_whole_table(model)
     return model.eval()
+
+
+def _pretrained(
+    folder: Path, stack: Stack, base: Base | None, attn_implementation: str, *, mapped: bool
+) -> PreTrainedModel:
+    """The pretrained encoder that the adapters of a folder belong to."""
+    said = f"the encoder in {str(folder)!r} is kept as adapters of the pretrained encoder {stack.base!r}"
+    found = base or Base(name=stack.base, revision=stack.revision or None)
+    if stack.revision and found.revision and found.revision != stack.revision:
+        raise BaseChangedError(f"{said} at revision {stack.revision}, not {found.revision}")
+    try:
+        compare_encoder(found.name, found.revision)
+        return load_encoder(found.name, found.revision, attn_implementation=attn_implementation, mapped=mapped)
+    except (EncoderUnavailableError, ValueError) as error:
+        raise BaseMissingError(f"{said}, which cannot be had: {error}") from error
 
 
 def _base_table(folder: Path, delta: Delta, base: Base) -> Pretrained:

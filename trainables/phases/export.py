@@ -18,6 +18,7 @@ from trainables.ledger.recipe import MLM
 from trainables.ledger.record import Record
 from trainables.ledger.spec import EncoderRef, Phase, Precision
 from trainables.ledger.store import Store
+from trainables.model.adapters import bottlenecks_of
 from trainables.model.base import Base
 from trainables.model.bundled_tokenizer import TOKENIZER_FILE
 from trainables.model.conversion import converted
@@ -32,6 +33,10 @@ SHARD = "5GB"
 """Largest file of weights."""
 
 
+class BottlenecksError(StoreError):
+    """An encoder that transformers alone cannot compute."""
+
+
 class NotKeptError(StoreError):
     """A model that the store does not hold; the message says how to get it."""
 
@@ -42,37 +47,36 @@ def write_model(store: Store, record: Record, task: str, folder: Path, pretraine
     `pretrained` is where the pretrained encoder is loaded from. Raises ValueError for a task that the run has no head
     of, NotKeptError, DamagedRunError, ConversionError, and what loading the pretrained encoder raises.
     """
-    spec = record.spec
-    if task not in spec.tasks or task == MLM or spec.phase is Phase.RETRIEVAL:
-        trained = [name for name in spec.tasks if spec.phase is not Phase.RETRIEVAL and name != MLM] or ["none"]
-        raise ValueError(unknown(f"trained task of run {record.run_id}", task, trained))
-    trained_on = task if spec.phase is Phase.INTERMEDIATE else spec.tasks[0]
-    with _kept(store, record, "model"):
-        head = load_head(store.fetch(record.run_id, f"{HEADS}/{trained_on}{SUFFIX}"))
-        encoder, tokenizer = _of_run(store, record.run_id, spec.encoder, pretrained)
+    spec, trained = record.spec, trained_on(record, task)
+    with kept(store, record, "model"):
+        head = load_head(store.fetch(record.run_id, f"{HEADS}/{trained}{SUFFIX}"))
+        encoder, tokenizer = encoder_of_run(store, record.run_id, spec.encoder, pretrained)
     model = converted(encoder, head)
     _write(model, tokenizer, folder)
     facts = head.facts
     return Exported(
         kind=Kind.MODEL, run_id=record.run_id, name=record.name, parent=spec.parent, encoder=spec.encoder, task=task,
         head=facts.kind, labels=facts.labels, max_length=facts.max_length, dropout=facts.dropout,
-        precision=spec.optimisation.precision if spec.optimisation else Precision.FP32, files=_digests(folder),
+        precision=spec.optimisation.precision if spec.optimisation else Precision.FP32, files=digests_of(folder),
     )  # fmt: skip
 
 
 def write_encoder(store: Store, record: Record, folder: Path, pretrained: str) -> Exported:
-    """Write the encoder that a run trained, or of a retrieval run the one that it embeds with; as `write_model`."""
+    """Write the encoder that a run trained, or of a retrieval run the one that it embeds with; as `write_model`.
+
+    Low ranks are merged. Raises BottlenecksError for an encoder with bottlenecks.
+    """
     spec = record.spec
     owner = store.record(spec.parent) if spec.phase is Phase.RETRIEVAL and spec.parent else record
     if spec.phase is Phase.RETRIEVAL and not spec.parent:
         encoder, tokenizer = _pretrained(spec.encoder, pretrained)
     else:
-        with _kept(store, owner, "encoder"):
-            encoder, tokenizer = _of_run(store, owner.run_id, spec.encoder, pretrained)
+        with kept(store, owner, "encoder"):
+            encoder, tokenizer = encoder_of_run(store, owner.run_id, spec.encoder, pretrained)
     _write(encoder, tokenizer, folder)
     optimisation, trained = owner.spec.optimisation, owner.spec.phase is not Phase.RETRIEVAL
     return Exported(
-        kind=Kind.ENCODER, encoder=spec.encoder, files=_digests(folder),
+        kind=Kind.ENCODER, encoder=spec.encoder, files=digests_of(folder),
         run_id=owner.run_id if trained else "", name=owner.name if trained else "",
         parent=owner.spec.parent, layer=spec.retrieval.layer if spec.retrieval else -1,
         max_length=spec.retrieval.max_length if spec.retrieval else optimisation.max_length if optimisation else 0,
@@ -80,8 +84,17 @@ def write_encoder(store: Store, record: Record, folder: Path, pretrained: str) -
     )  # fmt: skip
 
 
+def trained_on(record: Record, task: str) -> str:
+    """The task whose head a run has for a task; raises ValueError where it has none."""
+    spec = record.spec
+    if task not in spec.tasks or task == MLM or spec.phase is Phase.RETRIEVAL:
+        trained = [name for name in spec.tasks if spec.phase is not Phase.RETRIEVAL and name != MLM] or ["none"]
+        raise ValueError(unknown(f"trained task of run {record.run_id}", task, trained))
+    return task if spec.phase is Phase.INTERMEDIATE else spec.tasks[0]
+
+
 @contextmanager
-def _kept(store: Store, record: Record, what: str) -> Iterator[None]:
+def kept(store: Store, record: Record, what: str) -> Iterator[None]:
     """An artefact that is not there becomes a sentence that says how to get it."""
     try:
         yield
@@ -93,10 +106,15 @@ def _kept(store: Store, record: Record, what: str) -> Iterator[None]:
         ) from error
 
 
-def _of_run(store: Store, run_id: str, encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Files]:
+def encoder_of_run(store: Store, run_id: str, encoder: EncoderRef, pretrained: str) -> tuple[PreTrainedModel, Files]:
     """The encoder that a run left, whole, and the files of its tokenizer."""
     folder = store.fetch(run_id, ENCODER)
     model = load_stored(folder, base=Base(name=pretrained, revision=encoder.revision))
+    if bottlenecks_of(model):
+        raise BottlenecksError(
+            f"run {run_id} has bottleneck adapters in its encoder, for which transformers has no class. Its scores and "
+            "predictions are in the store; LoRA (for example qqp/lora) can be exported"
+        )
     if (folder / TOKENIZER_FILE).is_file():
         names = (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE)
         return model, {name: (folder / name).read_bytes() for name in names}
@@ -119,5 +137,6 @@ def _write(model: PreTrainedModel, tokenizer: Files, folder: Path) -> None:
         path.chmod(0o644)  # safetensors makes files that their owner alone may read
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def digests_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files of a folder, by their names."""
     return {path.name: each for path in sorted(folder.iterdir()) for each in digests(path).values()}

@@ -55,6 +55,8 @@ class ExportedModel:
         exported = read_exported(folder)
         if exported.kind is Kind.ENCODER:
             raise ExportedError(f"{folder} holds an encoder, which predicts nothing; allowed: the model of a task")
+        if exported.kind is Kind.ADAPTERS:
+            raise ExportedError(f"{folder} holds adapters for peft; allowed: the whole model, exported without --peft")
         facts = HeadFacts(
             task=exported.task, kind=Head(exported.head), labels=exported.labels, max_length=exported.max_length,
             dropout=exported.dropout,

@@ -9,12 +9,14 @@ from collections.abc import Generator, Mapping, Sequence
 from trainables.data.reading import training_languages
 from trainables.ledger.record import DevPoint, Score
 from trainables.ledger.spec import MlmLength, Optimisation, Precision
+from trainables.model.adapters import Adapters
 from trainables.model.heads import TaskHead, new_head
 from trainables.model.mlm_head import new_mlm_head, pretrained_mlm_head
 from trainables.model.network import Network
 from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
 from trainables.model.word_table import WordTable
 from trainables.phases.context import Context
+from trainables.phases.methods import settings_of, use_method
 from trainables.phases.options import Compile
 from trainables.phases.stopping import Measure, StoppingRows, stopping_rows, stopping_scores
 from trainables.report import Advanced
@@ -44,6 +46,7 @@ class Fitted:
     languages: Mapping[str, str]
     trimmed: Trimmed | None
     decay: float
+    adapters: Adapters | None = None
 
     @property
     def table(self) -> WordTable | None:
@@ -94,9 +97,11 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         network = _network(context, tasks, mapped=trims)
         used = [item.encoded for item in sets] + [rows.encoded for rows in stopping.values()]
         trimmed = _trim(context, network, used) if trims else None
+        adapters = use_method(context, network)
+        settings = settings_of(context.spec)
         network.to(context.device)
         on_cpu = context.device.type == "cpu"
-        kept = bool(context.spec.mlm) and context.options.keep_table_gradient and on_cpu
+        kept = bool(context.spec.mlm) and not adapters and context.options.keep_table_gradient and on_cpu
         if kept:
             network.keep_table_gradient()
     measure = Measure(context, network, tasks, stopping)
@@ -112,7 +117,7 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         pad_id=context.tokenizer.pad_token_id,
         origin=context.encoder_name,
         micro_batch=context.options.micro_batch,
-        micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept) else 0,
+        micro_tokens=context.options.micro_tokens if on_cpu and (trimmed or kept or adapters) else 0,
         keeping=Keeping(
             seconds=context.options.checkpoint_seconds,
             share=context.options.checkpoint_share,
@@ -138,7 +143,8 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         compared=measure.at_best(outcome) if tasks else {},
         languages={name: rows.language for name, rows in stopping.items()},
         trimmed=trimmed,
-        decay=decay_factor(outcome.best_step, outcome.planned_steps, settings),
+        decay=1.0 if adapters else decay_factor(outcome.best_step, outcome.planned_steps, settings),
+        adapters=adapters,
     )
 
 

@@ -1,9 +1,9 @@
 """Checkpoint of a training run: one safetensors file, replaced atomically, that continues it bit for bit on CPU.
 
-It holds the parameters, AdamW's moments, the best parameters so far, and in its header the step, the dev curve and the
-count of sub-words, sealed together with the SHA-256 of every tensor: a byte that has changed is noticed. Random numbers
-need no state: every step draws from a generator seeded by (run seed, step). When one is written is the matter of
-`keeper.py`.
+It holds the trained parameters, AdamW's moments, the best parameters so far, and in its header the step, the dev curve
+and the count of sub-words, sealed together with the SHA-256 of every tensor: a byte that has changed is noticed. Random
+numbers need no state: every step draws from a generator seeded by (run seed, step). When one is written is the matter
+of `keeper.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,16 @@ class TrainingState:
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
 
+def trained(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters that training changes, by their names; what is frozen is loaded anew."""
+    return ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)
+
+
 def snapshot(module: nn.Module, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
-    """Copies of all parameters, on the CPU; in the memory of an earlier snapshot, which is then this one."""
+    """Copies of the trained parameters, on the CPU; in the memory of an earlier snapshot, which is then this one."""
     if not into:
-        return {name: parameter.detach().to("cpu", copy=True) for name, parameter in module.named_parameters()}
-    for name, parameter in module.named_parameters():
+        return {name: parameter.detach().to("cpu", copy=True) for name, parameter in trained(module)}
+    for name, parameter in trained(module):
         into[name].copy_(parameter.detach())
     return into
 
@@ -66,14 +71,14 @@ def snapshot(module: nn.Module, into: dict[str, Tensor] | None = None) -> dict[s
 def load_snapshot(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Write a snapshot back into the parameters."""
     with torch.no_grad():
-        for name, parameter in module.named_parameters():
+        for name, parameter in trained(module):
             parameter.copy_(tensors[name])
 
 
 def moving(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """What every step changes: parameters and moments where they are, by their names in a checkpoint."""
-    tensors = {MODEL + name: parameter.detach() for name, parameter in module.named_parameters()}
-    for name, parameter in module.named_parameters():
+    tensors = {MODEL + name: parameter.detach() for name, parameter in trained(module)}
+    for name, parameter in trained(module):
         moments = optimiser.state.get(parameter, {})
         tensors |= {f"{key}.{name}": moments[key].detach() for key in MOMENTS if key in moments}
     return tensors
@@ -130,11 +135,11 @@ def load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> Tra
     if not path.exists():
         return TrainingState()
     header, tensors = _read(path)
-    shapes = {MODEL + name: parameter.shape for name, parameter in module.named_parameters()}
+    shapes = {MODEL + name: parameter.shape for name, parameter in trained(module)}
     if shapes != {name: tensor.shape for name, tensor in tensors.items() if name.startswith(MODEL)}:
         raise DamagedCheckpointError(f"{path} is of another model")
     with torch.no_grad():
-        for name, parameter in module.named_parameters():
+        for name, parameter in trained(module):
             parameter.copy_(tensors[MODEL + name])
             if f"exp_avg.{name}" in tensors:
                 optimiser.state[parameter] = {key: _moment(tensors[f"{key}.{name}"], key, parameter) for key in MOMENTS}

@@ -90,7 +90,7 @@ class Keeper:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._on_its_way: _OnItsWay | None = None
         self._step = state.step
-        size = sum(parameter.nbytes for parameter in module.parameters())
+        size = sum(parameter.nbytes for _, parameter in checkpoint.trained(module))
         self._due = self._next(time.monotonic(), 4 * size * ESTIMATED_SECONDS_PER_BYTE)
 
     @property

@@ -33,7 +33,7 @@ def decay_factor(steps: int, total: int, settings: Optimisation) -> float:
 
 
 def new_optimiser(module: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over all parameters; none of the biases and norms' weights decay.
+    """AdamW over all parameters that are trained; none of the biases and norms' weights decay.
 
     Norms are PyTorch's layer norms, and the RMS norms of transformers, which are a class of each architecture.
     """
@@ -41,6 +41,8 @@ def new_optimiser(module: nn.Module, weight_decay: float) -> torch.optim.AdamW:
     plain: list[nn.Parameter] = []
     for owner in module.modules():
         for name, parameter in owner.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
             exempt = isinstance(owner, nn.LayerNorm) or type(owner).__name__.endswith("RMSNorm") or name == "bias"
             (plain if exempt else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
