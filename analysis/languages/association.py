@@ -21,6 +21,7 @@ SHUFFLES = 1999
 FEWEST_LANGUAGES, FEWEST_PAIRS = 5, 6
 """Fewer have too few orders to tell anything from chance."""
 _SEED = 0
+_DIGITS = 9
 
 Distance = Callable[[str, str, str], float | None]
 
@@ -91,8 +92,11 @@ def _known(codes: Sequence[str], kind: str, measure: Distance) -> list[str]:
 
 
 def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks of each line, centred and of length 1, so that a product is Spearman's correlation; 0 where all tie."""
-    ranks = rankdata(values, axis=1)
+    """Ranks of each line, centred and of length 1, so that a product is Spearman's correlation; 0 where all tie.
+
+    Values that differ in their last digits tie: they are the same number, computed in another order.
+    """
+    ranks = rankdata(values.round(_DIGITS), axis=1)
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     standard: NDArray[np.float64] = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 0)

@@ -11,8 +11,8 @@
 
 URIEL+ distances are angles between feature vectors, 0 for the same direction and 1 for a right angle, over the features
 that are known of both; what several sources know of a feature is joined. Nothing is imputed. `urielplus` (the extra
-`languages`, CC BY-SA 4.0) is not imported: importing takes a second, and its classes write into their own package. Its
-files are read, once in a process.
+`languages`, CC BY-SA 4.0) is not imported, for its objects copy their tables into the package's own folder when they
+are made: the tables that came with it are read, once in a process.
 """
 
 from __future__ import annotations

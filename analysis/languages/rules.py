@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from analysis.languages.distances import KINDS, distance
 from analysis.languages.transfer import Transfer
@@ -92,7 +93,7 @@ def _rules(
         ANY: lambda recipient, donors: donors,
     }
     for kind in kinds:
-        rules[NEAREST + kind] = lambda recipient, donors, of=kind: _nearest(of, recipient, donors, measure)
+        rules[NEAREST + kind] = partial(_nearest, kind, measure)
     if advice:
         rules[ADVICE] = lambda recipient, donors: [advice[recipient]] if advice.get(recipient) in donors else []
     return rules
@@ -120,7 +121,7 @@ def _judged(
     return {rule: (gain, best - gain, len(judged_on)) for rule, gain in found.items()}
 
 
-def _nearest(kind: str, recipient: str, donors: Sequence[str], measure: Distance) -> list[str]:
+def _nearest(kind: str, measure: Distance, recipient: str, donors: Sequence[str]) -> list[str]:
     known = {donor: away for donor in donors if (away := measure(kind, donor, recipient)) is not None}
     return [donor for donor, away in known.items() if away <= min(known.values()) + 1e-9]
 

@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from analysis.figures.cost import cost_against_gain, intermediate_seconds
 from analysis.figures.dev_curves import intermediate_curves, target_curves
+from analysis.figures.donors import donor_map
 from analysis.figures.forgetting import retrieval_by_layer
 from analysis.figures.groups import group_forest
 from analysis.figures.heat_map import transfer_map
@@ -52,8 +53,12 @@ def pictures_of(
         language_bars(target, scores, _rows(results.baseline, chosen.get(target)), _measure(target))
         for target, scores in found.languages.items()
     )
+    donors = (donor_map(each) for each in found.transfers)
     curves = (intermediate_curves(sweep.runs), target_curves(sweep.runs, chosen), search_curves(studies))
-    groups = (("", main), ("Scores by language: the baseline and what was selected", languages), ("Curves", curves))
+    groups = (
+        ("", main), ("Scores by language: the baseline and what was selected", languages),
+        ("Donor and recipient languages", donors), ("Curves", curves),
+    )  # fmt: skip
     every = ((said, tuple(filter(None, drawn))) for said, drawn in groups)
     return tuple((said, drawn) for said, drawn in every if drawn)
 

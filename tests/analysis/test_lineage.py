@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from analysis.report.writer import report_on
@@ -12,6 +13,9 @@ from analysis.scores.load import load
 from analysis.selection.averages import Gap, TaskScore
 from analysis.selection.results import collect
 from analysis.selection.selection import Choice, select
+from analysis.statistics.column import Column
+from analysis.statistics.paired import aligned
+from analysis.statistics.rows import Rows, RowsError
 from analysis.tables.rendering import markdown
 from analysis.tables.table2 import SEEN, table2
 from tests.made.data import plan
@@ -104,11 +108,11 @@ def test_other_families_are_whole(store):
     assert found.seen == ()
 
 
-def test_a_row_is_not_selected_for_labels_that_it_has_seen(store, tmp_path):
+def test_a_row_is_not_selected_for_labels_that_it_has_seen(tmp_path):
     def better_in_english(donor, code):
         return level(donor, code) + (0.5 if donor == "en" else 0.0)
 
-    other = fill_donors(tmp_path / "other", "panx", ["en", "sw"], better_in_english)
+    other = fill_donors(tmp_path, "panx", ["en", "sw"], better_in_english)
     selection = select(collect(load(other)))["panx"]
     assert selection.variant == EN
     assert isinstance(selection.choice, Choice)
@@ -150,7 +154,8 @@ def test_table_and_report_mark_them_and_have_both_means(store):
     assert f"+1.0{SEEN}" in text.replace(" ", "")
     assert "sw: NER (sw) -> NER." in text
     written = report_on(store.root, figures=False)
-    [panx] = [block for block in in_json(written.path.parent, "languages") if block.get("text", "").startswith("NER")]
+    blocks = in_json(written.path.parent, "languages")
+    [panx] = [block for block in blocks if block.get("text", "").startswith("NER, dev")]
     [grid] = panx["blocks"]
     column = grid["columns"].index("NER (sw)")
     lines = {line[0]: line[column] for line in grid["lines"]}
@@ -158,3 +163,24 @@ def test_table_and_report_mark_them_and_have_both_means(store):
     assert lines["mean"]["number"] == 51.0
     assert lines["mean, zero-shot languages"]["number"] == 51.0
     assert lines["mean, all languages"]["number"] == pytest.approx(51.0 + 40.0 / (len(OTHERS) + 1))
+
+
+def test_verdicts_compare_the_other_languages_alone():
+    """Against the plain way: the same column, cut to the languages that are left before anything is compared."""
+    rows, codes = [NONE, SW, EN], ("de", "en", "sw")
+    keys = [(code, f"{code}{number}") for code in codes for number in range(40)]
+    generator = np.random.default_rng(0)
+    runs = [
+        Rows(keys=tuple(keys), items=tuple(range(len(keys))), scores=generator.integers(0, 2, len(keys)).astype(float))
+        for _ in range(2 * len(rows))
+    ]
+    together, places = aligned(runs), {row: {42: 2 * place, 43: 2 * place + 1} for place, row in enumerate(rows)}
+    column = Column(together, places, {}, {SW: frozenset({"sw"})})
+    plain = Column(together, places, {})
+    assert column.difference(SW, NONE) == plain.of(["de", "en"]).difference(SW, NONE)
+    assert column.difference(EN, SW) == plain.of(["de", "en"]).difference(EN, SW)
+    assert column.difference(EN, NONE) == plain.difference(EN, NONE)
+    assert column.difference(SW, NONE).value != pytest.approx(plain.difference(SW, NONE).value)
+    assert column.spread(SW, NONE)[0] == plain.of(["de", "en"]).spread(SW, NONE)[0]
+    with pytest.raises(RowsError, match=r"labels in all of its languages were seen \(sw\)"):
+        column.of(["sw"]).difference(SW, NONE)
