@@ -19,7 +19,9 @@ from analysis.figures.picture import Picture
 from analysis.figures.search_curves import search_curves
 from analysis.figures.write import inline
 from analysis.report.content import Block, Figure, Folded
+from analysis.report.material import LanguageScores
 from analysis.report.worked_out import Judged
+from analysis.selection.averages import TaskScore
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep
 from analysis.statistics.breakdown import group_gains
@@ -50,7 +52,9 @@ def pictures_of(
         retrieval_by_layer(layers),
     )
     languages = (
-        language_bars(target, scores, _rows(results.baseline, chosen.get(target)), _measure(target))
+        language_bars(
+            target, _unseen(sweep, target, scores), _rows(results.baseline, chosen.get(target)), _measure(target)
+        )
         for target, scores in found.languages.items()
     )
     donors = (donor_map(each) for each in found.transfers)
@@ -82,6 +86,13 @@ def _blocks(said: str, pictures: Sequence[Picture]) -> Iterator[Block]:
         yield Folded(said=said, blocks=figures)
     else:
         yield from figures
+
+
+def _unseen(sweep: Sweep, target: str, scores: LanguageScores) -> LanguageScores:
+    """Without scores that are not zero-shot because the encoder has seen labels in the language."""
+    found = {row: sweep.results.dev(row, target) for row in sweep.results.variants}
+    seen = {row: score.seen for row, score in found.items() if isinstance(score, TaskScore)}
+    return {(row, code): each for (row, code), each in scores.items() if code not in seen.get(row, ())}
 
 
 def _rows(baseline: Row | None, selected: Row | None) -> list[Row]:

@@ -65,9 +65,10 @@ def seen_of_runs(runs: Iterable[Run]) -> dict[Cell, Seen]:
     }
 
 
-def seen_of_plan(plan: Plan) -> Mapping[Cell, Seen]:
-    """Of every cell of a plan, before anything has run."""
+def seen_of_plan(plan: Plan, target: str = "") -> Mapping[Cell, Seen]:
+    """Of every cell of a plan, or those of one target, before anything has run."""
     return {
         cell: seen_by(plan.nodes[run_id].spec, [plan.nodes[own].spec for own in plan.ancestors(run_id)], cell.target)
         for cell, run_id in plan.cells.items()
+        if target in ("", cell.target)
     }

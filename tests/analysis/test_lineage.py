@@ -15,7 +15,7 @@ from analysis.selection.results import collect
 from analysis.selection.selection import Choice, select
 from analysis.statistics.column import Column
 from analysis.statistics.paired import aligned
-from analysis.statistics.rows import Rows, RowsError
+from analysis.statistics.rows import Rows, RowsError, points_of
 from analysis.tables.rendering import markdown
 from analysis.tables.table2 import SEEN, table2
 from tests.made.data import plan
@@ -163,6 +163,20 @@ def test_table_and_report_mark_them_and_have_both_means(store):
     assert lines["mean"]["number"] == 51.0
     assert lines["mean, zero-shot languages"]["number"] == 51.0
     assert lines["mean, all languages"]["number"] == pytest.approx(51.0 + 40.0 / (len(OTHERS) + 1))
+
+
+def test_a_race_is_over_the_languages_that_nobody_has_seen():
+    """Against rows that never had the others."""
+    keys = [(code, f"{code}{number}") for code in ("de", "en", "sw") for number in range(9)]
+    generator = np.random.default_rng(0)
+    scores = generator.integers(0, 2, (2, len(keys))).astype(float)
+    whole = [Rows(keys=tuple(keys), items=tuple(range(27)), scores=each) for each in scores]
+    cut = [Rows(keys=tuple(keys[:18]), items=tuple(range(18)), scores=each[:18]) for each in scores]
+    raced, plain = (points_of({"none": own[:1], "panx@sw": own[1:]}, {"sw"}) for own in (whole, cut))
+    for name in plain:
+        np.testing.assert_array_equal(raced[name], plain[name])
+    with pytest.raises(RowsError, match="labels in all of its languages were seen"):
+        points_of({"none": whole[:1]}, {"de", "en", "sw"})
 
 
 def test_verdicts_compare_the_other_languages_alone():
