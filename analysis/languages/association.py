@@ -1,11 +1,14 @@
 """Association: whether gains go with a distance between donor and recipient, more than with shuffled languages.
 
 Gains of pairs are not independent: all of a donor share its encoder, all of a recipient its rows. So the test shuffles
-the labels of the languages, in the table of distances, and leaves every gain where it is (Mantel 1967).
+the labels of the languages, in the table of distances, and leaves every gain where it is (Mantel 1967). Labels change
+places only among languages of one role: donor and recipient, donor alone (English), recipient alone. So the pairs that
+have a gain stay the same pairs, and donors are not taken for languages that nobody chose as one.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from analysis.languages.distances import KINDS, distance
-from analysis.languages.transfer import Transfer
+from analysis.languages.transfer import Pair, Transfer
 from analysis.statistics.multiplicity import holm
 
 SHUFFLES = 1999
@@ -53,7 +56,8 @@ def associations(
     found: Transfer, kinds: Sequence[str] = KINDS, measure: Distance = distance, shuffles: int = SHUFFLES
 ) -> tuple[Association, ...]:
     """One a kind, in order; zero-shot pairs alone."""
-    made = [_association(found, kind, measure, shuffles) for kind in kinds]
+    known = functools.cache(measure)
+    made = [_association(found, kind, known, shuffles) for kind in kinds]
     adjusted = iter(holm([each.p for each in made if each.correlation is not None]))
     return tuple(each if each.correlation is None else replace(each, adjusted=next(adjusted)) for each in made)
 
@@ -71,13 +75,29 @@ def _association(found: Transfer, kind: str, measure: Distance, shuffles: int) -
         same = "gains" if own.any() else "distances"
         return Association(kind=kind, reason=f"all {same} are the same", pairs=len(pairs), languages=len(codes))
     generator = np.random.default_rng(_SEED)
-    orders = np.array([generator.permutation(len(codes)) for _ in range(shuffles)])
+    roles = _roles(codes, pairs)
+    orders = np.array([_shuffled(roles, generator) for _ in range(shuffles)])
     chance = _standard(between[orders[:, donors], orders[:, recipients]]) @ gains[0]
     correlation = float((own @ gains[0])[0])
     beyond = int((np.abs(chance) >= abs(correlation) - 1e-12).sum())
     return Association(
         kind=kind, correlation=correlation, p=(1 + beyond) / (1 + shuffles), pairs=len(pairs), languages=len(codes)
     )
+
+
+def _roles(codes: Sequence[str], pairs: Sequence[Pair]) -> list[NDArray[np.intp]]:
+    """Places of the languages of each role."""
+    donors, recipients = ({pair[side] for pair in pairs} for side in (0, 1))
+    role = np.array([2 * (code in donors) + (code in recipients) for code in codes])
+    return [np.flatnonzero(role == each) for each in np.unique(role)]
+
+
+def _shuffled(roles: Sequence[NDArray[np.intp]], generator: np.random.Generator) -> NDArray[np.intp]:
+    """An order of all languages, each of them in the place of one of its role."""
+    order = np.empty(sum(map(len, roles)), dtype=np.intp)
+    for places in roles:
+        order[places] = generator.permutation(places)
+    return order
 
 
 def _known(codes: Sequence[str], kind: str, measure: Distance) -> list[str]:

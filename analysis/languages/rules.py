@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from analysis.languages.distances import KINDS, distance
 from analysis.languages.transfer import Transfer
@@ -63,7 +63,7 @@ def compare(
     `advice` is recipient -> donor. Empty where fewer than two recipients have two donors to choose among.
     """
     gains = found.zero_shot
-    rules = _rules(gains, advice or {}, kinds, measure)
+    rules = _rules(gains, advice or {}, kinds, cache(measure))
     whole = _judged(gains, rules, found.donors)
     rounds = [
         _judged(gains, rules, [donor for donor in found.donors if donor != left_out]) for left_out in found.donors

@@ -94,6 +94,24 @@ def test_the_correlation_is_spearmans_and_p_is_that_of_all_orders_of_the_languag
     assert made.p == pytest.approx(exact, abs=0.03)
 
 
+def test_labels_change_places_among_languages_of_one_role_only():
+    """Two donors that only give, five languages that only receive: every one of the 2! x 5! orders, counted."""
+    donors, recipients = ("en", "de"), ("fr", "hi", "ta", "sw", "yo")
+    gains = dict(zip(itertools.product(donors, recipients), np.random.default_rng(5).normal(size=10), strict=True))
+    found = transfer(lambda donor, code: gains[donor, code] - 3 * far("", donor, code), donors, recipients)
+    values = [found.gains[pair] for pair in found.gains]
+
+    def correlation(givers, takers):
+        name = dict(zip(donors + recipients, givers + takers, strict=True))
+        return spearmanr([round(far("", name[a], name[b]), 9) for a, b in found.gains], values).statistic
+
+    orders = itertools.product(itertools.permutations(donors), itertools.permutations(recipients))
+    own = correlation(donors, recipients)
+    exact = np.mean([abs(correlation(*order)) >= abs(own) - 1e-12 for order in orders])
+    [made] = associations(found, ["line"], far, shuffles=4000)
+    assert made.p == pytest.approx(exact, abs=0.03)
+
+
 def test_gains_of_donors_alone_do_not_pass_for_a_relation():
     """One donor is better everywhere: pairs are many, languages few, so p must not be small."""
     found = transfer(lambda donor, code: {"fr": 3.0}.get(donor, 0.0) + 0.01 * len(code))
