@@ -35,8 +35,8 @@ def _introduction() -> str:
         "language, by the donor's row or by the target's own training; such pairs are no zero-shot transfer and are "
         "left out of "
         "all that follows the table. Correlations are Spearman's; p by "
-        f"{SHUFFLES:,} shuffles of the labels of the languages, each within its role (two-sided), adjusted by Holm over the "
-        "distances."
+        f"{SHUFFLES:,} shuffles of the labels of the languages, each within its role (two-sided), adjusted by Holm "
+        "over the distances."
     )
     if read := source():
         return f"{said} Distances: languages.csv and {read} (CC BY-SA 4.0)."
