@@ -144,7 +144,16 @@ def _column(a: Side, b: Side, changes: Sequence[Change]) -> dict[Place, Estimate
         except RowsError as error:
             found[place] = NoVerdict(reason=str(error))
     runs = between([side for both in rows.values() for side in both]) if rows else None
-    return found | {place: difference(other, own, between=runs) for place, (own, other) in rows.items()}
+    return found | {
+        place: difference(other, own, between=runs, languages=_averaged(a, place))
+        for place, (own, other) in rows.items()
+    }
+
+
+def _averaged(side: Side, place: Place) -> tuple[str, ...] | None:
+    """The languages that the scores of a row are over; None for all of them."""
+    score = side.sweep.results.dev(*place)
+    return score.averaged if isinstance(score, TaskScore) and score.seen else None
 
 
 def _averages(a: Side, b: Side) -> dict[Row, tuple[float, float]]:

@@ -110,7 +110,10 @@ def _scripts(axes: Axes, places: Mapping[str, float], width: float) -> None:
 
 def _caption(target: str, rows: Sequence[Row], scores: Mapping[tuple[Row, str], Estimate]) -> str:
     used = [estimate for (row, _), estimate in scores.items() if row in rows]
+    codes = {code for row, code in scores if row in rows}
+    lacking = any((row, code) not in scores for row in rows for code in codes)
+    said = " No bar: no score, or the encoder has seen labels of such a task in the language." if lacking else ""
     return (
         f"{heading(target)}, percent by language, in the order of scripts and families. Lines: 95 % intervals "
-        f"{covered(used)}."
+        f"{covered(used)}.{said}"
     )

@@ -6,6 +6,7 @@ from analysis.report.cells import cells_section, main_table
 from analysis.report.checklist import checklist
 from analysis.report.content import Block, Content, Document, Folded, Item, Items, Section
 from analysis.report.costs import costs_section
+from analysis.report.donors import donors_section
 from analysis.report.failures import collapsed_section, failures_section
 from analysis.report.languages import languages_section
 from analysis.report.material import Material
@@ -39,6 +40,7 @@ def content_of(material: Material) -> Content:
         failures_section(material),
         collapsed_section(runs),
         languages_section(material),
+        donors_section(material.transfers),
         overview_section(material),
         settings_section(runs),
         searches_section(material.studies),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from analysis.report import content
@@ -12,8 +12,9 @@ from analysis.scores.headings import heading, row_title
 from analysis.selection.averages import Gap, TaskScore, expected_languages
 from analysis.statistics.estimate import Estimate
 from analysis.tables.table import Block, Column, Entry, Line, Table, number
-from analysis.tables.table2 import unit
+from analysis.tables.table2 import SEEN, unit
 from trainables.ledger.cells import Row
+from trainables.tasks.languages import ENGLISH
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
 
@@ -32,8 +33,20 @@ def languages_section(material: Material) -> Section:
             "Percent. Small figures are the 95 % interval of the score of one language. The languages of a target are "
             "averaged without weights."
         )
+        if _has_seen(material):
+            said += (
+                f" {SEEN}: the encoder has seen labels of such a task in this language before; such scores are not "
+                "zero-shot and stand in no mean but that over all languages. English is what targets are trained in: "
+                "it stands in the mean of the paper's table, not in that of zero-shot languages."
+            )
         blocks.insert(0, Paragraph(said=said))
     return Section(id="languages", title="Scores by language", blocks=tuple(blocks))
+
+
+def _has_seen(material: Material) -> bool:
+    results = material.sweep.results
+    found = (results.dev(row, target) for target in results.targets for row in results.variants)
+    return any(isinstance(score, TaskScore) and score.seen for score in found)
 
 
 def language_title(target: str, split: Split) -> str:
@@ -62,7 +75,8 @@ def language_tables(material: Material) -> Iterator[tuple[str, Table]]:
             Line(label=language, entries=tuple(_entry(score, language) for score in shown.values()))
             for language in _languages(target, split, shown)
         ]
-        lines.append(Line(label="mean", entries=tuple(Entry(values=(*s.metrics.values(),)) for s in shown.values())))
+        for said, of in _means(shown.values()):
+            lines.append(Line(label=said, entries=tuple(Entry(values=(*of(score),)) for score in shown.values())))
         columns = tuple(Column(title=heading(row.intermediate), unit="+ MLM" if row.mlm else "") for row in shown)
         if shown:
             title = f"{language_title(target, split)} by language"
@@ -72,7 +86,8 @@ def language_tables(material: Material) -> Iterator[tuple[str, Table]]:
 
 def _entry(score: TaskScore, language: str) -> Entry:
     values = score.languages.get(language, {})
-    return Entry(values=tuple(values[metric] for metric in score.metrics if metric in values))
+    marks = SEEN if language in score.seen else ""
+    return Entry(values=tuple(values[metric] for metric in score.metrics if metric in values), marks=marks)
 
 
 def _languages(target: str, split: Split, shown: Mapping[Row, TaskScore]) -> list[str]:
@@ -98,8 +113,10 @@ def _grid(target: str, split: Split, shown: Mapping[Row, TaskScore], estimates: 
                                             for row, score in shown.items())))
         for language in languages
     ]  # fmt: skip
-    means = (_numbers(list(score.metrics.values())) for score in shown.values())
-    lines.append(content.Line(cells=(Value(said="mean"), *means), foot=True))
+    for said, of in _means(shown.values()):
+        lines.append(
+            content.Line(cells=(Value(said=said), *(_numbers(of(score)) for score in shown.values())), foot=True)
+        )
     for extra in dict.fromkeys(name for score in shown.values() for name in score.extras):
         values = (_numbers([score.extras[extra]] if extra in score.extras else []) for score in shown.values())
         lines.append(content.Line(cells=(Value(said=f"mean {extra}, not averaged"), *values), foot=True))
@@ -107,9 +124,22 @@ def _grid(target: str, split: Split, shown: Mapping[Row, TaskScore], estimates: 
     return Grid(heads=heads, lines=tuple(lines))
 
 
+def _means(scores: Collection[TaskScore]) -> Iterator[tuple[str, Callable[[TaskScore], list[float]]]]:
+    """The means that stand below: one where all rows have the same labels in the same languages, else all kinds."""
+    yield "mean", lambda score: list(score.metrics.values())
+    if any(score.seen or score.trained not in ((), (ENGLISH,)) for score in scores):
+        yield (
+            "mean, zero-shot languages",
+            lambda score: list(score.means(score.zero_shot).values()) if score.zero_shot else [],
+        )
+        yield "mean, all languages", lambda score: list(score.means(tuple(score.languages)).values())
+
+
 def _value(score: TaskScore, language: str, estimate: Estimate | None) -> Value:
     found = score.languages.get(language, {})
     value = _numbers([found[metric] for metric in score.metrics if metric in found])
+    if language in score.seen:
+        value = replace(value, said=f"{value.said} {SEEN}")
     return replace(value, low=estimate.low, high=estimate.high) if estimate else value
 
 

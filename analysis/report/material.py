@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from analysis.languages.transfer import Transfer
 from analysis.report.content import Block
 from analysis.selection.averages import Gap
 from analysis.selection.regret import Regret
@@ -37,6 +38,7 @@ class Material:
         cells: cell -> id of the run that scores it, as planned; empty without a plan.
         verdicts: None where there are none to be had.
         languages: target -> scores by language on the split that selects.
+        transfers: gains by donor and recipient language, where rows have other languages.
         figures: pictures, some of them folded, in the order in which they are shown.
         warnings: what could not be done.
     """
@@ -52,5 +54,6 @@ class Material:
     cells: Mapping[Cell, str] = field(default_factory=dict)
     verdicts: Verdicts | None = None
     languages: Mapping[str, LanguageScores] = field(default_factory=dict)
+    transfers: Sequence[Transfer] = ()
     figures: Sequence[Block] = ()
     warnings: Sequence[str] = ()

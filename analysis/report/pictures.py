@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from analysis.figures.cost import cost_against_gain, intermediate_seconds
 from analysis.figures.dev_curves import intermediate_curves, target_curves
+from analysis.figures.donors import donor_map
 from analysis.figures.forgetting import retrieval_by_layer
 from analysis.figures.groups import group_forest
 from analysis.figures.heat_map import transfer_map
@@ -18,7 +19,9 @@ from analysis.figures.picture import Picture
 from analysis.figures.search_curves import search_curves
 from analysis.figures.write import inline
 from analysis.report.content import Block, Figure, Folded
+from analysis.report.material import LanguageScores
 from analysis.report.worked_out import Judged
+from analysis.selection.averages import TaskScore
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep
 from analysis.statistics.breakdown import group_gains
@@ -49,11 +52,17 @@ def pictures_of(
         retrieval_by_layer(layers),
     )
     languages = (
-        language_bars(target, scores, _rows(results.baseline, chosen.get(target)), _measure(target))
+        language_bars(
+            target, _unseen(sweep, target, scores), _rows(results.baseline, chosen.get(target)), _measure(target)
+        )
         for target, scores in found.languages.items()
     )
+    donors = (donor_map(each) for each in found.transfers)
     curves = (intermediate_curves(sweep.runs), target_curves(sweep.runs, chosen), search_curves(studies))
-    groups = (("", main), ("Scores by language: the baseline and what was selected", languages), ("Curves", curves))
+    groups = (
+        ("", main), ("Scores by language: the baseline and what was selected", languages),
+        ("Donor and recipient languages", donors), ("Curves", curves),
+    )  # fmt: skip
     every = ((said, tuple(filter(None, drawn))) for said, drawn in groups)
     return tuple((said, drawn) for said, drawn in every if drawn)
 
@@ -77,6 +86,13 @@ def _blocks(said: str, pictures: Sequence[Picture]) -> Iterator[Block]:
         yield Folded(said=said, blocks=figures)
     else:
         yield from figures
+
+
+def _unseen(sweep: Sweep, target: str, scores: LanguageScores) -> LanguageScores:
+    """Without scores that are not zero-shot because the encoder has seen labels in the language."""
+    found = {row: sweep.results.dev(row, target) for row in sweep.results.variants}
+    seen = {row: score.seen for row, score in found.items() if isinstance(score, TaskScore)}
+    return {(row, code): each for (row, code), each in scores.items() if code not in seen.get(row, ())}
 
 
 def _rows(baseline: Row | None, selected: Row | None) -> list[Row]:

@@ -1,10 +1,11 @@
-"""What is worked out of a sweep for its report: verdicts, and scores by language with intervals."""
+"""What is worked out of a sweep for its report: verdicts, scores by language with intervals, gains by donor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from analysis.languages.transfer import Transfer, transfers, with_verdicts
 from analysis.report.material import LanguageScores
 from analysis.selection.selection import Selection
 from analysis.selection.sweep import Sweep
@@ -22,6 +23,7 @@ class Judged:
     verdicts: Verdicts | None = None
     languages: Mapping[str, LanguageScores] = field(default_factory=dict)
     measured: Measured | None = None
+    transfers: tuple[Transfer, ...] = ()
 
 
 def judged(store: Store, sweep: Sweep, selections: Mapping[str, Selection], margin: float) -> Judged:
@@ -29,4 +31,5 @@ def judged(store: Store, sweep: Sweep, selections: Mapping[str, Selection], marg
     measured = measure(store, sweep)
     found = verdicts(measured, selections, margin=margin)
     languages = {target: language_scores(measured, target) for target in sweep.results.targets}
-    return Judged(verdicts=found, languages=languages, measured=measured)
+    by_donor = tuple(with_verdicts(each, measured, margin) for each in transfers(sweep.results))
+    return Judged(verdicts=found, languages=languages, measured=measured, transfers=by_donor)

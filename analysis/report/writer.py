@@ -152,7 +152,7 @@ def write_report(
         sweep=sweep, selections=selections, table=table, failures=noted_failures(store, plan.nodes if plan else None),
         studies=studies, openings=_noted(store.openings), receipts=_noted(store.receipts),
         regrets=regrets(sweep) if regret else None, cells=plan.cells if plan else {},
-        verdicts=found.verdicts, languages=found.languages, figures=on_page(groups),
+        verdicts=found.verdicts, languages=found.languages, transfers=found.transfers, figures=on_page(groups),
         warnings=warnings,
     )  # fmt: skip
     content = content_of(material)

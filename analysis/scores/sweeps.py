@@ -71,21 +71,22 @@ def scope(run: Run) -> str:
 
 def differences(runs: Iterable[Run]) -> list[Difference]:
     """What keeps these runs out of one table; empty when they are one sweep. Settings of the whole table first."""
-    counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    counts: dict[tuple[str, str, bool], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for run in runs:
-        flat, own, phase, said = settings(run), scope(run), run.record.spec.phase.value, _said_by_its_row(run)
+        flat, own, phase, said = settings(run), scope(run), run.record.spec.phase, _said_by_its_row(run)
+        makes_encoder = phase is Phase.INTERMEDIATE
         for name, value in flat.items():
             if name in said:
-                counts[own, name][value] += 1
+                counts[own, name, makes_encoder][value] += 1
             elif name in _EVERYWHERE or name in _MLM:
-                counts["", name][value] += 1
+                counts["", name, False][value] += 1
             elif name in _BY_PHASE:
-                counts[phase, name][value] += 1
+                counts[phase.value, name, False][value] += 1
             elif name not in _OF_A_RUN:
-                counts[own, name][value] += 1
+                counts[own, name, makes_encoder][value] += 1
     found = [
         Difference(scope=own, setting=name, runs=dict(values))
-        for (own, name), values in counts.items()
+        for (own, name, _), values in counts.items()
         if len(values) > 1
     ]
     return sorted(found, key=lambda item: item.scope != "")

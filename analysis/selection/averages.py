@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from analysis.scores.headings import AnalysisError, heading
@@ -54,13 +54,15 @@ class TaskScore:
         target: task name.
         split: which rows.
         metrics: reported metric -> mean over the languages.
-        languages: language -> metric -> value; holds the extra metrics too.
+        languages: language -> metric -> value, `seen` ones too; holds the extra metrics too.
         extras: metric that is measured but not averaged into the score (POS accuracy) -> mean over the languages.
         num_seeds: how many runs it is the mean of.
         capped: whether fewer rows were read than the data has.
         restricted: the languages the run was restricted to; empty means none.
         cut_short: whether a race dropped it, so that seeds are missing.
         findings: signs that a run behind it has collapsed.
+        trained: languages whose labels its own training has seen; they stand in the means, as in the paper.
+        seen: languages that have scores and whose labels a stage before has seen; they stand in no mean.
     """
 
     target: str
@@ -73,6 +75,8 @@ class TaskScore:
     restricted: tuple[str, ...] = ()
     cut_short: bool = False
     findings: tuple[Finding, ...] = ()
+    trained: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
     @property
     def value(self) -> float:
@@ -83,6 +87,36 @@ class TaskScore:
     def bounds(self) -> Bounds:
         """A known score is its own bound."""
         return self.value, self.value
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """Languages that the means are over."""
+        return tuple(language for language in self.languages if language not in self.seen)
+
+    @property
+    def zero_shot(self) -> tuple[str, ...]:
+        """Languages whose labels nothing behind the score has seen."""
+        return tuple(language for language in self.averaged if language not in self.trained)
+
+    def means(self, languages: Sequence[str]) -> dict[str, float]:
+        """Reported metric -> mean over some of its languages, at least one."""
+        return {name: mean(self.languages[code][name] for code in languages) for name in self.metrics}
+
+    def over(self, languages: Sequence[str]) -> TaskScore:
+        """The same with its means over some of its languages, at least one."""
+        extras = {name: mean(self.languages[code][name] for code in languages) for name in self.extras}
+        return replace(self, metrics=self.means(languages), extras=extras)
+
+    def without(self, seen: Sequence[str], trained: Sequence[str] = ()) -> TaskScore | Gap:
+        """The same without the languages whose labels a stage before has seen; a Gap where no language is left."""
+        found = tuple(language for language in self.languages if language in seen)
+        marked = replace(self, seen=found, trained=tuple(trained))
+        if not found:
+            return marked
+        if not marked.averaged:
+            return Gap(reason=f"its encoder has seen labels in all of its languages ({', '.join(found)})",
+                       state=State.NO_DATA)  # fmt: skip
+        return marked.over(marked.averaged)
 
 
 def mean(values: Iterable[float]) -> float:
@@ -159,6 +193,8 @@ def over_seeds(scores: Mapping[int, TaskScore | Gap]) -> TaskScore | Gap:
         restricted=first.restricted,
         cut_short=cut_short,
         findings=tuple(finding for score in done for finding in score.findings),
+        trained=first.trained,
+        seen=first.seen,
     )
 
 

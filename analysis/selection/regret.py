@@ -104,7 +104,7 @@ def _regret(results: Results, selection: Selection) -> Regret | Gap:
     if isinstance(choice, Gap):
         return choice
     tests = {each.variant: results.score(each.variant, target, Split.TEST) for each in choice.candidates}
-    known = {row: score.value for row, score in tests.items() if isinstance(score, TaskScore)}
+    known = {row: _value(results, row, score) for row, score in tests.items() if isinstance(score, TaskScore)}
     chosen = tests[choice.best.variant]
     if isinstance(chosen, Gap):
         return chosen
@@ -123,6 +123,14 @@ def _regret(results: Results, selection: Selection) -> Regret | Gap:
         left_out=tuple(row for row in tests if row not in known),
         on_evaluation_data=selection.on_evaluation_data,
     )
+
+
+def _value(results: Results, row: Row, score: TaskScore) -> float:
+    """Test score in percent, put beside those of other rows where its mean is over other languages."""
+    if not score.seen:
+        return score.value
+    found = results.comparable(row, score.target, Split.TEST).values()
+    return mean(value for value in found if not isinstance(value, Gap))
 
 
 def _known(found: Iterable[Regret | Gap]) -> list[Regret]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from analysis.scores.headings import heading, row_order, target_order
+from analysis.scores.lineage import seen_of_runs
 from analysis.scores.load import Run, score_table
 from analysis.selection.averages import Gap, TaskScore, over_seeds, overall, task_scores
 from trainables.ledger.cells import BASELINE, Cell, Row
@@ -53,12 +54,31 @@ class Results:
         return self.score(variant, target, task(target).selection_split)
 
     def dev_beside(self, variant: Row, other: Row, target: str) -> ScoreOrGap:
-        """Dev score of `variant` over the seeds that `other` has; over all seeds where a race has not dropped it."""
-        if not (isinstance(shown := self.dev(other, target), TaskScore) and shown.cut_short):
-            return self.dev(variant, target)
-        split = task(target).selection_split
+        """Dev score of `variant` as `score_beside` has it."""
+        return self.score_beside(variant, other, target, task(target).selection_split)
+
+    def score_beside(self, variant: Row, other: Row, target: str, split: Split) -> ScoreOrGap:
+        """Score of `variant` over the seeds that `other` has (all where a race has not dropped it), without the
+        languages whose labels the encoder of `other` has seen.
+        """
+        shown = self.score(other, target, split)
+        if not isinstance(shown, TaskScore):
+            return self.score(variant, target, split)
         own, beside = (self.seeds_of(each, target, split) for each in (variant, other))
-        return over_seeds({seed: score for seed, score in own.items() if isinstance(beside[seed], TaskScore)})
+        if shown.cut_short:
+            own = {seed: score for seed, score in own.items() if isinstance(beside[seed], TaskScore)}
+        found = over_seeds(own)
+        return unseen(found, shown) if isinstance(found, TaskScore) else found
+
+    def comparable(self, variant: Row, target: str, split: Split) -> dict[int, float | Gap]:
+        """Seed -> score that can be put beside those of other rows, whatever languages its mean is over.
+
+        Where labels of some languages were seen: the baseline's score plus the gain over the baseline in the other
+        languages. A Gap where that needs a baseline and there is none.
+        """
+        own = self.seeds_of(variant, target, split)
+        baseline = self.seeds_of(self.baseline, target, split) if self.baseline else {}
+        return {seed: _comparable(score, baseline.get(seed)) for seed, score in own.items()}
 
     @cached_property
     def averaged_targets(self) -> tuple[str, ...]:
@@ -93,6 +113,28 @@ class Results:
         return {state: count for state, count in counts.items() if count}
 
 
+def unseen(score: TaskScore, other: TaskScore) -> ScoreOrGap:
+    """A score without the languages whose labels were seen before another one; a Gap where none is left."""
+    if not set(other.seen) - set(score.seen):
+        return score
+    left = [language for language in score.averaged if language not in other.seen]
+    if left:
+        return score.over(left)
+    return Gap(reason="one of the two encoders has seen labels in each of the languages", state=State.NO_DATA)
+
+
+def _comparable(score: ScoreOrGap, baseline: ScoreOrGap | None) -> float | Gap:
+    if isinstance(score, Gap):
+        return score
+    if not score.seen:
+        return score.value
+    if not isinstance(baseline, TaskScore):
+        without = f"without {', '.join(score.seen)}, whose labels its encoder has seen, it needs a baseline to compare"
+        return Gap(reason=without, state=State.NO_DATA)
+    beside = unseen(baseline, score)
+    return beside if isinstance(beside, Gap) else baseline.value + (score.value - beside.value)
+
+
 def collect(
     runs: Sequence[Run],
     status: Mapping[Cell, Standing] | None = None,
@@ -109,7 +151,7 @@ def collect(
     if race:
         told |= {cell: Standing(State.DROPPED, reason) for cell, reason in race.cells.items()}
     told |= unusable or {}
-    scored = _with_findings(task_scores(score_table(runs)), runs)
+    scored = _with_lineage(_with_findings(task_scores(score_table(runs)), runs), runs)
     finished = {cell for run in runs for cell in run.cells}
     known = (set(status or ()) or finished) | set(unusable or ())
     variants = tuple(sorted({cell.row for cell in known}, key=row_order))
@@ -152,6 +194,17 @@ def _with_findings(
         (cell, split): replace(score, findings=findings_of(by_cell[cell], cell.target, split))
         if isinstance(score, TaskScore) and cell in by_cell
         else score
+        for (cell, split), score in scored.items()
+    }
+
+
+def _with_lineage(
+    scored: Mapping[tuple[Cell, Split], ScoreOrGap], runs: Sequence[Run]
+) -> dict[tuple[Cell, Split], ScoreOrGap]:
+    """Scores without the languages whose labels the stages before have seen."""
+    seen = seen_of_runs(runs)
+    return {
+        (cell, split): score.without(seen[cell].before, seen[cell].trained) if isinstance(score, TaskScore) else score
         for (cell, split), score in scored.items()
     }
 

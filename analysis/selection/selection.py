@@ -1,5 +1,6 @@
 """The best variant of every target, chosen on development data only (protocol.md 7).
 
+Where the encoder of a variant has seen labels in some languages, its gain over the baseline in the others decides.
 Test scores are opened for the chosen variant and the baseline, and only once the choice stands: while a candidate may
 still change it, the selection is a Gap and nothing of the test set is shown.
 """
@@ -133,10 +134,7 @@ def _select(results: Results, target: str) -> Selection:
         [
             Candidate(
                 variant=variant,
-                seeds={
-                    seed: score if isinstance(score, Gap) else score.value
-                    for seed, score in results.seeds_of(variant, target, split).items()
-                },
+                seeds=results.comparable(variant, target, split),
                 dropped=results.dropped.get((variant, target), ""),
             )
             for variant in results.variants
@@ -146,9 +144,11 @@ def _select(results: Results, target: str) -> Selection:
     test: TaskScore | Gap = sealed
     baseline_test: TaskScore | Gap = sealed
     if isinstance(choice, Choice):
-        test = results.score(choice.best.variant, target, Split.TEST)
-        baseline = results.baseline
-        baseline_test = results.score(baseline, target, Split.TEST) if baseline else Gap(reason="no baseline run")
+        best, baseline = choice.best.variant, results.baseline
+        test = results.score(best, target, Split.TEST)
+        baseline_test = (
+            results.score_beside(baseline, best, target, Split.TEST) if baseline else Gap(reason="no baseline run")
+        )
     elif choice.state is not State.PENDING:
         test = baseline_test = Gap(reason=choice.reason, state=choice.state)
     return Selection(

@@ -23,15 +23,22 @@ class Column:
         aligned: their runs.
         places: row of the table -> seed -> place of its run.
         reasons: row of the table -> why it cannot be compared.
+        seen: row of the table -> languages whose labels its encoder has seen; no comparison with it is over them.
     """
 
     def __init__(
-        self, aligned: Aligned | None, places: Mapping[Row, Mapping[int, int]], reasons: Mapping[Row, str]
+        self,
+        aligned: Aligned | None,
+        places: Mapping[Row, Mapping[int, int]],
+        reasons: Mapping[Row, str],
+        seen: Mapping[Row, frozenset[str]] | None = None,
     ) -> None:
         self.aligned = aligned
         self.places = places
         self.reasons = reasons
+        self.seen = seen or {}
         self._profiles: dict[Row, Profile] = {}
+        self._parts: dict[tuple[str, ...], Column] = {}
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -45,7 +52,19 @@ class Column:
 
     def of(self, languages: Sequence[str]) -> Column:
         """The same on some languages alone; raises ValueError for one that has no rows."""
-        return Column(self._known.of(languages), self.places, self.reasons)
+        return Column(self._known.of(languages), self.places, self.reasons, self.seen)
+
+    def zero_shot(self, row: Row, other: Row) -> Column:
+        """The same on the languages whose labels neither encoder has seen; raises RowsError where there is none."""
+        seen = self.seen.get(row, frozenset()) | self.seen.get(other, frozenset())
+        if seen.isdisjoint(self.languages):
+            return self
+        left = tuple(language for language in self.languages if language not in seen)
+        if not left:
+            raise RowsError(f"labels in all of its languages were seen ({', '.join(self.languages)})")
+        if left not in self._parts:
+            self._parts[left] = self.of(left)
+        return self._parts[left]
 
     def profile(self, row: Row, seeds: Sequence[int] | None = None) -> Profile:
         """Runs of a row, all or those of some seeds; raises RowsError with the reason where it cannot be compared."""
@@ -81,13 +100,15 @@ class Column:
 
     def difference(self, row: Row, other: Row) -> Estimate:
         """Score of a row less that of another, over the seeds that both have; errors as of `common`."""
-        first, second = self._both(row, other)
-        return difference_of(self._known.layout, first, second, self.between)
+        part = self.zero_shot(row, other)
+        first, second = part._both(row, other)
+        return difference_of(part._known.layout, first, second, part.between)
 
     def spread(self, row: Row, other: Row) -> tuple[float, Spread]:
         """Such a difference, and what its rows leave open."""
-        first, second = self._both(row, other)
-        rows = difference_spread(self._known.layout, first.influences.mean(axis=0) - second.influences.mean(axis=0))
+        part = self.zero_shot(row, other)
+        first, second = part._both(row, other)
+        rows = difference_spread(part._known.layout, first.influences.mean(axis=0) - second.influences.mean(axis=0))
         return float(first.scores.mean() - second.scores.mean()), rows
 
     def _both(self, row: Row, other: Row) -> tuple[Profile, Profile]:

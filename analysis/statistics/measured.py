@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from analysis.scores.headings import heading, row_title
 from analysis.selection.averages import Gap, TaskScore
 from analysis.selection.opening import shown_rows
@@ -74,7 +76,15 @@ class Measured:
         except ValueError as error:
             return Column(None, {}, reasons | dict.fromkeys(found, str(error)))
         numbers = iter(range(len(together.scores)))
-        return Column(together, {row: {seed: next(numbers) for seed in own} for row, own in found.items()}, reasons)
+        places = {row: {seed: next(numbers) for seed in own} for row, own in found.items()}
+        return Column(together, places, reasons, self._seen(target, split, found))
+
+    def _seen(self, target: str, split: Split, rows: Iterable[Row]) -> dict[Row, frozenset[str]]:
+        """Row -> languages whose labels its encoder has seen, where there are any."""
+        scores = {row: self.results.score(row, target, split) for row in rows}
+        return {
+            row: frozenset(score.seen) for row, score in scores.items() if isinstance(score, TaskScore) if score.seen
+        }
 
     def _rows(self, row: Row, target: str, split: Split) -> dict[int, Rows]:
         """Seed -> rows of a cell whose score stands in the table; raises RowsError where it does not."""

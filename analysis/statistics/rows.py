@@ -8,7 +8,7 @@ sentence. `row_scores` says what its score is, `row_items` which rows are transl
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,10 +122,11 @@ def read_rows(store: Store, run_id: str, target: str, split: Split | None = None
     return RowReader(store)(run_id, target, split)
 
 
-def points_of(runs: Mapping[str, Sequence[Rows]]) -> dict[str, Floats]:
+def points_of(runs: Mapping[str, Sequence[Rows]], without: Collection[str] = ()) -> dict[str, Floats]:
     """Points[S, U] by contender (`racing.points`) on the same U items; S runs each, at least one.
 
-    Raises RowsError when runs were measured on other rows.
+    `without` are languages that are left out. Raises RowsError when runs were measured on other rows, and where no
+    language is left.
     """
     every = [(name, rows) for name, own in runs.items() for rows in own]
     whole = every[0][1]
@@ -136,8 +137,12 @@ def points_of(runs: Mapping[str, Sequence[Rows]]) -> dict[str, Floats]:
         for name, rows in every:
             if rows.keys is not whole.keys and rows.keys != whole.keys:
                 raise RowsError(f"{name} was measured on other rows than {every[0][0]}")
+    kept = [place for place, language in enumerate(whole.languages) if language not in without]
+    if not kept:
+        raise RowsError(f"labels in all of its languages were seen ({', '.join(dict.fromkeys(whole.languages))})")
+    languages, items = ([values[place] for place in kept] for values in (whole.languages, whole.items))
     return {
-        name: points([_on(rows, whole) for rows in own], languages=whole.languages, items=whole.items)
+        name: points([_on(rows, whole)[kept] for rows in own], languages=languages, items=items)
         for name, own in runs.items()
     }
 

@@ -27,7 +27,7 @@ LONGEST_REASON = 300
 _FURTHER = "further rows"
 """Those that are not of the paper's kind."""
 METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
-ONE_SET, RESTRICTED, CAPPED, CUT_SHORT, COLLAPSED = "†", "‡", "°", "↓", "!"
+ONE_SET, RESTRICTED, CAPPED, CUT_SHORT, COLLAPSED, SEEN = "†", "‡", "°", "↓", "!", "§"
 SYMPTOMS = {Symptom.CONSTANT: "constant predictions", Symptom.BELOW_TRIVIAL: "below the trivial score"}
 
 
@@ -101,6 +101,7 @@ def entry_of(score: TaskScore | Gap, against: TaskScore | Gap | None = None, *, 
         return Entry(gap=replace(against, reason=f"no baseline to compare with: {against.reason}"))
     marks = (CAPPED if score.capped else "") + (RESTRICTED if score.restricted else "")
     marks += (CUT_SHORT if score.cut_short else "") + (COLLAPSED if score.findings else "")
+    marks += SEEN if score.seen else ""
     values = tuple(score.metrics.values())
     if against is not None:
         values = tuple(value - against.metrics[name] for name, value in score.metrics.items())
@@ -124,11 +125,14 @@ def _dev_entries(
     for target, score in scores.items():
         other = results.dev_beside(against, variant, target) if against is not None else None
         yield entry_of(score, other, best=selections[target].variant == variant)
-    cut_short = any(isinstance(score, TaskScore) and score.cut_short for score in scores.values())
+    known = [score for score in scores.values() if isinstance(score, TaskScore)]
+    marks = (CUT_SHORT if any(score.cut_short for score in known) else "") + (
+        SEEN if any(score.seen for score in known) else ""
+    )
     yield average_entry(
         results.dev_average(variant),
         results.average_beside(against, variant) if against is not None else None,
-        marks=CUT_SHORT if cut_short else "",
+        marks=marks,
     )
 
 
@@ -215,6 +219,12 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
             f"{CUT_SHORT} dropped by the race on dev: the mean (for Avg: of a target or more) is over the seeds until"
             " then, against the baseline's with the same seeds."
         )
+    if SEEN in marks:
+        yield (
+            f"{SEEN} no zero-shot transfer in some languages: its encoder has seen labels of such a task there before."
+            " They stand in no mean, and the change is over the other languages on both sides; the scores by language"
+            f" have both. {_seen(results)}."
+        )
     if RESTRICTED in marks:
         yield f"{RESTRICTED} restricted to some of its languages: {_restrictions(results)}."
     dropped = [heading(target) for target in results.targets if target not in results.averaged_targets]
@@ -246,6 +256,17 @@ def _collapsed(results: Results) -> Iterator[str]:
 def _symptoms(findings: Iterable[Finding]) -> str:
     found = {finding.symptom for finding in findings}
     return ", ".join(words for symptom, words in SYMPTOMS.items() if symptom in found)
+
+
+def _seen(results: Results) -> str:
+    """The cells with such languages, by language."""
+    found: dict[tuple[str, ...], list[tuple[Row, str]]] = defaultdict(list)
+    for variant in results.variants:
+        for target in results.targets:
+            score = results.dev(variant, target)
+            if isinstance(score, TaskScore) and score.seen:
+                found[score.seen].append((variant, target))
+    return "; ".join(f"{', '.join(codes)}: {cell_list(cells, results)}" for codes, cells in found.items())
 
 
 def _restrictions(results: Results) -> str:

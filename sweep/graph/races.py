@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 
+from analysis.scores.lineage import seen_of_plan
 from analysis.statistics.racing import decide, standing
 from analysis.statistics.rows import RowReader, RowsError, points_of
 from sweep.graph.course import Course, Round
@@ -188,8 +189,8 @@ class Races:
         now = course.rounds[race.held - 1]
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         beaten = decide(
-            standing(points_of(runs)), target=race.target, round=race.held, rounds=race.rounds, gone=gone,
-            rule=self.record.rule, baseline=BASELINE,
+            standing(points_of(runs, self._seen(race))), target=race.target, round=race.held, rounds=race.rounds,
+            gone=gone, rule=self.record.rule, baseline=BASELINE,
         )  # fmt: skip
         rows = {str(row): row for row in race.contenders}
         return [
@@ -203,6 +204,11 @@ class Races:
             )
             for each in beaten
         ]
+
+    def _seen(self, race: TargetRace) -> frozenset[str]:
+        """Languages whose labels the encoder of a contender has seen: all are raced on the others."""
+        found = seen_of_plan(self._plan, race.target)
+        return frozenset(code for cell, seen in found.items() if cell.row in race.contenders for code in seen.before)
 
     def _saved(self, graph: Graph) -> dict[str, int]:
         """Runs that are not needed any more, by phase: whole nodes, and trials of stopped ones."""

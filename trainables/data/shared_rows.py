@@ -1,0 +1,48 @@
+"""Shared rows: which rows of an evaluated split were in what a run trained or stopped on, by their id or their text.
+
+XQuAD's English questions are of SQuAD's development set, which stops the training of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trainables.tasks.examples import Example
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """Evaluated rows that are among others.
+
+    Attributes:
+        rows: evaluated rows in all.
+        by_id: those whose id is there. Ids that are the number of a row in its file are never shared.
+        by_text: those whose texts are there, whatever case and spaces.
+        either: those with the one or the other.
+    """
+
+    rows: int
+    by_id: int
+    by_text: int
+    either: int
+
+
+def shared_rows(seen: Iterable[Example], evaluated: Iterable[Example]) -> Shared:
+    """The evaluated rows that were seen, counted; labels are not looked at."""
+    ids, texts = set(), set()
+    for example in seen:
+        ids.add(example.id)
+        texts.add(_text(example))
+    found = [(not example.id.isdigit() and example.id in ids, _text(example) in texts) for example in evaluated]
+    return Shared(
+        rows=len(found),
+        by_id=sum(by_id for by_id, _ in found),
+        by_text=sum(by_text for _, by_text in found),
+        either=sum(by_id or by_text for by_id, by_text in found),
+    )
+
+
+def _text(example: Example) -> int:
+    """Of the texts, without case and spaces; a hash, for there are half a million of them."""
+    return hash(tuple(" ".join(text.casefold().split()) for text in example.texts))

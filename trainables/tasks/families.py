@@ -1,0 +1,28 @@
+"""Families: tasks that ask the same of a text, so that labels of one tell of another (named entities, parts of speech).
+
+A task that is in no family is one of its own, under its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_TITLES: Mapping[str, str] = MappingProxyType({
+    "ner": "named entities", "pos": "parts of speech", "nli": "inference", "qa": "question answering",
+    "paraphrase": "paraphrases",
+})  # fmt: skip
+_FAMILIES: Mapping[str, str] = MappingProxyType({
+    "panx": "ner", "udpos": "pos", "anli": "nli", "xnli": "nli", "squad": "qa", "xquad": "qa", "mlqa": "qa",
+    "tydiqa": "qa", "qqp": "paraphrase", "pawsx": "paraphrase",
+})  # fmt: skip
+
+
+def family_of(task: str) -> str:
+    """The family of a task, by its name."""
+    return _FAMILIES.get(task, task)
+
+
+def family_title(family: str) -> str:
+    """For example `named entities`; of a family of one task, its name."""
+    return _TITLES.get(family, family)
