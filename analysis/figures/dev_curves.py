@@ -1,4 +1,4 @@
-"""How the English dev figure that stops training went, run by run."""
+"""How the dev figure that stops training went, run by run."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def _picture(
     handles = [Line2D([], [], color=k.value[1], linestyle=k.value[2], linewidth=k.value[3]) for k in kinds]
     figure.legend(handles, [kind.value[0] for kind in kinds], loc="upper left", ncols=len(kinds))
     caption = (
-        "English dev figure that stops training, percent, by the share of the planned steps; one line a run. What "
-        "lies below the frame is of the first fifth. A dot: the checkpoint that was kept."
+        "Dev figure that stops training, in the languages of its rows, percent, by the share of the planned steps; one "
+        "line a run. What lies below the frame is of the first fifth. A dot: the checkpoint that was kept."
     )
     return Picture(name=name, title=title, caption=caption, figure=figure)
 

@@ -40,7 +40,7 @@ def _introduction() -> str:
     )
     if read := source():
         return f"{said} Distances: languages.csv and {read} (CC BY-SA 4.0)."
-    return f"{said} Distances of URIEL+ are not shown: {PACKAGE} is not installed (the extra `languages`)."
+    return f"{said} Distances of URIEL+ are not shown: {PACKAGE} is not installed (docs/languages.md)."
 
 
 def _gains(found: Transfer) -> Grid:
