@@ -153,7 +153,8 @@ def _test_rows(results: Results, selections: Mapping[str, Selection], verdicts: 
         average = average_entry(baseline_average(selections, targets))
         entries = (*(entry_of(item.baseline_test) for item in chosen), average)
         yield Line(label="baseline", row=results.baseline, entries=entries)
-    average = average_entry(best_models_average(selections, targets))
+    is_seen = any(item.test.seen for item in chosen if isinstance(item.test, TaskScore))
+    average = average_entry(best_models_average(selections, targets), marks=SEEN if is_seen else "")
     tests = verdicts.tests if verdicts else {}
     entries = (*(replace(entry_of(item.test), verdict=tests.get(item.target)) for item in chosen), average)
     yield Line(label="best", entries=entries)
@@ -223,7 +224,8 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
         yield (
             f"{SEEN} no zero-shot transfer in some languages: its encoder has seen labels of such a task there before."
             " They stand in no mean, and the change is over the other languages on both sides; the scores by language"
-            f" have both. {_seen(results)}."
+            f" have both. Test scores with {SEEN} are over other languages than those of the baseline: only their sign"
+            f" compares the two. {_seen(results)}."
         )
     if RESTRICTED in marks:
         yield f"{RESTRICTED} restricted to some of its languages: {_restrictions(results)}."

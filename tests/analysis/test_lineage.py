@@ -121,6 +121,15 @@ def test_a_row_is_not_selected_for_labels_that_it_has_seen(tmp_path):
     )
 
 
+def test_a_test_score_of_such_a_row_and_the_average_it_stands_in_are_marked(tmp_path):
+    results = collect(load(fill_donors(tmp_path, "panx", ["sw"], level, ["panx", "udpos"])))
+    [_, best] = table2(results, select(results)).blocks[-1].rows
+    assert [SEEN in entry.marks for entry in best.entries] == [False, True, True], "POS, NER, Avg"
+    others = collect(load(fill_donors(tmp_path / "other", "panx", ["en"], level)))
+    [_, english] = table2(others, select(others)).blocks[-1].rows
+    assert not any(SEEN in entry.marks for entry in english.entries)
+
+
 def test_without_a_baseline_such_a_row_cannot_be_put_beside_others(tmp_path):
     store = fill_donors(tmp_path, "panx", ["en", "sw"], level)
     runs = [run for run in load(store) if run.variant != NONE]
