@@ -36,6 +36,7 @@ def one(method: str, settings: Mapping[str, Any]) -> dict[str, float]:
     """Both runs with a method, in this process."""
     from search_spaces.config_file import apply_sets
     from search_spaces.presets import grid_demo
+    from search_spaces.resolve import for_method
     from sweep.command_line.compute import run_options
     from sweep.planning.planner import build_plan
     from trainables.ledger.recipe import parse_recipe
@@ -61,7 +62,8 @@ def one(method: str, settings: Mapping[str, Any]) -> dict[str, float]:
                 node for node in plan.nodes.values()
                 if node.spec.phase is phase and bool(node.spec.parent) == bool(parent)
             )  # fmt: skip
-            spec = dataclasses.replace(node.spec, method=own, parent=parent)
+            trained = for_method(node.spec.optimisation, own) if node.spec.optimisation else None
+            spec = dataclasses.replace(node.spec, method=own, parent=parent, optimisation=trained)
             worked = time.process_time()
             record = run_to_end(spec, node.name, store, options)
             found[f"{phase} processor seconds"] = time.process_time() - worked

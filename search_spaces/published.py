@@ -73,6 +73,12 @@ MLM = PublishedMlm(**hyperparameters.published("mlm"))
 MLM_ALONE = PublishedIntermediate(batch_size=MLM.batch_size, epochs=1)
 """MLM without a task, which is not in the paper: its learning rate beside tasks, one pass over the sentences."""
 
+METHOD_RATE_FACTOR = 10.0
+"""Learning rate of a run with a method, as a multiple of the one for all weights that the settings say.
+
+Not of the paper. What a method trains begins as nothing and needs rates of 1e-4 and more (Hu et al., 2021; Houlsby et al., 2019).
+"""
+
 SEED = 42
 """The paper states none; 42 is the sample implementation's (protocol.md 2.3)."""
 

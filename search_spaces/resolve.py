@@ -62,6 +62,14 @@ def intermediate_optimisation(config: SweepConfig, row: str, members: Sequence[s
     )
 
 
+def for_method(optimisation: Optimisation, method: Method | None) -> Optimisation:
+    """How a run with a method trains: at a higher learning rate than all weights would."""
+    if method is None:
+        return optimisation
+    rate = float(f"{optimisation.learning_rate * published.METHOD_RATE_FACTOR:.12g}")  # 3e-4, not 3.0000000000000003e-4
+    return dataclasses.replace(optimisation, learning_rate=rate)
+
+
 def target_optimisation(config: SweepConfig, names: Sequence[str]) -> Optimisation:
     """How the fine-tuning that these targets share trains.
 

@@ -12,7 +12,7 @@ from analysis.card.shown import Language, Shown
 from analysis.scores.headings import heading
 from analysis.tables.table import number
 from trainables.ledger.exported import Exported, Kind
-from trainables.ledger.recipe import MLM, RATE_FACTOR
+from trainables.ledger.recipe import MLM
 from trainables.ledger.record import DataUse, Record
 from trainables.tasks.formats.base import Head
 from trainables.tasks.language_facts import in_order
@@ -134,7 +134,7 @@ def _settings(record: Record) -> Iterator[tuple[str, str]]:
     for name, value in (spec.to_dict().get("mlm") or {}).items():
         yield f"mlm.{name}", ", ".join(value) if isinstance(value, list) else str(value)
     if spec.method:
-        yield "method", f"{spec.method}, at {RATE_FACTOR:g} times the learning rate"
+        yield "method", str(spec.method)
     yield "seed", str(spec.seed)
     if spec.data.capped:
         yield "rows", f"at most {spec.data.train_rows or 'all'} for training, {spec.data.eval_rows or 'all'} measured"

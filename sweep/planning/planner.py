@@ -166,6 +166,8 @@ class _Planner:
         trains = tasks[0].trains
         languages = resolve.target_languages(self.config, measured) if trains else ()
         cap = self.config.data.train_rows if trains else 0
+        method = resolve.target_method(self.config)
+        trained = resolve.for_method(resolve.target_optimisation(self.config, measured), method) if trains else None
         spec = RunSpec(
             phase=Phase.TARGET if trains else Phase.RETRIEVAL,
             tasks=measured,
@@ -173,9 +175,9 @@ class _Planner:
             data=self._data(self._at_hand.sources(tasks, languages), cap, languages, self._at_hand.restriction(tasks)),
             seed=cell.seed,
             parent=parent,
-            optimisation=resolve.target_optimisation(self.config, measured) if trains else None,
+            optimisation=trained,
             retrieval=None if trains else resolve.retrieval(self.config),
-            method=resolve.target_method(self.config) if trains else None,
+            method=method if trains else None,
         )
         rows = {measured[0]: self._at_hand.train_rows(tasks[0], languages, cap)} if trains else {}
         name = f"{cell.row} -> {','.join(measured)} #{cell.seed}"
@@ -219,6 +221,7 @@ class _Planner:
         sources = [source for task in tasks for source in self._at_hand.training_sources(task, languages)]
         cap = resolve.train_rows(self.config, stage)
         mlm = self._mlm(text, len(tasks))
+        trained = resolve.intermediate_optimisation(self.config, stage.task, members, mlm=mlm is not None)
         spec = RunSpec(
             phase=Phase.INTERMEDIATE,
             tasks=members,
@@ -226,7 +229,7 @@ class _Planner:
             data=self._data([*sources, *(each for files in text.values() for each in files)], cap, languages),
             seed=seed,
             parent=parent,
-            optimisation=resolve.intermediate_optimisation(self.config, stage.task, members, mlm=mlm is not None),
+            optimisation=resolve.for_method(trained, stage.method),
             mlm=mlm,
             steps=stage.steps,
             method=stage.method,

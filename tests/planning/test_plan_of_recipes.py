@@ -92,6 +92,14 @@ def test_a_chain_brings_its_first_stages_without_cells_of_their_own():
     assert first.run_id == node(of("squad", "grid.targets=xnli"), "squad #42").run_id
 
 
+def test_the_spec_of_a_method_says_the_rate_that_it_trains_at():
+    found = of("qqp,qqp/lora", "grid.targets=xnli", "intermediate.learning_rate=3e-5")
+    rates = [node(found, f"{name} #42").spec.optimisation.learning_rate for name in ("qqp", "qqp/lora")]
+    assert rates == [3e-5, 3e-4]
+    target = of("none", "grid.targets=xnli", "target.method=lora", "target.learning_rate=1e-5")
+    assert [each.spec.optimisation.learning_rate for each in target.nodes.values()] == [1e-4]
+
+
 def test_every_seed_has_a_chain_of_its_own():
     found = of("squad>qqp", "grid.targets=xnli", "grid.seeds=1,2")
     for seed in (1, 2):

@@ -46,14 +46,6 @@ DEFAULT_SIZES = {MethodKind.LORA: 8, MethodKind.ADAPTER: 48}
 """Rank of LoRA, and width of the bottleneck, where a recipe says none."""
 
 
-RATE_FACTOR = 10.0
-"""Learning rate of a run with a method, as a multiple of the one for all weights, which its spec and its settings say.
-
-Published rates are for all weights. What a method trains begins as nothing and needs rates of 1e-4 and more (Hu et al.,
-2021; Pfeiffer et al., 2020).
-"""
-
-
 class RecipeError(ValueError):
     """A recipe that cannot be read; the message points at the place."""
 

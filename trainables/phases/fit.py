@@ -16,7 +16,7 @@ from trainables.model.network import Network
 from trainables.model.vocabulary import Trimmed, restore, trim, used_ids
 from trainables.model.word_table import WordTable
 from trainables.phases.context import Context
-from trainables.phases.methods import settings_of, use_method
+from trainables.phases.methods import use_method
 from trainables.phases.options import Compile
 from trainables.phases.stopping import Measure, StoppingRows, stopping_rows, stopping_scores
 from trainables.report import Advanced
@@ -98,7 +98,6 @@ def fit(context: Context, tasks: Sequence[Task]) -> Generator[Advanced, None, Fi
         used = [item.encoded for item in sets] + [rows.encoded for rows in stopping.values()]
         trimmed = _trim(context, network, used) if trims else None
         adapters = use_method(context, network)
-        settings = settings_of(context.spec)
         network.to(context.device)
         on_cpu = context.device.type == "cpu"
         kept = bool(context.spec.mlm) and not adapters and context.options.keep_table_gradient and on_cpu

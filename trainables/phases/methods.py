@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from trainables.ledger.recipe import RATE_FACTOR
-from trainables.ledger.spec import Optimisation, RunSpec
 from trainables.model.adapters import Adapters, new_adapters
 from trainables.model.network import Network
 from trainables.phases.context import Context
@@ -18,14 +14,5 @@ def use_method(context: Context, network: Network) -> Adapters | None:
         return None
     adapters = new_adapters(network.encoder, method)
     trained = sum(weight.numel() for weight in adapters.weights().values())
-    context.notes.append(f"trained {method} alone: {trained:,} numbers, at {RATE_FACTOR:g} times the learning rate")
+    context.notes.append(f"trained {method} alone: {trained:,} numbers")
     return adapters
-
-
-def settings_of(spec: RunSpec) -> Optimisation:
-    """How a run trains: as its spec says, at another learning rate where it has a method."""
-    assert spec.optimisation
-    rate = spec.optimisation.learning_rate
-    if spec.method is None:
-        return spec.optimisation
-    return dataclasses.replace(spec.optimisation, learning_rate=rate * RATE_FACTOR)
