@@ -76,7 +76,8 @@ MLM_ALONE = PublishedIntermediate(batch_size=MLM.batch_size, epochs=1)
 METHOD_RATE_FACTOR = 10.0
 """Learning rate of a run with a method, as a multiple of the one for all weights that the settings say.
 
-Not of the paper. What a method trains begins as nothing and needs rates of 1e-4 and more (Hu et al., 2021; Houlsby et al., 2019).
+Not of the paper. What a method trains begins as nothing and needs rates of 1e-4 and more (Hu et al., 2021; Houlsby et
+al., 2019).
 """
 
 SEED = 42
