@@ -13,6 +13,7 @@ from search_spaces.config_file import apply_sets
 from search_spaces.presets import demo
 from sweep.planning.bill import bill_of
 from sweep.planning.clusters import of_sizes
+from sweep.planning.gpus import Gpus
 from sweep.planning.outlook import look_at
 from sweep.terminal.bill_description import wall_clocks
 from tests.made import graphs
@@ -28,7 +29,7 @@ def eight(share: Share) -> Plan:
 
 def table(plan: Plan, sizes: list[int], *sets: str, width: int = 100) -> list[str]:
     store, out = Store(Path("/nowhere/at/all")), io.StringIO()
-    found = bill_of(look_at(plan, store), store, apply_sets(demo(), list(sets)), of_sizes(sizes))
+    found = bill_of(look_at(plan, store), store, apply_sets(demo(), list(sets)), of_sizes(map(Gpus, sizes)))
     console = Console(file=out, width=width)
     for part in wall_clocks(found):
         console.print(part)

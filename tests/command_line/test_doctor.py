@@ -69,7 +69,7 @@ def test_cells_without_rows_are_a_warning(words, capsys):
     words[words.index("pawsx")] = "pawsx,bucc"
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert "warning  data: no rows for 1 cells: bucc has no rows to evaluate" in said
+    assert "warning  data: no rows for 1 cell: bucc has no rows to evaluate" in said
     assert said.strip().endswith("1 warning")
 
 

@@ -174,8 +174,8 @@ def test_a_search_runs_until_it_has_a_winner_and_is_said_to_be_done_once(store: 
         ],
     )
     assert [line for line in said.splitlines() if line.startswith("done")] == [f"done {node.name}"]
-    assert [line.partition(",")[0] for line in said.splitlines()[-2:]] == ["1 cells: 1 done"] * 2
-    assert cell_line(looks[0]) == "1 cells: 1 pending"
+    assert [line.partition(",")[0] for line in said.splitlines()[-2:]] == ["1 cell: 1 done"] * 2
+    assert cell_line(looks[0]) == "1 cell: 1 pending"
     picture = io.StringIO()
     for line in standing_lines(looks[0], 100):
         Console(file=picture, width=100).print(line)

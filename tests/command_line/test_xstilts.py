@@ -50,7 +50,7 @@ OWN = {
     },
     "export": {
         "--target", "--run", "--to", "--seed", "--task", "--encoder", "--open-test", "--force", "--push", "--private",
-        "--sweep", "--where", "--debug",
+        "--sweep", "--where", "--peft", "--debug",
     },
     "predict": {"--rows", "--out", "--language", "--batch-tokens", "--device", "--debug"},
 }  # fmt: skip
