@@ -100,7 +100,7 @@ def test_a_node_that_dies_with_a_parents_encoder_and_a_half_trained_child_takes_
 ) -> None:
     store = store_at(str(s3_place)).prepare()
     parent = graphs.node("qqp")
-    child = graphs.node("xnli slow", parent=parent)
+    child = graphs.node("xnli slower", parent=parent)
     first = add(cluster, tmp_path / "first")
 
     def half_trained() -> bool:
