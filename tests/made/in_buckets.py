@@ -22,7 +22,7 @@ def leaving(spec: RunSpec, name: str, store: Store, options: Options) -> Iterato
     """Leave an encoder of a megabyte that names the run; a child holds that of its parent.
 
     Notes where it was computed, and at which step its attempts began. Runs whose name has `slow` count to STEPS, ten a
-    second (`slower`: three), and keep a checkpoint of every step.
+    second (`slower`: two), and keep a checkpoint of every step.
     """
     content = spec.run_id.encode() * 90_000
     if spec.parent:
@@ -30,7 +30,7 @@ def leaving(spec: RunSpec, name: str, store: Store, options: Options) -> Iterato
     kept = store.take_up(spec.run_id)
     begun = int(kept.read_text()) if kept.exists() else 0
     for step in range(begun, STEPS if "slow" in name else 0):
-        time.sleep(0.3 if "slower" in name else 0.1)
+        time.sleep(0.5 if "slower" in name else 0.1)
         store.work(spec.run_id)
         kept.write_text(str(step + 1))
         store.keep_checkpoint(spec.run_id)

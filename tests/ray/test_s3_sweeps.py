@@ -82,7 +82,7 @@ from tests.made import graphs
 from trainables.data.stores import store_at
 from trainables.phases.options import Options
 parent = graphs.node("qqp")
-plan = graphs.plan([parent, graphs.node("xnli slow", parent=parent)])
+plan = graphs.plan([parent, graphs.node("xnli slower", parent=parent)])
 store = store_at(sys.argv[1])
 store.save_plan(plan)
 options = Options(data="demo", encoder="bundled", executor="tests.made.in_buckets:leaving")
