@@ -133,10 +133,11 @@ def rules(advice: Advice, store: Records) -> dict[str, Order]:
 def _take_squad(rows: Sequence[str]) -> list[str]:
     """SQuAD first, then the others by the paper's average, then what the paper has not."""
     table = dev_averages()
+    columns = (table[name].tolist() for name in ("printed", "intermediate", "mlm"))
     printed = [
-        (float(line.printed), str(Row(str(line.intermediate), bool(line.mlm))))
-        for line in table.itertuples()
-        if str(line.printed)[:1] in "+-"
+        (float(change), str(Row(intermediate, mlm)))
+        for change, intermediate, mlm in zip(*columns, strict=True)
+        if change[0] in "+-"  # the baseline's is no change
     ]
     known = [name for _, name in sorted(printed, key=lambda each: -each[0])]
     places = {name: place for place, name in enumerate(known)}

@@ -57,7 +57,7 @@ def records_of(place: Path | str) -> Records:
     gains = {target: found for target in results.targets if len(found := _gains(results, target)) > 1}
     if not gains:
         raise AnalysisError(f"the store {place} has no target with a baseline and two other rows, all scored on dev")
-    [encoder, *_] = {run.record.spec.encoder.name for run in sweep.runs}
+    encoder = sweep.runs[0].record.spec.encoder.name
     languages = {target: _languages(results, target) for target in gains}
     return Records(name=str(place), encoder=encoder, gains=gains, languages=languages)
 
@@ -66,9 +66,9 @@ def published() -> Records:
     """The paper's development scores (Table 2), of XLM-R Large."""
     table = dev_scores()
     scores: dict[str, dict[str, list[float]]] = {}
-    for line in table.itertuples():
-        row = str(Row(str(line.intermediate), bool(line.mlm)))
-        scores.setdefault(str(line.target), {}).setdefault(row, []).append(float(line.value))
+    columns = (table[name].tolist() for name in ("intermediate", "mlm", "target", "value"))
+    for intermediate, mlm, target, value in zip(*columns, strict=True):
+        scores.setdefault(target, {}).setdefault(str(Row(intermediate, mlm)), []).append(value)
     gains = {
         target: {row: mean(values) - mean(own[BASELINE]) for row, values in own.items() if row != BASELINE}
         for target, own in scores.items()

@@ -48,9 +48,7 @@ class Shown:
 def paragraphs(found: Advised) -> Iterator[str]:
     """How good such advice was, what it took, what is missing."""
     for each in found.records:
-        yield (
-            f"records: {each.name}, {len(each.rows)} rows on {len(each.gains)} targets, encoder {each.encoder}"
-        )
+        yield (f"records: {each.name}, {len(each.rows)} rows on {len(each.gains)} targets, encoder {each.encoder}")
     for check in found.checks:
         yield from _of_check(check)
     if not found.checks:
@@ -98,7 +96,9 @@ def as_json(found: Advised) -> str:
 
 def _of_target(target: str, ranked: Sequence[Ranked]) -> Iterator[Table | Text]:
     known = [name for name in _COLUMNS if any(each.signals.get(name) is not None for each in ranked)]
-    table = Table("", "row", "score", "measured", *known, title=f"Candidates for {heading(target)}", title_justify="left")
+    table = Table(
+        "", "row", "score", "measured", *known, title=f"Candidates for {heading(target)}", title_justify="left"
+    )
     for place, each in enumerate(ranked[:MOST], start=1):
         table.add_row(
             str(place),

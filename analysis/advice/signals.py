@@ -78,7 +78,8 @@ def signals_of(
     sources: Sequence[Source], goals: Sequence[Goal], measure: Distance = distance
 ) -> dict[tuple[str, str], dict[str, float | None]]:
     """(candidate, target) -> its cheap signals, and a `near KIND` for every kind of distance."""
-    samples = [each.sample for each in (*sources, *goals) if each.sample]
+    known_samples = (*(each.sample for each in sources), *(each.sample for each in goals))
+    samples = [sample for sample in known_samples if sample]
     centre = np.mean([sample.text for sample in samples], axis=0) if samples else np.zeros(1)
     known = functools.cache(measure)
     found: dict[tuple[str, str], dict[str, float | None]] = {}
@@ -107,15 +108,15 @@ def spoken(recipe: Recipe) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _heads(sample: Sample | None) -> tuple[Fit, np.ndarray] | None:
+def _heads(sample: Sample | None) -> tuple[Fit, float] | None:
     """Heads of a candidate's labels, and how wide its vectors lie."""
     if sample is None or not sample.is_labelled:
         return None
-    scale = sample.vectors.std() or 1.0
+    scale = float(sample.vectors.std()) or 1.0
     return fit(_centred(sample.vectors) / scale, sample.labels), scale
 
 
-def _labels(heads: tuple[Fit, np.ndarray] | None, goal: Sample | None) -> float | None:
+def _labels(heads: tuple[Fit, float] | None, goal: Sample | None) -> float | None:
     if heads is None or goal is None or not goal.is_labelled:
         return None
     explained, scale = heads

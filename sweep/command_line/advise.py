@@ -43,11 +43,12 @@ def _parser(prog: str) -> words.Parser:
         prog=prog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="%(prog)s [OPTION ...]",
-        description="Rank candidate rows for targets before anything is trained: from records of other sweeps, and from\n"
-        "what a few hundred rows of every task are to the frozen encoder. Trains and writes nothing, takes at most 1 %\n"
-        "of the work of the sweep that it advises on, and says how good such advice was on the sweeps in --store.",
+        description="Rank candidate rows for targets before anything is trained: from records of other sweeps, and\n"
+        "from what a few hundred rows of every task are to the frozen encoder. Trains and writes nothing, takes at\n"
+        "most 1 % of the work of the sweep that it advises on, and says how good such advice was on the sweeps in\n"
+        "--store. Where nothing says which rows, all tasks that train are candidates.",
         epilog=f"examples:\n  {prog} --encoder bundled:6 --data DIR --targets xnli,panx\n"
-        f"  {prog} --encoder bundled:6 --data DIR --targets panx --intermediates 'squad,panx@de,panx@sw' --store STORE\n"
+        f"  {prog} --encoder bundled:6 --data DIR --targets panx --intermediates 'squad,panx@de,panx@sw' --store S\n"
         f"  {prog} --config sweep.yaml --store A --store B --json\n\n"
         "exit codes: 0 ranked, 2 bad input, or a store without gains",
     )

@@ -15,7 +15,7 @@ from analysis.advice.left_out import Check, check
 from analysis.advice.ranking import Advice
 from analysis.advice.records import Records, published, records_of
 from analysis.advice.signals import Goal, Source, signals_of
-from search_spaces import grid, resolve
+from search_spaces import resolve
 from search_spaces.config import SweepConfig
 from search_spaces.fields import target_names
 from search_spaces.recipe_fields import check_recipe
@@ -63,8 +63,8 @@ def advise(given: argparse.Namespace, stores: Sequence[Path | str], rows: int, b
     sources = [desk.source(recipe) for recipe in dict.fromkeys([*recipes, *_rows_of(records)])]
     sampled = desk.sampled(goals, sources, rows, Allowance(seconds=seconds * SHARE, began=began))
     cheap = signals_of(
-        [replace(each, sample=sampled.samples.get(desk.rows_of(each.recipe))) for each in sources],
-        [replace(each, sample=sampled.samples.get(desk.rows_for(each.name))) for each in goals],
+        [replace(each, sample=sampled.of(desk.rows_of(each.recipe))) for each in sources],
+        [replace(each, sample=sampled.of(desk.rows_for(each.name))) for each in goals],
     )
     advice = Advice(cheap=cheap, stores=records, paper=published())
     checks = [check(advice, store) for store in records]
@@ -209,4 +209,3 @@ def _notes(plan: Plan, sampled: Sampled, checks: Sequence[str]) -> Iterator[str]
 def _nothing(plan: Plan) -> str:
     reasons = "".join(f"\n  {reason}" for reason in dict.fromkeys(plan.without_data.values()))
     return f"there is nothing to rank: no row but the baseline has data for a target{reasons}"
-

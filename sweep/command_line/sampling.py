@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,10 @@ class Sampled:
     rows: int
     notes: tuple[str, ...] = ()
 
+    def of(self, wanted: Wanted | None) -> Sample | None:
+        """The sample of these rows, if there is one."""
+        return self.samples.get(wanted) if wanted else None
+
 
 def sample_all(wanted: Sequence[Wanted], take: Take, rows: int, allowance: Allowance) -> Sampled:
     """Samples of what is wanted, `rows` of each or as many as the time lets be.
@@ -96,10 +101,8 @@ def _rehearsed(first: Wanted, take: Take, rows: int, allowance: Allowance) -> fl
     seconds = 0.0
     for _ in range(2):
         started = time.perf_counter()
-        try:
+        with contextlib.suppress(DataError):  # said where its sample is taken
             take(first, rows)
-        except DataError:
-            pass  # said where its sample is taken
         seconds = time.perf_counter() - started
         if allowance.left <= 0:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -42,11 +41,10 @@ class FrozenEncoder:
     Raises, when it is first used, as `load_encoder` does.
     """
 
-    def __init__(self, options: Options, revision: str, layer: int) -> None:
+    def __init__(self, options: Options, revision: str | None, layer: int) -> None:
         self._options = options
         self._revision = revision
         self._layer = layer
-        self.seconds = 0.0
 
     @cached_property
     def data(self) -> DataSource:
@@ -54,22 +52,16 @@ class FrozenEncoder:
         return open_data(self._options.data, self._options.raw)
 
     def sample(self, name: str, split: Split, languages: Sequence[str], rows: int) -> Sample:
-        """About so many rows of a task, spread evenly over its languages and their rows; `seconds` grows.
+        """About so many rows of a task, spread evenly over its languages and their rows.
 
-        Raises DataError for rows that are not there or cannot be read.
+        Of questions with choices so many choices. Raises DataError for rows that are not there or cannot be read.
         """
-        began = time.perf_counter()
-        try:
-            return self._sample(name, split, languages, rows)
-        finally:
-            self.seconds += time.perf_counter() - began
-
-    def _sample(self, name: str, split: Split, languages: Sequence[str], rows: int) -> Sample:
         preference = self._options.repositories.get(name, "")
         of = with_labels(registered(name), self.data, preference)
+        alternatives = len(of.format.labels) if of.format.head is Head.CHOICE else 1
         examples = [
             example
-            for code, count in shares(rows, list(languages)).items()
+            for code, count in shares(max(1, rows // alternatives), list(languages)).items()
             for example in load(of, split, code, self.data, limit=count, preference=preference).examples
         ]
         return self._read(of, tuple(languages), examples)

@@ -62,7 +62,7 @@ def with_answers(encoded: Encoded) -> Encoded:
     rows = np.flatnonzero(encoded.spans[:, 1] > 0)
     return replace(
         encoded, sequences=encoded.sequences.take(rows), owners=encoded.owners[rows], spans=encoded.spans[rows],
-        windows=type(encoded.windows).of([encoded.windows[row] for row in rows]),
+        windows=type(encoded.windows).of([encoded.windows[row] for row in rows.tolist()]),
     )  # fmt: skip
 
 
