@@ -13,6 +13,8 @@ from trainables.tasks.task import Split
 
 FEWEST = 32
 """Rows of a task from which on a sample is worth reading."""
+START_SECONDS = 8.0
+"""What must be left before anything is loaded: torch, the encoder and its tokenizer take so long on a slow machine."""
 _CAREFUL = 0.8
 """Part of what is left that is planned with."""
 
@@ -96,7 +98,7 @@ def _rehearsed(first: Wanted, take: Take, rows: int, allowance: Allowance) -> fl
 
     What is loaded once (the encoder, its tokenizer) is loaded before the clock starts.
     """
-    if allowance.left <= 0:
+    if allowance.left <= START_SECONDS:
         return None
     seconds = 0.0
     for _ in range(2):

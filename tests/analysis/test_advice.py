@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from analysis.advice.donors import advised_donors
 from analysis.advice.judging import CHOSEN, compare, ndcg, ndcg_by_chance, regret, regret_by_chance
 from analysis.advice.left_out import ADVICE, AVERAGE, CHANCE, SQUAD, Check, check, line_of, rules
 from analysis.advice.ranking import ELSEWHERE, PUBLISHED, USED, Advice, standard
 from analysis.advice.records import Records, published, records_of
 from analysis.advice.signals import FAMILY, FORMAT, LABELS, NEAR, SIZE, TEXT, Goal, Source, signals_of
+from analysis.languages.transfer import Transfer
 from analysis.scores.headings import AnalysisError
 from tests.made.donors import fill_donors
 from tests.made.records import record, target_spec
+from trainables.ledger.cells import Row
 from trainables.ledger.recipe import parse_recipe
 from trainables.ledger.store import Store
 from trainables.tasks.formats.base import Head
@@ -260,3 +263,17 @@ def test_stores_that_know_no_gains_are_refused(tmp_path):
     store.finish(record(target_spec("xnli")))
     with pytest.raises(AnalysisError, match="no target with a baseline and two other rows"):
         records_of(store.root)
+
+
+def test_the_nearest_donor_is_advised_and_never_one_whose_labels_the_recipient_has():
+    places = {"en": 0.0, "de": 0.2, "sw": 1.0}
+    pairs = [(donor, recipient) for donor in places for recipient in places]
+    found = Transfer(
+        training="panx", target="panx", rows={code: Row(f"panx@{code}", False) for code in places},
+        recipients=tuple(places), gains=dict.fromkeys(pairs, 0.0),
+        supervised=frozenset((code, code) for code in places),
+    )  # fmt: skip
+    sources = [Source(recipe=parse_recipe("panx" if code == "en" else f"panx@{code}")) for code in places]
+    found = Transfer(**vars(found) | {"rows": found.rows | {"en": Row("panx", False)}})
+    advised = advised_donors(found, sources, None, lambda kind, a, b: abs(places[a] - places[b]))
+    assert advised == {"en": "de", "de": "en", "sw": "de"}
