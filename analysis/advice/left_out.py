@@ -106,7 +106,8 @@ def check(advice: Advice, store: Records) -> Check | str:
 
 def rules(advice: Advice, store: Records) -> dict[str, Order]:
     """The advice, what it is to be better than, and each of its signals by itself."""
-    family = {target: [name for name in store.gains if family_of(name) == family_of(target)] for target in store.gains}
+    known = dict.fromkeys(name for each in (store, *advice.stores) for name in each.gains)
+    family = {target: [name for name in known if family_of(name) == family_of(target)] for target in store.gains}
     bare = replace(advice, stores=(), paper=None)
 
     def guessed(by: Advice) -> Order:

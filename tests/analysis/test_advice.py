@@ -194,6 +194,16 @@ def test_a_target_is_advised_on_without_its_family():
     assert found.judgements[AVERAGE].regrets["xnli"] == 0.0
 
 
+def test_the_family_is_hidden_in_other_stores_too():
+    def gain(row, target):
+        return float(ROWS.index(row)) if target in ("xquad", "tydiqa") else 0.0
+
+    judged = records(gain, targets=("xquad", "xnli", "panx"))
+    other = records(gain, targets=("tydiqa",), name="other")
+    found = check(Advice(cheap={}, stores=[judged, other]), judged)
+    assert found.judgements[ADVICE].regrets["xquad"] == 5.0 - ROWS.index("anli")
+
+
 def test_signals_that_tell_the_gains_make_an_advice_that_says_it_is_better():
     rows, targets, of_paper = (*ROWS, "panx", "udpos", "xnli"), (*TARGETS, "bucc"), ("squad", "hellaswag", "anli")
 
