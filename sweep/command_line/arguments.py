@@ -43,6 +43,7 @@ XSTILTS = _program(
         "status",
         "tasks",
         "search",
+        "advise",
         "report",
         "submission",
         "compare",

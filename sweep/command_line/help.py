@@ -11,6 +11,7 @@ SUMMARIES = {
     "status": "where a sweep stands, from its store alone",
     "tasks": "the tasks, and the rows that --data has for them",
     "search": "search the settings of some tasks without a grid; ends with YAML that `run` takes",
+    "advise": "rank candidate rows for a target before anything is trained, and say how good that is",
     "report": "the report again, from the records of a store alone",
     "submission": "the selected models' test predictions in the layout of XTREME",
     "compare": "what changed between two stores beyond chance, on dev",

@@ -23,6 +23,7 @@ WHOLE = MappingProxyType({
     "submission": "analysis.submission.command",
     "compare": "analysis.comparing.command",
     "examples": "analysis.examples.command",
+    "advise": "sweep.command_line.advise",
     "check": "sweep.command_line.check",
     "export": "sweep.command_line.export",
     "predict": "sweep.command_line.predict",

@@ -15,12 +15,16 @@ from sweep.command_line.main import grid, main, search
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    "run", "plan", "simulate", "status", "tasks", "search", "report", "submission", "compare", "examples", "check",
-    "export", "predict", "fetch", "doctor",
+    "run", "plan", "simulate", "status", "tasks", "search", "advise", "report", "submission", "compare", "examples",
+    "check", "export", "predict", "fetch", "doctor",
 )  # fmt: skip
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--watch", "--json", "--debug"},
     "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
+    "advise": {
+        "--preset", "--config", "--encoder", "--targets", "--data", "--intermediates", "--mlm", "--languages",
+        "--seeds", "--train-rows", "--eval-rows", "--set", "--store", "--sample", "--no-features", "--json", "--debug",
+    },
     "report": {"--out", "--sweep", "--where", "--open-test", "--width", "--margin", "--regret", "--no-figures"},
     "submission": {"--out", "--sweep", "--where", "--seed", "--data"},
     "compare": {
