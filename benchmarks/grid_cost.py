@@ -21,7 +21,7 @@ from rich.table import Table
 
 from search_spaces.published import INTERMEDIATE, LEFT_OUT_OF_MULTI_TASK, MLM, MULTI_TASK_EPOCHS, TARGET
 from trainables.ledger.cells import MULTI_TASK
-from trainables.training.mixing import MLM as MLM_TASK
+from trainables.ledger.recipe import MLM as MLM_TASK
 from trainables.training.mixing import probabilities, total_steps
 
 ROWS = {

@@ -16,13 +16,10 @@ from search_spaces.published import PublishedRow
 from trainables.ledger import hyperparameters
 from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.hyperparameters import PhaseName, of_section
-from trainables.ledger.recipe import ENGLISH, Method, Stage, parse_method
+from trainables.ledger.recipe import ENGLISH, MLM, Method, Stage, parse_method
 from trainables.ledger.spec import EncoderRef, MlmSettings, Optimisation, Retrieval
 from trainables.model.names import EncoderKind, encoder_fingerprint, parse_encoder
 from trainables.tasks import registry
-
-MLM_TASK = "mlm"
-"""Name of MLM in `Optimisation.batch_sizes`."""
 
 _BATCH = "batch_size"
 """The one hyperparameter that a run holds by task, in `Optimisation.batch_sizes`."""
@@ -45,16 +42,16 @@ def intermediate_optimisation(config: SweepConfig, row: str, members: Sequence[s
     known = _published("intermediate", members, published.intermediate(members[0]))
     if row == MULTI_TASK:
         known["epochs"] = published.MULTI_TASK_EPOCHS
-    if row == MLM_TASK:
+    if row == MLM:
         known |= dataclasses.asdict(published.MLM_ALONE)
     batches = {}
     for member in members:
-        if member == MLM_TASK:
+        if member == MLM:
             continue
         own = _published("intermediate", [member], published.intermediate(member))
         batches[member] = _first(_BATCH, f"intermediate.tasks.{member}", [fields.tasks.get(member), *layers], own)
     if mlm:
-        batches[MLM_TASK] = config.mlm.batch_size
+        batches[MLM] = config.mlm.batch_size
     return Optimisation(
         batch_sizes=batches,
         **_of_mlm(config, Optimisation),

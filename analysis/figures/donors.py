@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.figures.heat_map import COLOURS, STEPS
+from analysis.figures.heat_map import COLOURS, STEPS, colour_key
 from analysis.figures.picture import INK, WIDTH, Picture, label, styled
 from analysis.languages.transfer import Transfer
 from analysis.statistics.estimate import Verdict, Word
@@ -40,7 +40,7 @@ def donor_map(found: Transfer) -> Picture:
     axes.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=5.5, pad=1)
     axes.spines[:].set_visible(False)
     _families(axes, recipients)
-    _key(figure, size)
+    colour_key(figure, _LEFT, 0.24)
     return Picture(
         name=f"donors-{_file_name(found.training)}-{_file_name(found.target)}",
         title=f"Donor and recipient languages, {found.title}", caption=_caption(found), figure=figure,
@@ -83,18 +83,6 @@ def _families(axes: Axes, recipients: list[str]) -> None:
         if start:
             axes.axvline(start - 0.5, color=INK, linewidth=0.5)
         start = end
-
-
-def _key(figure: Figure, size: tuple[float, float]) -> None:
-    """The colours with the points between them."""
-    axes = figure.add_axes((_LEFT / size[0], 0.24 / size[1], 2.6 / size[0], 0.1 / size[1]))
-    for place, colour in enumerate(COLOURS):
-        axes.add_patch(Rectangle((place, 0), 1, 1, facecolor=colour, linewidth=0))
-    axes.set_xlim(0, len(COLOURS))
-    axes.set_xticks(range(1, len(COLOURS)), [f"{step:+g}".replace("-", "\N{MINUS SIGN}") for step in STEPS])
-    axes.set_yticks([])
-    axes.tick_params(labelsize=5.5, length=1.5, pad=1)
-    axes.spines[:].set_visible(False)
 
 
 def _caption(found: Transfer) -> str:

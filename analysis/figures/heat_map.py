@@ -140,6 +140,14 @@ def _key(figure: Figure, left: float, words: Sequence[str]) -> None:
     """The colours with the points between them; the words."""
     width, height = figure.get_size_inches()
     bottom = 0.16 + (_LINE if words else 0)
+    axes = colour_key(figure, left, bottom)
+    axes.text(-0.3, 0.5, "points", ha="right", va="center", fontsize=6)
+    figure.text(left / width, 0.05 / height, "  ·  ".join(words), fontsize=6, va="bottom")
+
+
+def colour_key(figure: Figure, left: float, bottom: float) -> Axes:
+    """The colours with the points between them, that far from the corner in inches."""
+    width, height = figure.get_size_inches()
     axes = figure.add_axes((left / width, bottom / height, 2.6 / width, 0.11 / height))
     for place, colour in enumerate(COLOURS):
         axes.add_patch(Rectangle((place, 0), 1, 1, facecolor=colour, linewidth=0))
@@ -148,8 +156,7 @@ def _key(figure: Figure, left: float, words: Sequence[str]) -> None:
     axes.set_yticks([])
     axes.tick_params(labelsize=5.5, length=1.5, pad=1)
     axes.spines[:].set_visible(False)
-    axes.text(-0.3, 0.5, "points", ha="right", va="center", fontsize=6)
-    figure.text(left / width, 0.05 / height, "  ·  ".join(words), fontsize=6, va="bottom")
+    return axes
 
 
 def _caption(results: Results, verdicts: Verdicts | None) -> str:

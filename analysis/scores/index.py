@@ -26,7 +26,7 @@ from trainables.ledger import files
 from trainables.ledger.cells import Row
 from trainables.ledger.errors import MissingRunError
 from trainables.ledger.record import FORMAT, BrokenRecordError, Record
-from trainables.ledger.runs import FileState
+from trainables.ledger.records import FileState
 from trainables.ledger.seal import sealed_bytes, unsealed_bytes
 from trainables.ledger.store import Store
 

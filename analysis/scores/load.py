@@ -27,7 +27,7 @@ from trainables.ledger.errors import MissingRunError
 from trainables.ledger.plain import plain
 from trainables.ledger.recipe import recipe_of
 from trainables.ledger.record import BrokenRecordError, Record
-from trainables.ledger.runs import RECOMPUTED
+from trainables.ledger.records import RECOMPUTED
 from trainables.ledger.store import Store
 
 WORTH_AN_INDEX = 256

@@ -149,15 +149,21 @@ def _judged(entries: Iterable[Entry], row: Row, targets: Sequence[str], verdicts
 def _test_rows(results: Results, selections: Mapping[str, Selection], verdicts: Verdicts | None) -> Iterator[Line]:
     targets = results.averaged_targets
     chosen = [selections[target] for target in results.targets]
+    seen = [isinstance(item.test, TaskScore) and bool(item.test.seen) for item in chosen]
     if results.baseline is not None:
-        average = average_entry(baseline_average(selections, targets))
-        entries = (*(entry_of(item.baseline_test) for item in chosen), average)
+        average = average_entry(baseline_average(selections, targets), marks=SEEN if any(seen) else "")
+        found = (_marked(entry_of(item.baseline_test), own) for item, own in zip(chosen, seen, strict=True))
+        entries = (*found, average)
         yield Line(label="baseline", row=results.baseline, entries=entries)
-    is_seen = any(item.test.seen for item in chosen if isinstance(item.test, TaskScore))
-    average = average_entry(best_models_average(selections, targets), marks=SEEN if is_seen else "")
+    average = average_entry(best_models_average(selections, targets), marks=SEEN if any(seen) else "")
     tests = verdicts.tests if verdicts else {}
     entries = (*(replace(entry_of(item.test), verdict=tests.get(item.target)) for item in chosen), average)
     yield Line(label="best", entries=entries)
+
+
+def _marked(entry: Entry, is_seen: bool) -> Entry:
+    """The entry of the baseline's test score, which is over the languages of the one it stands beside."""
+    return replace(entry, marks=entry.marks + SEEN) if is_seen and entry.values else entry
 
 
 def _hoist(table: Table) -> tuple[Table, list[str]]:
@@ -224,8 +230,7 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
         yield (
             f"{SEEN} no zero-shot transfer in some languages: its encoder has seen labels of such a task there before."
             " They stand in no mean, and the change is over the other languages on both sides; the scores by language"
-            f" have both. Test scores with {SEEN} are over other languages than those of the baseline: only their sign"
-            f" compares the two. {_seen(results)}."
+            f" have both. Both test scores of such a column are over these languages. {_seen(results)}."
         )
     if RESTRICTED in marks:
         yield f"{RESTRICTED} restricted to some of its languages: {_restrictions(results)}."

@@ -74,8 +74,7 @@ def _config(given: argparse.Namespace, console: Console) -> SweepConfig:
     if given.store is not None and not any(_is_given(given, name) for name in _WHAT):
         store = store_of(configured(given, silent_console()))
         store.refresh()
-        kept = store.root / "config.yaml"
-        if kept.exists():
+        if kept := store.config_file():
             return configured(argparse.Namespace(**vars(given) | {"config": kept}), console)
     return configured(given, console)
 

@@ -313,25 +313,15 @@ class Graph:
         self._of[run.run_id] = node_id
         share = self._share(node)
         place = Waiting(share=share, cost=node.cost, rank=rank, place=(self._order[node_id], run.number))
-        missing = next((base for base in self._bases(node, parent) if self._is_missing(base[1])), None)
-        if missing is None:
+        if node.spec.parent not in self.trials or not self._is_missing(parent):
             self._queue.add(run.run_id, place)
             return
-        base_id, base = missing
-        if self._there.get(base, True):
-            self._compute_again(base_id, base, rank)
-        if base in self._again:
-            self._again[base].append((run.run_id, place))
+        if self._there.get(parent, True):
+            self._compute_again(node.spec.parent, parent, rank)
+        if parent in self._again:
+            self._again[parent].append((run.run_id, place))
         else:
-            self._give_up(run.run_id, base)
-
-    def _bases(self, node: Node, parent: str) -> list[tuple[str, str]]:
-        """Nodes and runs whose encoders a run of a node needs, as far as they are open; `parent` is the first run."""
-        if node.spec.parent not in self.trials:
-            return []
-        _, *further = self.plan.rests_on(node.run_id)
-        winners = [(base, self.trials[base].winner) for base in further if base in self.trials]
-        return [(node.spec.parent, parent), *((base, winner) for base, winner in winners if winner)]
+            self._give_up(run.run_id, parent)
 
     def _is_missing(self, run_id: str) -> bool:
         """Whether the encoder of a finished run is not there."""

@@ -1,15 +1,14 @@
 """Retention: which encoders and models of a sweep may go, and when. Pure state: no store, no clock, no Ray.
 
-An encoder stays until nothing that starts from it is left to do, also for a later start of the sweep: nor anything that
-starts from what holds no whole encoder, only what a method has trained on top of it. The trials of a search that are
-not its best go at once. A fine-tuned model stays while it may be selected for one of its targets, an
+An encoder stays until nothing that starts from it is left to do, also for a later start of the sweep; the trials of a
+search that are not its best go at once. A fine-tuned model stays while it may be selected for one of its targets, an
 encoder while it may be for one that trains nothing. Runs that another sweep of the same store names always stay.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sweep.graph.contest import Contest
@@ -64,15 +63,12 @@ class Retention:
         self._known_dropped: set[tuple[Row, str]] = set()
         self._cells: defaultdict[str, list[Cell]] = defaultdict(list)
         self._children: defaultdict[str, list[str]] = defaultdict(list)
-        self._resting: defaultdict[str, list[str]] = defaultdict(list)
         for cell, node_id in plan.cells.items():
             self._cells[node_id].append(cell)
         for node_id, node in plan.nodes.items():
             for parent in node.parents:
                 self._children[parent].append(node_id)
-            for base in plan.rests_on(node_id):
-                self._resting[base].append(node_id)
-        self._left = defaultdict(set, {node_id: set(resting) for node_id, resting in self._resting.items()})
+        self._left = defaultdict(set, {node_id: set(children) for node_id, children in self._children.items()})
         self._contests = _contests(plan)
         self._of: dict[str, str] = {}
         self._best: dict[str, str] = {}
@@ -134,15 +130,17 @@ class Retention:
         for cell in self._cells.get(node_id, ()) if self._keep is Keep.SELECTED else ():
             score = self._score(winner, cell.target)
             touched |= self._contests[cell.target].note(cell.row, cell.seed, winner, score)
-        bases = {self._best.get(base, "") for run_id in touched for base in self._plan.rests_on(self._of[run_id])}
-        return dict.fromkeys(touched | bases)
+        parents = {self._best.get(parent, "") for run_id in touched for parent in self._parents(self._of[run_id])}
+        return dict.fromkeys(touched | parents)
 
     def _settle(self, node_id: str) -> dict[str, None]:
         """Nothing of a node is left to do; the runs that this may bear on."""
-        bases = self._plan.rests_on(node_id)
-        for base in bases:
-            self._left[base].discard(node_id)
-        return dict.fromkeys(self._best.get(base, "") for base in bases)
+        for parent in self._parents(node_id):
+            self._left[parent].discard(node_id)
+        return dict.fromkeys(self._best.get(parent, "") for parent in self._parents(node_id))
+
+    def _parents(self, node_id: str) -> Sequence[str]:
+        return self._plan.nodes[node_id].parents
 
     def _removals(self, graph: Graph, run_ids: Iterable[str]) -> list[Removal]:
         found = []
@@ -155,35 +153,31 @@ class Retention:
     def _why(self, graph: Graph, run_id: str) -> str:
         """Why what a run left may go; empty where it stays."""
         node_id = self._of[run_id]
-        cells, resting = self._cells.get(node_id, ()), self._resting.get(node_id, ())
+        cells, children = self._cells.get(node_id, ()), self._children.get(node_id, ())
         if run_id in self._elsewhere or self._plan.nodes[node_id].spec.phase is Phase.RETRIEVAL:  # leaves no model
             return ""
         if run_id != self._best[node_id]:
             return LOST
         if self._left.get(node_id) or not graph.trials[node_id].winner:
             return ""
-        if any(graph.is_again(self._best.get(each, "")) for each in resting):
+        if any(graph.is_again(self._best.get(each, "")) for each in children):
             return ""
         if self._keep is Keep.NONE:
             return NONE_KEPT
-        if not cells and not resting:  # what was asked for is the run itself
+        if not cells and not children:  # what was asked for is the run itself
             return ""
         if any(self._may_win(cell, run_id) for cell in cells):
             return ""
-        if any(self._wins_with_it(each) for each in resting):
+        if any(self._retrieval_may_win(child) for child in children):
             return ""
         return NOT_SELECTED if cells else NOT_NEEDED
 
     def _may_win(self, cell: Cell, run_id: str) -> bool:
         return self._contests[cell.target].may_win(run_id)
 
-    def _wins_with_it(self, node_id: str) -> bool:
-        """Whether a run may be selected that is no model without the encoder which it starts from.
-
-        A retrieval run has no other, and a run with a method holds only what it has trained.
-        """
-        spec = self._plan.nodes[node_id].spec
-        if spec.phase is not Phase.RETRIEVAL and not spec.method:
+    def _retrieval_may_win(self, node_id: str) -> bool:
+        """Whether the encoder that a retrieval run embeds with may be selected; there is no other model."""
+        if self._plan.nodes[node_id].spec.phase is not Phase.RETRIEVAL:
             return False
         return any(self._may_win(cell, self._best.get(node_id, "")) for cell in self._cells.get(node_id, ()))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from search_spaces import resolve
 from search_spaces.config import SweepConfig
 from search_spaces.recipe_fields import check_training_languages
 from sweep.planning.row_counts import Origin, RowCounts
@@ -13,6 +12,7 @@ from sweep.planning.rows import num_rows
 from trainables.data.mlm import missing_mlm, mlm_sources
 from trainables.data.reading import EVALUATED, stopped_in
 from trainables.data.source import DataSource
+from trainables.ledger.recipe import MLM
 from trainables.tasks import registry
 from trainables.tasks.language_modeling import STAND_IN
 from trainables.tasks.sampling import shares
@@ -168,7 +168,7 @@ class AtHand:
         return {Split.TRAIN: trained, Split.STOPPING: stopped_in(task, trained, self._data, self._preference(task))}
 
     def _find_text(self, languages: tuple[str, ...]) -> Mapping[str, tuple[Source, ...]]:
-        asked = languages or self._config.mlm.languages or registry.task(resolve.MLM_TASK).languages[Split.TRAIN]
+        asked = languages or self._config.mlm.languages or registry.task(MLM).languages[Split.TRAIN]
         absent = missing_mlm(asked, self._data)
         held = {code: mlm_sources(code, self._data) for code in asked if code not in absent}
         if languages and absent:

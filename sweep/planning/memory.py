@@ -18,10 +18,10 @@ from search_spaces.encoders import EncoderSize
 from sweep.planning.distinct_words import distinct_words
 from sweep.planning.footprint import Texts
 from trainables.ledger.gpu_share import CONTEXT_BYTES
+from trainables.ledger.recipe import MLM
 from trainables.ledger.spec import Phase, Precision, RunSpec
 from trainables.tasks import registry
 from trainables.tasks.formats.base import Head
-from trainables.training.mixing import MLM
 
 WORKSPACE_BYTES = 100_000_000
 """Of cuBLAS and the like, given out by PyTorch; assumed."""

@@ -38,9 +38,9 @@ class Outlook:
     def again(self) -> tuple[str, ...]:
         """Finished runs whose encoder was removed and is needed again, so that they are computed again."""
         needed: set[str] = set()
-        for run_id in reversed(list(self.plan.nodes)):
+        for run_id, node in reversed(list(self.plan.nodes.items())):
             if self.needs(run_id) or (run_id in needed and run_id in self.removed):
-                needed.update(self.plan.rests_on(run_id))
+                needed.update(node.parents)
         return tuple(run_id for run_id in self.plan.nodes if run_id in needed and run_id in self.removed)
 
     def needs(self, run_id: str) -> bool:

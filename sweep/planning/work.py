@@ -13,11 +13,12 @@ from search_spaces.encoders import EncoderSize
 from sweep.planning.distinct_words import distinct_words
 from sweep.planning.lengths import length_of, tokens_of
 from trainables.data.reading import EVALUATED
+from trainables.ledger.recipe import MLM
 from trainables.ledger.record import Record
 from trainables.ledger.spec import MlmLength, Optimisation, Phase, RunSpec
 from trainables.tasks import registry
 from trainables.tasks.task import Split
-from trainables.training.mixing import MLM, probabilities, total_steps
+from trainables.training.mixing import probabilities, total_steps
 from trainables.training.stopping import evaluation_interval
 
 _FORWARD = 2

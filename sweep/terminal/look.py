@@ -14,7 +14,7 @@ from trainables.ledger.alive import Driver, LiveRun
 from trainables.ledger.cells import Cell
 from trainables.ledger.errors import LedgerError
 from trainables.ledger.plan import Plan
-from trainables.ledger.runs import FileState
+from trainables.ledger.records import FileState
 from trainables.ledger.standing import Standing, cell_states, run_states
 from trainables.ledger.states import State
 from trainables.ledger.store import Store

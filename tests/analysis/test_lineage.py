@@ -121,13 +121,19 @@ def test_a_row_is_not_selected_for_labels_that_it_has_seen(tmp_path):
     )
 
 
-def test_a_test_score_of_such_a_row_and_the_average_it_stands_in_are_marked(tmp_path):
-    results = collect(load(fill_donors(tmp_path, "panx", ["sw"], level, ["panx", "udpos"])))
-    [_, best] = table2(results, select(results)).blocks[-1].rows
-    assert [SEEN in entry.marks for entry in best.entries] == [False, True, True], "POS, NER, Avg"
+def test_both_test_scores_are_over_the_languages_that_are_left_and_are_marked(tmp_path):
+    def unlike(donor, code):
+        return level(donor, code) + (20.0 if code == "sw" else 0.0)
+
+    results = collect(load(fill_donors(tmp_path, "panx", ["sw"], unlike, ["panx", "udpos"])))
+    lines = table2(results, select(results)).blocks[-1].rows
+    assert [line.label for line in lines] == ["baseline", "best"]
+    for line in lines:
+        assert [SEEN in entry.marks for entry in line.entries] == [False, True, True], "POS, NER, Avg"
+    assert [line.entries[1].values for line in lines] == [(pytest.approx(51.0),), (pytest.approx(52.0),)]
     others = collect(load(fill_donors(tmp_path / "other", "panx", ["en"], level)))
-    [_, english] = table2(others, select(others)).blocks[-1].rows
-    assert not any(SEEN in entry.marks for entry in english.entries)
+    for line in table2(others, select(others)).blocks[-1].rows:
+        assert not any(SEEN in entry.marks for entry in line.entries)
 
 
 def test_without_a_baseline_such_a_row_cannot_be_put_beside_others(tmp_path):

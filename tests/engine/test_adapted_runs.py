@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification
 
-from tests.engine.test_adapters import shaken
-from tests.engine.test_encoders_left import Sweep, equal
+from tests.made.adapters import shaken
+from tests.made.left import Sweep, equal
 from tests.made.phases import planned_with
 from trainables.data.hub import open_data
 from trainables.ledger.errors import StoreError

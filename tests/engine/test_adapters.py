@@ -8,6 +8,7 @@ import torch
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from search_spaces.encoders import encoder_size
+from tests.made.adapters import shaken
 from tests.made.engine import PAD, finish, network, pairs, tiny_encoder, training
 from trainables.ledger.recipe import Method, MethodKind, parse_method
 from trainables.model.adapters import AdaptedLinear, add_adapters, bottlenecks_of, merge, new_adapters
@@ -23,14 +24,6 @@ def states(encoder) -> torch.Tensor:
     batch = collate(pairs(), np.arange(6), PAD)
     with torch.inference_mode():
         return network(encoder).eval().states(batch)
-
-
-def shaken(encoder, method: Method, seed: int = 3):
-    """An encoder's new adapters, with no zeros in them."""
-    made = new_adapters(encoder, method)
-    generator = torch.Generator().manual_seed(seed)
-    made.load({name: 0.2 * torch.randn(held.shape, generator=generator) for name, held in made.weights().items()})
-    return made
 
 
 @BOTH

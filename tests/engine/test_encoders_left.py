@@ -15,12 +15,12 @@ from transformers import AutoModel, AutoTokenizer
 
 from search_spaces.encoder_check import check_encoder
 from tests.made.encoders import encoder_folder
-from tests.made.phases import ENCODER, OPTIONS, spec
+from tests.made.left import Sweep, equal
+from tests.made.phases import ENCODER
 from trainables.ledger.errors import DamagedRunError
 from trainables.ledger.inspection import Condition, inspect
-from trainables.ledger.spec import EncoderRef, Phase, Precision, RunSpec
+from trainables.ledger.spec import Phase, Precision
 from trainables.ledger.store import Store
-from trainables.model.base import Base
 from trainables.model.names import EncoderKind, encoder_fingerprint, parse_encoder
 from trainables.model.stored import BaseChangedError, is_delta, load_stored
 from trainables.model.tokenizer import load_tokenizer
@@ -37,27 +37,6 @@ TEXTS = (
 DECAY = {"learning_rate": 1e-3, "weight_decay": 1.0}
 
 
-class Sweep:
-    """Runs that start from one encoder, in a store of their own."""
-
-    def __init__(self, root: Path, encoder: str, **options: object) -> None:
-        self.store = Store(root).prepare()
-        self.options = dataclasses.replace(OPTIONS, encoder=encoder, **options)
-
-    def spec(self, phase: Phase, *tasks: str, **given: object) -> RunSpec:
-        encoder = self.options.encoder
-        made = EncoderRef(name=Path(encoder).name, revision=encoder_fingerprint(encoder))
-        return dataclasses.replace(spec(phase, *tasks, **given), encoder=made)
-
-    def compute(self, phase: Phase, *tasks: str, **given: object):
-        """The record of a run and the folder of its encoder."""
-        record = run_to_end(self.spec(phase, *tasks, **given), "name", self.store, self.options)
-        return record, self.store.root / "runs" / record.run_id / "encoder"
-
-    def weights(self, folder: Path) -> dict[str, torch.Tensor]:
-        return load_stored(folder, base=Base(name=self.options.encoder)).state_dict()
-
-
 def chain(sweep: Sweep, changes: dict[str, object]):
     """An intermediate run, a target run and a retrieval run that start from it."""
     parent, left = sweep.compute(Phase.INTERMEDIATE, "qqp", **changes)
@@ -68,10 +47,6 @@ def chain(sweep: Sweep, changes: dict[str, object]):
 
 def encoder_of(kind: str, tmp_path: Path) -> str:
     return kind if kind == ENCODER else str(encoder_folder(tmp_path / kind, kind))
-
-
-def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(each, other[name]) for name, each in one.items())
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,12 @@ def test_the_first_stage_stays_until_the_second_is_computed_again(store):
     assert holding(store) == set()
 
 
-@pytest.mark.parametrize(("method", "when"), [("", "squad>qqp"), ("adapter", "squad>qqp/adapter -> xnli #42")])
-def test_what_a_method_stands_on_stays_as_long_as_something_starts_from_it(store, method, when):
-    """An encoder of its own needs nothing else; adapters are nothing without the encoder below them."""
+METHODS = pytest.mark.parametrize("method", ["", "lora", "adapter"])
+"""No folder of an encoder needs another's, whatever was trained of it (tests/engine/test_adapted_runs.py)."""
+
+
+@METHODS
+def test_an_encoder_goes_as_soon_as_the_next_stage_has_ended(store, method):
     first = graphs.stage("squad")
     second = graphs.stage("qqp", first, method=method)
     made = graphs.plan([first, second, graphs.node("xnli", parent=second)])
@@ -116,16 +119,15 @@ def test_what_a_method_stands_on_stays_as_long_as_something_starts_from_it(store
     gone = {}
 
     def ended(graph, run_id):
-        gone[graph.runs[run_id].name] = [removal.run_id for removal in retention.after(graph, run_id)]
+        gone[run_id] = [removal.run_id for removal in retention.after(graph, run_id)]
 
     graphs.drive(make_graph(made, store, NO_SEARCH, on_end=ended), store, leaving(store))
-    assert [name for name, run_ids in gone.items() if first.run_id in run_ids] == [when]
+    assert gone[second.run_id] == [first.run_id]
     assert second.run_id in gone[list(gone)[-1]]
 
 
-@pytest.mark.parametrize(("method", "first_again"), [("", []), ("adapter", ["squad"])])
-def test_a_new_target_of_adapters_needs_the_encoder_below_them(store, method, first_again):
-    """That alone is computed again, where the adapters are still there."""
+@METHODS
+def test_a_new_target_of_a_later_stage_needs_no_earlier_one(store, method):
     first = graphs.stage("squad")
     second = graphs.stage("qqp", first, method=method)
 
@@ -135,13 +137,12 @@ def test_a_new_target_of_adapters_needs_the_encoder_below_them(store, method, fi
     sweep(of("xnli"), store, Keep.ALL)
     store.remove(first.run_id, ENCODER, "not needed")
     graph, ended = sweep(of("xnli", "udpos"), store, Keep.ALL)
-    assert names(graph, ended) == [*first_again, graph.runs[ended[-1]].name]
-    assert graph.runs[ended[-1]].spec.tasks == ("udpos",)
+    assert [graph.runs[run_id].spec.tasks for run_id in ended] == [("udpos",)]
     assert graph.is_complete
 
 
-@pytest.mark.parametrize(("method", "going"), [("", ["squad"]), ("lora", [])])
-def test_adapters_that_may_be_selected_keep_the_encoder_below_them(store, method, going):
+@METHODS
+def test_the_encoder_that_may_be_selected_is_that_of_the_last_stage_alone(store, method):
     """Of a retrieval target there is no other model than the encoder that it embeds with."""
     first = graphs.stage("squad")
     second = graphs.stage("qqp", first, method=method)
@@ -153,7 +154,7 @@ def test_adapters_that_may_be_selected_keep_the_encoder_below_them(store, method
     graph = make_graph(made, store, NO_SEARCH, on_end=lambda *ended: gone.extend(retention.after(*ended)))
     graphs.drive(graph, store, lambda run: store.finish(record(run.spec)))
     assert graph.is_complete
-    assert [graph.runs[removal.run_id].name for removal in gone] == going
+    assert [removal.run_id for removal in gone] == [first.run_id]
 
 
 def test_a_later_stage_is_done_although_the_first_is_not_and_waits_for_it(store):

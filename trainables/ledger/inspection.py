@@ -10,7 +10,7 @@ from pathlib import Path
 from trainables.ledger.errors import DamagedRunError, LedgerError
 from trainables.ledger.paths import names_in
 from trainables.ledger.record import BrokenRecordError
-from trainables.ledger.runs import RECOMPUTED
+from trainables.ledger.records import RECOMPUTED
 from trainables.ledger.shared import is_sound
 from trainables.ledger.signature import is_as_signed
 from trainables.ledger.store import Store

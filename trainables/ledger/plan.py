@@ -147,12 +147,6 @@ class Plan:
             found.append(run_id)
         return tuple(found)
 
-    def rests_on(self, run_id: str) -> tuple[str, ...]:
-        """Runs whose encoders a run needs: its parent, and where that has a method what this stands on, and so on."""
-        above = self.ancestors(run_id)
-        whole = (place for place, each in enumerate(above, 1) if not self.nodes[each].spec.method)
-        return above[: next(whole, len(above))]
-
     def to_json(self) -> str:
         """With a digest of itself; the inverse of `from_json`."""
         fields: dict[str, Any] = {

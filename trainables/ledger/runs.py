@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import filelock
 
@@ -19,27 +18,15 @@ from trainables.ledger.digests import DamagedFileError, asides, check, digests, 
 from trainables.ledger.errors import DamagedRunError, MissingRunError, RemovedError, StoreError
 from trainables.ledger.locks import is_held
 from trainables.ledger.record import BrokenRecordError, Pruned, Record, compared
+from trainables.ledger.records import Records
 from trainables.ledger.removed import Removed
 from trainables.ledger.usage import bytes_on_disk
 
 log = logging.getLogger(__name__)
 
 
-RECOMPUTED = "the next `run` computes it again"
-"""What becomes of a run whose record cannot be read."""
-
-
-class FileState(NamedTuple):
-    """By what a file is known to be the one that was read: it is only ever replaced, by another file."""
-
-    size: int
-    changed_ns: int
-    status_ns: int
-    inode: int
-
-
-class Runs:
-    """The runs below a folder, by their ids.
+class Runs(Records):
+    """The runs below a folder, by their ids: what is written of them, and what they left.
 
     An artefact or record is either wholly visible or not at all; publishing the same artefact twice keeps a whole one;
     a record is visible only after all artefacts published before it.
@@ -49,14 +36,8 @@ class Runs:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().resolve()
-        self._told: set[str] = set()
+        super().__init__(root)
         self._was_locked = False
-        self._readable: dict[str, FileState] = {}
-        self._latest: tuple[str, FileState, Record] | None = None
-
-    def __str__(self) -> str:
-        return str(self.root)
 
     def is_computed(self, run_id: str) -> bool:
         """Whether a worker is at this run."""
@@ -112,89 +93,11 @@ class Runs:
         finally:
             lock.release()
 
-    def run_ids(self) -> list[str]:
-        """Ids of all runs that have a record, sorted."""
-        return list(self.record_states())
-
-    def record_states(self) -> dict[str, FileState]:
-        """Ids of all runs that have a record, sorted -> the state of its file."""
-        found = {}
-        for name, path in self._begun():
-            with suppress(OSError):
-                found[name] = file_state(os.stat(f"{path}/record.json"))  # noqa: PTH116 - a third of pathlib's time
-        return dict(sorted(found.items()))
-
-    def record_state(self, run_id: str) -> FileState | None:
-        """State of the file of one record, if there is one."""
-        try:
-            return file_state((self._now(run_id) / "record.json").stat())
-        except OSError:
-            return None
-
-    def damaged_ids(self) -> set[str]:
-        """Ids of all runs with a note of damage."""
-        return {name for name, path in self._begun() if os.path.lexists(f"{path}/damage.json")}
-
-    def _begun(self) -> list[tuple[str, str]]:
-        """Name and path of everything among the runs."""
-        try:
-            with os.scandir(self._all_now()) as entries:
-                return [(entry.name, entry.path) for entry in entries]
-        except OSError:  # no runs yet
-            return []
-
-    def begun_ids(self) -> list[str]:
-        """Ids of all runs that were ever begun here, sorted."""
-        return sorted(path.name for path in self._all_now().glob("*/") if not path.name.startswith("."))
-
     def num_bytes(self, record: Record) -> int:
         """Size of a run's files and its record on disk, without what was removed."""
         folder = self._folder(record.run_id)
         held = _without(record.files, self.removed(record.run_id))
         return sum((folder / name).stat().st_size for name in (*held, "record.json"))
-
-    def record(self, run_id: str) -> Record:
-        """The record of a finished run; raises MissingRunError or BrokenRecordError.
-
-        The file that was read last is not read again while it is the same: several ask for a run that has just ended.
-        """
-        state = self.record_state(run_id)
-        if state and self._latest and self._latest[:2] == (run_id, state):
-            return self._latest[2]
-        path = self._now(run_id) / "record.json"
-        try:
-            record = Record.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise MissingRunError(f"run {run_id} is not finished: {path} does not exist") from None
-        except (OSError, UnicodeDecodeError, BrokenRecordError) as error:
-            raise BrokenRecordError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-        if record.run_id != run_id:
-            raise BrokenRecordError(f"{path}: holds the record of run {record.run_id}")
-        if state:
-            self._latest = (run_id, state, record)
-        return record
-
-    def is_finished(self, run_id: str) -> bool:
-        """Whether the run has a readable record. A broken record counts as none and is reported in the log, once.
-
-        A file that was read whole is not read again while it is the same.
-        """
-        state = self.record_state(run_id)
-        if state and self._readable.get(run_id) == state:
-            return True
-        try:
-            self.record(run_id)
-        except MissingRunError:
-            return False
-        except BrokenRecordError as error:
-            if run_id not in self._told:
-                self._told.add(run_id)
-                log.warning("run %s has a broken record and will be computed again: %s", run_id, error)
-            return False
-        self._told.discard(run_id)
-        if state:
-            self._readable[run_id] = state
-        return True
 
     def finish(self, record: Record) -> None:
         """Make a run finished. Call after its artefacts are published; clears its notes and working folder.
@@ -407,17 +310,6 @@ class Runs:
         except (OSError, ValueError, KeyError, TypeError):
             return unreadable
 
-    def _folder(self, run_id: str) -> Path:
-        return self.root / "runs" / run_id
-
-    def _now(self, run_id: str) -> Path:
-        """The folder of a run, its record and notes as they are now."""
-        return self._folder(run_id)
-
-    def _all_now(self) -> Path:
-        """The folder of all runs, their records and notes as they are now."""
-        return self.root / "runs"
-
     def _write(self, path: Path, content: str, *, sole: bool = False, durable: bool = True) -> None:
         """Replace a record or a note, as `files.write` does."""
         files.write(path, content, sole=sole, durable=durable)
@@ -446,11 +338,6 @@ class Runs:
     def _compare_kept(self, run_id: str, said: Mapping[str, str]) -> None:
         """Compare what is kept of a run with its digests; raises DamagedFileError."""
         check(self._folder(run_id), said)
-
-
-def file_state(found: os.stat_result) -> FileState:
-    """State of a file from what `stat` says of it."""
-    return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def _again(run_id: str) -> str:

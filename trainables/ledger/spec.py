@@ -186,7 +186,6 @@ class RunSpec:
         retrieval: how it embeds; retrieval phase only.
         steps: updates that it makes; 0 is what its epochs come to.
         method: what is trained, where it is not all weights.
-        definitions: digests of the definitions of tasks that are not this project's own, by name.
     """
 
     phase: Phase
@@ -200,7 +199,6 @@ class RunSpec:
     retrieval: Retrieval | None = None
     steps: int = 0
     method: Method | None = None
-    definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.tasks:

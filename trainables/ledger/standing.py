@@ -7,7 +7,7 @@ from typing import NamedTuple
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.cells import Cell
 from trainables.ledger.plan import Plan
-from trainables.ledger.runs import RECOMPUTED
+from trainables.ledger.records import RECOMPUTED
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
 

@@ -51,7 +51,8 @@ from trainables.ledger.openings import Opening
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.receipts import Receipt
-from trainables.ledger.runs import FileState, Runs, file_state
+from trainables.ledger.records import FileState, file_state
+from trainables.ledger.runs import Runs
 from trainables.ledger.shared import link_shared
 from trainables.ledger.signature import signed
 from trainables.ledger.slots import Slots
@@ -293,6 +294,11 @@ class Store(Runs):
         """Keep the configuration of the last sweep, YAML; returns its file."""
         self._write(self.root / "config.yaml", signed(text))
         return self.root / "config.yaml"
+
+    def config_file(self) -> Path | None:
+        """The file of `save_config`, if there is one."""
+        path = self._note("config.yaml")
+        return path if path.is_file() else None
 
     def config_text(self) -> str:
         """The configuration of the last sweep, YAML; raises OSError where there is none, ValueError for other bytes."""

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Generator, Mapping, Sequence
 
 from trainables.data.reading import training_languages
+from trainables.ledger.recipe import MLM
 from trainables.ledger.record import DevPoint, Score
 from trainables.ledger.spec import MlmLength, Optimisation, Precision
 from trainables.model.adapters import Adapters
@@ -27,7 +28,6 @@ from trainables.tasks.task import Split, Task
 from trainables.training.keeper import Keeping
 from trainables.training.loop import Outcome, Training, TrainingSet
 from trainables.training.masking import Masking
-from trainables.training.mixing import MLM
 from trainables.training.optimiser import decay_factor
 
 

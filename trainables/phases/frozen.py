@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from trainables.data.hub import DataSource, open_data
 from trainables.data.labels import with_labels
@@ -85,7 +85,7 @@ class FrozenEncoder:
         )  # fmt: skip
 
     @cached_property
-    def _tokenizer(self):  # type: ignore[no-untyped-def]
+    def _tokenizer(self) -> PreTrainedTokenizerFast:
         compare_encoder(self._options.encoder, self._revision)
         return load_tokenizer(self._options.encoder, self._revision)
 

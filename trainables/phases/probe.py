@@ -26,6 +26,7 @@ from trainables.evaluation.predict import predict
 from trainables.ledger.digests import digest
 from trainables.ledger.files import write
 from trainables.ledger.processor import processor_name
+from trainables.ledger.recipe import MLM
 from trainables.ledger.spec import MlmLength, Optimisation, Precision
 from trainables.model.heads import MlmHead, SequenceHead, TaskHead
 from trainables.model.network import Network
@@ -37,7 +38,6 @@ from trainables.tasks.formats.ragged import Ragged
 from trainables.training.keeper import Keeping
 from trainables.training.loop import Training, TrainingSet
 from trainables.training.masking import Masking
-from trainables.training.mixing import MLM
 
 READY = "ready"
 PAIRS = "pairs"

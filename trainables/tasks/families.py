@@ -8,10 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-_TITLES: Mapping[str, str] = MappingProxyType({
-    "ner": "named entities", "pos": "parts of speech", "nli": "inference", "qa": "question answering",
-    "paraphrase": "paraphrases",
-})  # fmt: skip
 _FAMILIES: Mapping[str, str] = MappingProxyType({
     "panx": "ner", "udpos": "pos", "anli": "nli", "xnli": "nli", "squad": "qa", "xquad": "qa", "mlqa": "qa",
     "tydiqa": "qa", "qqp": "paraphrase", "pawsx": "paraphrase",
@@ -21,8 +17,3 @@ _FAMILIES: Mapping[str, str] = MappingProxyType({
 def family_of(task: str) -> str:
     """The family of a task, by its name."""
     return _FAMILIES.get(task, task)
-
-
-def family_title(family: str) -> str:
-    """For example `named entities`; of a family of one task, its name."""
-    return _TITLES.get(family, family)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from trainables.ledger.recipe import MLM
 from trainables.ledger.spec import MlmLength
-
-MLM = "mlm"
 
 
 def probabilities(rows: Mapping[str, int], cap: int) -> dict[str, float]:
