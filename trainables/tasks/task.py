@@ -60,6 +60,7 @@ class Source:
             row (`config.split.number`) for data sets without ids of their own. Raises ValueError for a row that
             breaks the schema (unknown label, lengths that differ).
         keep: which rows belong to this source, for files that mix languages; None keeps all.
+        commit: commit, tag or branch of a repository that no task here reads; empty is its branch `main`.
     """
 
     repository: str
@@ -68,6 +69,7 @@ class Source:
     columns: tuple[str, ...]
     parse: Callable[[Mapping[str, Any], str], Example | None]
     keep: Keep | None = None
+    commit: str = ""
 
     @property
     def path(self) -> str:
@@ -77,7 +79,7 @@ class Source:
     @property
     def revision(self) -> str:
         """Commit (or branch) of the repository to read from the hub."""
-        return REVISIONS[self.repository]
+        return self.commit or REVISIONS.get(self.repository, "main")
 
 
 Sources = Callable[[str], tuple[Source, ...]]
@@ -119,6 +121,8 @@ class Task:
         cap: which examples are kept where rows are capped.
         parallel: rows of the languages are translations of each other.
         open_labels: where the labels are if `format` has none yet; `trainables.data.labels.with_labels` finds them.
+        family: of tasks that ask the same of a text (tasks/families.py); empty: as registered there, else its own.
+        definition: of a task of one's own: hexadecimal digits of what it says and of its rows (data/own_tasks.py).
     """
 
     name: str
@@ -138,6 +142,8 @@ class Task:
     cap: Cap = spread_examples
     parallel: bool = False
     open_labels: OpenLabels | None = None
+    family: str = ""
+    definition: str = ""
 
     @property
     def trains(self) -> bool:

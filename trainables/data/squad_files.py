@@ -1,0 +1,83 @@
+"""Questions in the JSON of SQuAD: data, paragraphs, qas, answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from trainables.data.source import DataError
+from trainables.ledger.plain import plain
+from trainables.tasks.rows import shown
+
+_SHAPE = 'expected {"data": [{"paragraphs": [{"context": ..., "qas": [{"id", "question", "answers"}]}]}]}'
+
+
+def read_squad_file(path: Path) -> list[dict[str, Any]]:
+    """Rows `{"id", "question", "context", "answers": {"text", "answer_start"}}`, a question each.
+
+    Questions without an answer (SQuAD 2) have empty lists. Raises DataError for another shape, an id that stands twice,
+    and an answer that is not where it is said to be.
+    """
+    try:
+        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON ({error}); {_SHAPE}") from error
+    rows: dict[str, dict[str, Any]] = {}
+    for place, context, question in _questions(content, path):
+        row = _row(f"{path}, {place}", context, question)
+        if row["id"] in rows:
+            raise DataError(f"{path}, {place}: id {plain(row['id'])} stands twice")
+        rows[row["id"]] = row
+    if not rows:
+        raise DataError(f"{path} has no questions; {_SHAPE}")
+    return list(rows.values())
+
+
+def _questions(content: Any, path: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for article, of_article in enumerate(_list(content, "data", str(path))):
+        place = f"data[{article}]"
+        for paragraph, held in enumerate(_list(of_article, "paragraphs", f"{path}, {place}")):
+            inner = f"{place}.paragraphs[{paragraph}]"
+            questions = _list(held, "qas", f"{path}, {inner}")
+            context = _text(held, "context", f"{path}, {inner}")
+            for number, question in enumerate(questions):
+                yield f"{inner}.qas[{number}]", context, question
+
+
+def _row(place: str, context: str, question: Any) -> dict[str, Any]:
+    answers = _list(question, "answers", place)
+    texts, starts = [], []
+    for answer in answers:
+        text = _text(answer, "text", place)
+        start = answer.get("answer_start")
+        if isinstance(start, bool) or not isinstance(start, int) or start < 0:
+            raise DataError(f"{place}: answer_start is {shown(start)}, expected a number of characters")
+        if context[start : start + len(text)] != text:
+            found = context[start : start + len(text)]
+            raise DataError(f"{place}: the answer is {shown(text)}, but at {start} the context has {shown(found)}")
+        texts.append(text)
+        starts.append(start)
+    return {
+        "id": _text(question, "id", place),
+        "question": _text(question, "question", place),
+        "context": context,
+        "answers": {"text": texts, "answer_start": starts},
+    }
+
+
+def _list(held: Any, name: str, place: str) -> list[Any]:
+    found = held.get(name) if isinstance(held, dict) else None
+    if not isinstance(found, list):
+        raise DataError(f"{place}: {name} is {shown(found)}, expected a list; {_SHAPE}")
+    return found
+
+
+def _text(held: Any, name: str, place: str) -> str:
+    found = held.get(name) if isinstance(held, dict) else None
+    if not isinstance(found, str):
+        raise DataError(f"{place}: {name} is {shown(found)}, expected text; {_SHAPE}")
+    return found
