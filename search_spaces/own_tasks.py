@@ -1,72 +1,34 @@
-"""Definitions of tasks of one's own from YAML: a section a task, files beside the YAML file."""
+"""Tasks of one's own: read from FILE.py or FILE.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from search_spaces.python_tasks import python_tasks
+from search_spaces.task_checks import check_tasks
+from trainables.data.source import DataError, MissingDataError
+from trainables.ledger.nearest import nearest, unknown
+from trainables.ledger.paths import expanded, names_in
+from trainables.tasks.task import Task
 
-from search_spaces.plain_yaml import YamlError, read_yaml
-from trainables.data.column_files import Columns
-from trainables.data.own_tasks import Definition
-from trainables.data.source import DataError
-from trainables.ledger.nearest import nearest
-from trainables.tasks.task import Role, Split
-
-
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class _Columns:
-    tokens: int = 0
-    tags: int = -1
-    comment: str = ""
+_READERS: Mapping[str, Callable[[Path], Mapping[str, Task]]] = MappingProxyType({".py": python_tasks})
+SUFFIXES = (".py", ".yaml", ".yml")
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class _Fields:
-    role: Role
-    format: str
-    files: Mapping[Split, Mapping[str, str]]
-    labels: tuple[str, ...] = ()
-    columns: _Columns = _Columns()
-    chunk_f1: bool = True
+def read_tasks(path: Path) -> tuple[Task, ...]:
+    """The tasks of a file, in its order; a .py file is executed.
 
-
-def read_definitions(path: Path) -> tuple[Definition, ...]:
-    """The tasks of a file; raises DataError that names the file, the task and the field."""
-    try:
-        document = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YamlError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    if document.twice:
-        places = (f"{'.'.join(keys)} (line {line})" for keys, line in document.twice)
-        raise DataError(f"{path} says twice: {', '.join(places)}")
-    if not document.values or not isinstance(document.values, dict):
-        raise DataError(f"{path} has no tasks; expected a section for each, under its name")
-    return tuple(_definition(path, name, says) for name, says in document.values.items())
-
-
-def _definition(path: Path, name: str, says: Any) -> Definition:
-    try:
-        fields = TypeAdapter(_Fields).validate_python(says)
-    except ValidationError as error:
-        raise DataError(f"{path}: task {name}: " + "; ".join(map(_told, error.errors()))) from error
-    return Definition(
-        name=name,
-        role=fields.role,
-        format=fields.format,
-        files={
-            split: {code: path.parent / file for code, file in held.items()} for split, held in fields.files.items()
-        },
-        labels=fields.labels,
-        columns=Columns(tokens=fields.columns.tokens, tags=fields.columns.tags, comment=fields.columns.comment),
-        chunk_f1=fields.chunk_f1,
-    )
-
-
-def _told(error: Any) -> str:
-    field = ".".join(map(str, error["loc"]))
-    near = nearest(field, _Fields.__dataclass_fields__) if error["type"] == "unexpected_keyword_argument" else ""
-    return f"{field}: {error['msg']}" + (f"; did you mean {near!r}?" if near else "")
+    Raises DataError that names the file and, where it is about one, the task: for a file that cannot be read or has no
+    task, and for a task that no sweep can have.
+    """
+    path = expanded(path).absolute()
+    if path.suffix.lower() not in _READERS:
+        raise DataError(f"{path}: {unknown('kind of file of tasks', path.suffix or 'none', SUFFIXES)}")
+    if not path.is_file():
+        near = nearest(path.name, [name for name in names_in(path.parent) if Path(name).suffix.lower() in SUFFIXES])
+        raise MissingDataError(f"{path} is no file" + (f"; did you mean {near!r}?" if near else ""))
+    found = _READERS[path.suffix.lower()](path)
+    check_tasks(found, str(path))
+    return tuple(found.values())
