@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import itertools
+import secrets
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,6 @@ from trainables.data.source import DataError
 from trainables.ledger.plain import plain
 from trainables.tasks.task import Task
 
-_NAMES = (f"xstilts_own_tasks_{number}" for number in itertools.count())
 _LONGEST = 300
 """Characters of somebody else's error message."""
 
@@ -27,7 +26,7 @@ def python_tasks(path: Path) -> Mapping[str, Task]:
     Tasks. Raises DataError for a file that cannot be executed or has none, and for a function that raises or returns
     something else.
     """
-    module = ModuleType(next(_NAMES))
+    module = ModuleType(f"xstilts_own_tasks_{secrets.token_hex(4)}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:

@@ -79,6 +79,8 @@ def _of_stopping(codes: Mapping[Split, Collection[str]]) -> Iterator[str]:
 def _of_retrieval(form: type[Format], codes: Mapping[Split, Collection[str]]) -> Iterator[str]:
     if extra := [str(split) for split in (Split.TRAIN, Split.STOPPING) if codes.get(split)]:
         yield f"{' and '.join(extra)} rows, but retrieval is not trained; allowed: dev, test"
+    if any(ENGLISH in held for held in codes.values()):
+        yield f"rows of retrieval in {ENGLISH}; allowed: other languages, whose translations are in {ENGLISH}"
     untuned = [code for code in codes[Split.TEST] if code not in codes.get(Split.DEV, ())]
     if issubclass(form, MiningFormat) and untuned:
         yield f"no dev rows in {', '.join(untuned)}, on which the threshold of mining is tuned"

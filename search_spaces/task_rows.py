@@ -122,6 +122,9 @@ class TaskRows:
                     column,
                     f"columns.{column} is {called}; allowed: the name of a column, in quotes if it is a number",
                 )
+        for column in (*self._numbers, COMMENT) if self.fields.hub else ():
+            if column in self.fields.columns:
+                yield column, f"columns.{column} is for files such as .conll; allowed with hub: names of columns"
         choices = self.fields.columns.get("choices")
         if isinstance(choices, tuple) and self.fields.labels and len(choices) != len(self.fields.labels):
             yield (

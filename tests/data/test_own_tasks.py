@@ -191,9 +191,9 @@ def test_rows_without_a_label_are_dropped_and_counted(tmp_path):
 
 
 def test_inferred_labels_are_in_the_order_that_people_count_in(tmp_path):
-    rows = [{"text_a": "a", "text_b": "b", "label": label} for label in (10, 2, 1)]
+    rows = [{"text_a": "a", "text_b": "b", "label": label} for label in (10, "²", 2, "a10", "1", "a2", "01")]
     [task] = read_tasks(write_task(tmp_path, "pair", rows=rows))
-    assert task.format.labels == ("1", "2", "10")
+    assert task.format.labels == ("01", "1", "2", "10", "a2", "a10", "²")
     tags = [{"words": ["a"] * 4, "tags": ["I-X", "B-X", "O", "B-A"]}]
     [task] = read_tasks(write_task(tmp_path, "tagging", rows=tags))
     assert task.format == TaggingFormat(labels=("O", "B-A", "B-X", "I-X"))

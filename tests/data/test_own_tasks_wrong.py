@@ -13,6 +13,7 @@ from trainables.data.source import DataError, MissingDataError
 from trainables.tasks.task import Split
 
 pytestmark = pytest.mark.usefixtures("own_cache")
+ENGLISH = {"en": "rows/a.jsonl"}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -71,6 +72,14 @@ def files(**says):
             {"files": None, "hub": hub(dev={"en": "dev"})},
             "hub.dev.en is 'dev'; allowed: a section with the fields config",
         ),
+        (
+            {"files": None, "hub": hub(), "format": "tagging", "labels": ["a", "b"], "columns": {"tags": 3}},
+            "columns.tags is for files such as .conll; allowed with hub: names of columns",
+        ),
+        (
+            {"files": None, "hub": hub(), "format": "tagging", "labels": ["a", "b"], "columns": {"comment": "#"}},
+            "columns.comment is for files such as .conll",
+        ),
         ({"files": None, "hub": "a/b"}, "hub is 'a/b'; allowed: a section with the fields repository, revision"),
         ({"labels": ["same"]}, "labels is .*; allowed: at least two"),
         ({"labels": "same"}, "labels is 'same'; allowed: a list"),
@@ -113,7 +122,7 @@ def test_what_is_wrong_with_a_section(tmp_path, says, expected):
         ("sentence", ".jsonl", {"files": {"dev": {"de": "rows/a.jsonl"}}}, "no rows of test"),
         (
             "sentence", ".jsonl",
-            {"files": dict.fromkeys(("train", "test"), {"de": "rows/a.jsonl"})},
+            {"files": {split: {"de": "rows/a.jsonl"} for split in ("train", "test")}},
             "train rows, but retrieval is not trained; allowed: dev, test",
         ),
         ("mining", ".jsonl", {"files": {"test": {"de": "rows/a.jsonl"}}}, "no rows of dev; .* needs dev and test"),
@@ -122,10 +131,11 @@ def test_what_is_wrong_with_a_section(tmp_path, says, expected):
             {"files": {"dev": {"de": "rows/a.jsonl"}, "test": dict.fromkeys(("de", "fr"), "rows/a.jsonl")}},
             "no dev rows in fr, on which the threshold of mining is tuned",
         ),
-        ("tagging", ".conll", {"columns": {"tags": "ner"}}, "has columns without names; allowed for tags: their numbers"),
+        ("mining", ".jsonl", {"files": dict.fromkeys(("dev", "test"), ENGLISH)}, "retrieval in en; allowed: other"),
+        ("tagging", ".conll", {"columns": {"tags": "ner"}}, "columns without names; allowed for tags: their numbers"),
         ("tagging", ".csv", {"columns": {"tags": 3}}, "has columns with names; allowed for tags: these"),
-        ("tagging", ".csv", {"columns": {"comment": "#"}}, "has no lines of comments; comment is for files such as .conll"),
-        ("tagging", ".csv", {"columns": {"words": "a", "tokens": "b"}}, "columns.tokens and columns.words are the same"),
+        ("tagging", ".csv", {"columns": {"comment": "#"}}, "no lines of comments; comment is for files such as"),
+        ("tagging", ".csv", {"columns": {"words": "a", "tokens": "b"}}, "tokens and columns.words are the same"),
         ("tagging", ".xml", {}, "unknown kind of file '.xml'; .*known: .jsonl, .json, .csv, .tsv, .parquet, .conll"),
     ],
 )  # fmt: skip
@@ -246,7 +256,7 @@ def test_a_row_that_is_wrong_is_named_by_file_and_number(tmp_path, kind, values,
 
 def test_a_label_outside_of_those_given_is_no_matter_of_train_rows(tmp_path):
     task = in_test(tmp_path, "pair", changed("pair", label="new"), labels=["other", "same"])
-    with pytest.raises(DataError, match="row 2: label is 'new', allowed: other, same$"):
+    with pytest.raises(DataError, match=r"row 2: label is 'new', allowed: other, same$"):
         load(task, Split.TEST, "de", open_data("hub"))
 
 
@@ -270,7 +280,7 @@ def test_a_file_that_is_wrong_is_named(tmp_path, suffix, text, says):
 
 def test_sentences_in_columns_that_are_wrong_are_named_by_their_line(tmp_path):
     write_text(tmp_path / "rows" / "b.conll", "Anna B-PER\nsleeps O\n")
-    train = dict.fromkeys(("train", "stopping"), {"en": "rows/b.conll"})
+    train = {split: {"en": "rows/b.conll"} for split in ("train", "stopping")}
     task = in_test(
         tmp_path, "tagging", "Anna B-PER\nsleeps\n", ".conll", files={**train, "test": {"de": "rows/test.conll"}}
     )

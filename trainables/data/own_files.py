@@ -203,6 +203,7 @@ def _labels_in(table: pa.Table, kind: str) -> set[str]:
     return {label for label in table.column(LABEL).to_pylist() if not is_unlabelled(label, ())}
 
 
-def _order(label: str) -> tuple[bool, list[tuple[int, str]]]:
+def _order(label: str) -> tuple[bool, list[tuple[int, str]], str]:
     """As people count: 2 before 10, after `O`."""
-    return label != "O", [(int(part), "") if part.isdigit() else (-1, part) for part in _PARTS.split(label)]
+    parts = [part.lstrip("0") if place % 2 else part for place, part in enumerate(_PARTS.split(label))]
+    return label != "O", [(len(part) if place % 2 else 0, part) for place, part in enumerate(parts)], label
