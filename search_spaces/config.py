@@ -40,6 +40,7 @@ from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
 from search_spaces.recipe_fields import Recipes, check_training_languages
 from search_spaces.search_fields import SearchFields
+from search_spaces.task_files import TaskFiles
 from search_spaces.text_fields import OwnFolder, PathText, Place, ShortName, Text
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.nearest import unknown
@@ -320,8 +321,16 @@ class EngineFields(Section):
 
 
 class SweepConfig(Section):
-    """A whole sweep. `store` empty means `results/<name>` in the current folder; `keep` is what stays of its models."""
+    """A whole sweep.
 
+    Attributes:
+        tasks: files of tasks of one's own (`.py`, `.yaml`), whose names the other fields may then have. Read before them:
+            the first field.
+        store: empty means `results/<name>` in the current folder.
+        keep: what stays of its models.
+    """
+
+    tasks: Annotated[TaskFiles, Field(validate_default=True)] = ()
     name: Annotated[ShortName, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
     store: Place = ""
     keep: Annotated[Keep, named("keep", lambda: Keep)] = Keep.SELECTED

@@ -15,7 +15,7 @@ from trainables.ledger.race import RaceRecord
 from trainables.ledger.record import Finding
 from trainables.ledger.standing import Standing
 from trainables.ledger.states import State
-from trainables.tasks.registry import task
+from trainables.tasks.registry import is_own, task
 from trainables.tasks.task import Split
 
 ScoreOrGap = TaskScore | Gap
@@ -82,12 +82,16 @@ class Results:
 
     @cached_property
     def averaged_targets(self) -> tuple[str, ...]:
-        """Targets the overall average is over: all but those that have no data in any row."""
-        return tuple(
+        """Targets the overall average is over: all but those that have no data in any row.
+
+        Tasks of one's own are no part of XTREME's average; where there are no others, it is over them.
+        """
+        held = tuple(
             target
             for target in self.targets
             if any(_state(self.dev(variant, target)) is not State.NO_DATA for variant in self.variants)
         )
+        return tuple(target for target in held if not is_own(target)) or held
 
     def dev_average(self, variant: Row) -> float | Gap:
         """Overall dev average of a row."""

@@ -36,7 +36,6 @@ _REPORT, _CLUSTER, _FAULTS = "what to show", "what it would take", "what goes wr
 _FETCH, _DOCTOR = "what to fetch", "how to look"
 OPTIONS = {
     "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
-    "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
     "--trials": _option(
         _SEARCH, "of every task (default: 12)", metavar="N", type=number(dataclasses.replace(TRIALS, low=2))
     ),
@@ -47,6 +46,9 @@ OPTIONS = {
     "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=path),
     "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
     "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),
+    "--tasks": _option(
+        _WHAT, "files of your own tasks (.py, .yaml); of a search the tasks, for example squad,qqp", metavar="LIST"
+    ),
     "--intermediates": _option(_WHAT, "rows: tasks and recipes, for example none,qqp,squad>panx@de", metavar="LIST"),
     "--mlm": _option(_WHAT, "off, on, or off,on", metavar="LIST"),
     "--targets": _option(_WHAT, "target tasks, for example xnli,udpos", metavar="LIST"),
@@ -168,7 +170,7 @@ OPTIONS = {
 }
 """Every option, in the order in which help shows them."""
 
-_OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
+_OF_SEARCH = ("--phase", "--trials", "--hours")
 _OF_PLAN = ("--gpus", "--budget", "--probe", "--json")
 _OF_STATUS = ("--watch", "--json")
 _OF_FETCH = ("--out", "--stand-ins", "--dry-run")
@@ -193,7 +195,7 @@ OPTIONS_OF = {
     "plan": (*(name for name in _GRID if name not in _OF_RUN), *_OF_PLAN),
     "simulate": (*(name for name in _GRID if name not in _OF_RUN), *_OF_SIMULATE),
     "status": ("--preset", "--config", "--set", "--store", *_OF_STATUS, "--debug"),
-    "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
+    "tasks": ("--tasks", "--preset", "--config", "--data", "--set", "--debug"),
     "fetch": (*_OF_FETCH, *(name for name in _GRID if name not in _OF_RUN)),
     "doctor": (*_OF_DOCTOR, *(name for name in _GRID if name not in _OF_RUN)),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),
