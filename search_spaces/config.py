@@ -324,8 +324,8 @@ class SweepConfig(Section):
     """A whole sweep.
 
     Attributes:
-        tasks: files of tasks of one's own (`.py`, `.yaml`), whose names the other fields may then have. Read before them:
-            the first field.
+        tasks: files of tasks of one's own (`.py`, `.yaml`), whose names the other fields may then have. It is read
+            before them, so it stands first.
         store: empty means `results/<name>` in the current folder.
         keep: what stays of its models.
     """

@@ -31,6 +31,7 @@ from trainables.tasks.formats.sentence import SentenceFormat
 from trainables.tasks.formats.span import Rule, SpanFormat
 from trainables.tasks.formats.tagging import TaggingFormat
 from trainables.tasks.labels import label_index, parse_span
+from trainables.tasks.retrieval import pairs_among_others
 from trainables.tasks.rows import Row, text, texts
 from trainables.tasks.sampling import spread_examples
 from trainables.tasks.task import Role, Source, Sources, Split, Task
@@ -132,6 +133,7 @@ class Declared:
             max_length=self.max_length,
             num_train_rows=self.num_train_rows,
             seed_stopping=self.seed_stopping,
+            cap=_CAPS.get(self.kind, spread_examples),
             parallel=self.parallel,
             shares_rows=self.shares_rows,
             family=self.family,
@@ -155,8 +157,8 @@ def declared(of: Task) -> Declared:
         given = type(of.format).__name__
         allowed = ", ".join(kind.__name__ for kind in FORMATS.values())
         raise ValueError(f"task {of.name} has the format {given}; allowed: {allowed}")
-    if of.cap is not spread_examples:
-        raise ValueError(f"task {of.name} has a cap of its own, which no sweep can carry; allowed: none")
+    if of.cap not in (spread_examples, _CAPS.get(kind)):
+        raise ValueError(f"task {of.name} has a cap of its own, which no sweep can carry; allowed: that of its format")
     held = [own for own in dataclasses.fields(of.format) if own.init and own.name != "labels"]  # type: ignore[arg-type]
     options = {own.name: value for own in held if (value := getattr(of.format, own.name)) != own.default}
     return Declared(
@@ -235,6 +237,9 @@ def _parser(kind: str, labels: tuple[str, ...]) -> Callable[[Row, str], Example 
     }  # fmt: skip
     return parsers[kind]
 
+
+_CAPS = {"mining": pairs_among_others}
+"""Formats whose rows do not stand for themselves."""
 
 _ALWAYS_WRITTEN = frozenset({
     "name", "title", "role", "kind", "metrics", "selection", "languages", "max_length", "fine_tuning",
