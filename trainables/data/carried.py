@@ -26,6 +26,7 @@ from trainables.data.digests import DIGITS
 from trainables.data.labels import with_labels
 from trainables.data.loading import read_examples
 from trainables.data.mirror import MirrorData
+from trainables.data.own_files import columns_of
 from trainables.data.shared_rows import shared_rows
 from trainables.data.source import DataError, DataSource, MissingDataError
 from trainables.ledger import files
@@ -39,12 +40,6 @@ from trainables.tasks.examples import Example
 from trainables.tasks.task import Source, Split, Task
 
 _FORMAT = 1
-_TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
-_KINDS: Mapping[str, pa.DataType] = {
-    "choices": _TEXTS, "words": _TEXTS, "tags": _TEXTS, "translations": _TEXTS,
-    "answers": pa.struct({"text": _TEXTS, "answer_start": pa.list_(pa.int64())}),
-}  # fmt: skip
-"""Columns that are no text."""
 
 
 class CarriedData(MirrorData):
@@ -173,8 +168,7 @@ def _written(says: Declared, rows: Mapping[tuple[Split, str], Sequence[Example]]
             for (split, code), found in held.items():
                 path = partial / code / f"{split}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                kinds = [(name, _KINDS.get(name, _TEXT)) for name in found[0]]
-                pq.write_table(pa.Table.from_pylist(found, pa.schema(kinds)), path)
+                pq.write_table(pa.Table.from_pylist(found, columns_of(says.kind)), path)
             text = sealed({"format": _FORMAT, "task": says.to_dict()})
             (partial / OWN_TASK_FILE).write_text(text, encoding="utf-8")
     return says.task(definition)

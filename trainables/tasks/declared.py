@@ -7,10 +7,9 @@ none in stores.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from trainables.ledger.nearest import unknown
@@ -24,36 +23,14 @@ from trainables.tasks.examples import (
     TaggingExample,
 )
 from trainables.tasks.formats.base import Format
-from trainables.tasks.formats.choice import ChoiceFormat
-from trainables.tasks.formats.mining import MiningFormat
-from trainables.tasks.formats.pair import PairFormat
-from trainables.tasks.formats.sentence import SentenceFormat
-from trainables.tasks.formats.span import Rule, SpanFormat
-from trainables.tasks.formats.tagging import TaggingFormat
-from trainables.tasks.labels import label_index, parse_span
+from trainables.tasks.formats.span import Rule
 from trainables.tasks.retrieval import pairs_among_others
-from trainables.tasks.rows import Row, text, texts
 from trainables.tasks.sampling import spread_examples
+from trainables.tasks.shapes import COLUMNS, FORMATS, parser
 from trainables.tasks.task import Role, Source, Sources, Split, Task
 
 OWN = "own"
 """Repository of carried rows: `own/<name>-<definition>/<language>/<split>.parquet`."""
-
-FORMATS: Mapping[str, type[Format]] = MappingProxyType({
-    "pair": PairFormat, "choice": ChoiceFormat, "tagging": TaggingFormat, "span": SpanFormat,
-    "sentence": SentenceFormat, "mining": MiningFormat,
-})  # fmt: skip
-"""The six input formats by the names that files give them."""
-
-COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "pair": ("id", "text_a", "text_b", "label"),
-    "choice": ("id", "prompt", "choices", "label"),
-    "tagging": ("id", "words", "tags"),
-    "span": ("id", "question", "context", "answers"),
-    "sentence": ("id", "foreign", "english"),
-    "mining": ("id", "text", "language", "translations"),
-})  # fmt: skip
-"""Columns of carried rows; labels are names, `answers` is SQuAD's record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +123,16 @@ class Declared:
         return tuple(Split(split) for split in dict.fromkeys((*self.languages, *self.other_languages)))
 
     def _sources(self, place: str, split: Split) -> Sources:
-        columns, parse = COLUMNS[self.kind], _parser(self.kind, self.labels)
-        return lambda language: (Source(repository=place, config=language, split=split, columns=columns, parse=parse),)
+        columns, kind, labels = COLUMNS[self.kind], self.kind, self.labels
+        return lambda language: (
+            Source(
+                repository=place,
+                config=language,
+                split=split,
+                columns=columns,
+                parse=parser(kind, labels, language),
+            ),
+        )
 
 
 def declared(of: Task) -> Declared:
@@ -202,40 +187,6 @@ def row_of(example: Example, labels: tuple[str, ...]) -> dict[str, Any]:
             return {"id": example.id, "text": example.text, "language": example.language,
                     "translations": list(example.translations)}  # fmt: skip
     raise ValueError(f"rows of {type(example).__name__} cannot be carried")
-
-
-def _parser(kind: str, labels: tuple[str, ...]) -> Callable[[Row, str], Example | None]:
-    known = {name: number for number, name in enumerate(labels)}
-
-    def number_of(name: Any, column: str) -> int:
-        return known[name] if isinstance(name, str) and name in known else label_index(name, labels, column)
-
-    def pair(row: Row, row_id: str) -> Example:
-        return PairExample(text(row, "id"), text(row, "text_a"), text(row, "text_b"), number_of(row["label"], "label"))
-
-    def choice(row: Row, row_id: str) -> Example:
-        choices = texts(row, "choices")
-        if len(choices) != len(labels):
-            raise ValueError(f"{len(choices)} choices, allowed: {len(labels)}")
-        return ChoiceExample(text(row, "id"), text(row, "prompt"), choices, number_of(row["label"], "label"))
-
-    def tagging(row: Row, row_id: str) -> Example | None:
-        words, tags = texts(row, "words"), texts(row, "tags")
-        if len(words) != len(tags):
-            raise ValueError(f"{len(words)} words but {len(tags)} tags")
-        numbers = tuple(number_of(tag, "tags") for tag in tags)
-        return TaggingExample(text(row, "id"), words, numbers) if words else None
-
-    def sentence(row: Row, row_id: str) -> Example:
-        return BitextExample(text(row, "id"), text(row, "foreign"), text(row, "english"))
-
-    def mining(row: Row, row_id: str) -> Example:
-        return CorpusExample(text(row, "id"), text(row, "text"), text(row, "language"), texts(row, "translations"))
-
-    parsers: dict[str, Callable[[Row, str], Example | None]] = {
-        "pair": pair, "choice": choice, "tagging": tagging, "span": parse_span, "sentence": sentence, "mining": mining,
-    }  # fmt: skip
-    return parsers[kind]
 
 
 _CAPS = {"mining": pairs_among_others}

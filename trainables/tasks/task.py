@@ -61,6 +61,7 @@ class Source:
             breaks the schema (unknown label, lengths that differ).
         keep: which rows belong to this source, for files that mix languages; None keeps all.
         commit: commit, tag or branch of a repository that no task here reads; empty is its branch `main`.
+        first_row: number of the first row in messages and ids.
     """
 
     repository: str
@@ -70,6 +71,7 @@ class Source:
     parse: Callable[[Mapping[str, Any], str], Example | None]
     keep: Keep | None = None
     commit: str = ""
+    first_row: int = 0
 
     @property
     def path(self) -> str:
