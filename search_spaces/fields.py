@@ -40,7 +40,7 @@ from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.nearest import unknown
 from trainables.ledger.recipe import MLM
 from trainables.tasks import languages, registry
-from trainables.tasks.task import Task
+from trainables.tasks.task import Split, Task
 
 Item = TypeVar("Item")
 
@@ -142,8 +142,10 @@ def paper_targets() -> tuple[str, ...]:
 
 
 def language_names() -> tuple[str, ...]:
-    """The languages of the paper."""
-    return languages.XTREME
+    """The languages of the paper, and others that tasks of one's own are evaluated in."""
+    own = [task for task in registry.tasks().values() if registry.is_own(task.name)]
+    evaluated = (code for task in own for split in (Split.DEV, Split.TEST) for code in task.languages.get(split, ()))
+    return tuple(dict.fromkeys((*languages.XTREME, *evaluated)))
 
 
 def _of_paper(found: Iterable[Task]) -> tuple[str, ...]:
