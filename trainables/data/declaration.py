@@ -35,7 +35,11 @@ def _of_labels(task: Task) -> Iterator[str]:
     labels = task.format.labels
     if len(set(labels)) < len(labels):
         yield f"labels are not distinct: {shown(labels)}"
-    if task.format.head in (Head.CLASSIFICATION, Head.CHOICE, Head.TAGGING) and not task.open_labels and len(labels) < 2:
+    if (
+        task.format.head in (Head.CLASSIFICATION, Head.CHOICE, Head.TAGGING)
+        and not task.open_labels
+        and len(labels) < 2
+    ):
         yield f"it has {len(labels)} labels; there must be two to tell apart"
 
 
