@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.text import Text
 
 from search_spaces.config import SweepConfig
 from search_spaces.own_tasks import read_tasks
@@ -14,6 +15,7 @@ from sweep.terminal.task_findings import findings_of, verdicts
 from trainables.data.appraisal import Appraisal, appraise
 from trainables.data.hub import HUB, open_data
 from trainables.data.sight import Sight, sights
+from trainables.ledger.plain import plain
 from trainables.model.names import EncoderKind, parse_encoder
 from trainables.tasks.formats.base import Tokenizer
 from trainables.tasks.task import Split
@@ -32,6 +34,8 @@ def check_tasks(given: argparse.Namespace, console: Console) -> int:
     tokenizer = _tokenizer(config)
     found = [appraise(task, data, tokenizer) for task in tasks]
     console.print(verdicts(found))
+    said = f"Rows of {config.data.source}, files of their own beside them; tokenizer of {config.encoder.name}."
+    console.print(Text(plain(said), style="dim"))
     for each in found:
         console.print()
         console.print(findings_of(each, *_sights(each, tokenizer)))

@@ -144,8 +144,7 @@ def _sight(sight: Sight, number: int) -> RenderableType:
         tokens = Text(" ").join(Text(token.text, style=_STYLES[token.kind]) for token in each.tokens)
         table.add_row(Text(each.name), tokens)
     if sight.what:
-        between = " · " if len(sight.wanted) > 1 else ""
-        table.add_row(Text(sight.what), Text(between.join(sight.wanted), style=_STYLES[Kind.ANSWER]))
+        table.add_row(Text(sight.what), Text(" ".join(sight.wanted), style=_STYLES[Kind.ANSWER]))
     return Group(Text(f"{number}  {sight.id}{part}", style="dim"), Padding(table, (0, 0, 0, 3)))
 
 

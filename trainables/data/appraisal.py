@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -87,8 +88,9 @@ def appraise(task: Task, data: DataSource, tokenizer: Tokenizer, *, rows: int = 
     held = {place: each.examples for place, each in loaded.items()}
     for place, examples in held.items():
         found += row_findings(*place, loaded[place])
-        look(Check.INPUTS, place, lambda at=place, of=examples: check_rows(task, *at, of, tokenizer, rows=rows))
-        look(Check.LENGTHS, place, lambda at=place, of=examples: row_fit(task, *at, of, tokenizer))
+        given = (task, *place, examples, tokenizer)
+        look(Check.INPUTS, place, functools.partial(check_rows, *given, rows=rows))
+        look(Check.LENGTHS, place, functools.partial(row_fit, *given))
     look(Check.ROWS, None, lambda: number_findings(task, loaded, data))
     trained = {place: examples for place, examples in held.items() if place[0] is Split.TRAIN}
     if trained:

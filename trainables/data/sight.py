@@ -66,7 +66,7 @@ class Sight:
         part: which piece or window it is of how many; empty where an example has one row.
         inputs: a sequence for each choice, or for each side of a bitext; else one.
         what: kind of what is to be predicted, for example `label`; empty for retrieval, where pairs are to be found.
-        wanted: what is to be predicted; of tagging a sub-word and its tag for each word that is shown.
+        wanted: what is to be predicted; of tagging `sub-word/tag` for each word that is shown.
     """
 
     id: str
@@ -122,7 +122,7 @@ def _sight(task: Task, encoded: Encoded, row: int, part: str, name: str, tokeniz
         marked, what = encoded.word_positions[row].tolist(), "tags"
         pairs = zip(marked, encoded.tags[row].tolist(), strict=True)
         shown = _kept(len(texts[0]), marked)
-        wanted = [f"{texts[0][at]} {labels[tag]}" for at, tag in pairs if at in shown]
+        wanted = [f"{texts[0][at]}/{labels[tag]}" for at, tag in pairs if at in shown]
     elif head is Head.SPAN:
         start, end = encoded.spans[row].tolist() if len(encoded.spans) else (0, 0)
         marked = range(start, end + 1) if start else range(0)
