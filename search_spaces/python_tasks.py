@@ -59,7 +59,7 @@ def told(error: BaseException, file: str) -> str:
 
 def _execute(module: ModuleType, path: Path) -> None:
     try:
-        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
     except OSError as error:
         if error.filename == str(path):
             raise DataError(f"{path} cannot be read: {error.strerror or error}") from error

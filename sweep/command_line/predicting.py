@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trainables.data.own_rows import SUFFIXES, OwnRows, read_rows
+from trainables.data.own_rows import OwnRows, read_rows
+from trainables.data.row_files import SUFFIXES
 from trainables.ledger import files
 from trainables.ledger.console import make_console
 from trainables.ledger.nearest import unknown

@@ -9,7 +9,7 @@ import pytest
 from trainables.data.column_files import Columns, read_columns_file
 from trainables.data.source import DataError
 from trainables.data.squad_files import read_squad_file
-from trainables.tasks.labels import parse_span, tagging_parser
+from trainables.tasks.labels import parse_span
 
 
 def written(tmp_path, text):
@@ -22,17 +22,15 @@ def test_words_and_last_columns_are_sentences(tmp_path):
     path = written(tmp_path, "-DOCSTART- -X- O O\n\nAnna NNP B-PER\nsleeps VBZ O\n\n\n# CD O\r\n1 CD O\n")
     rows = read_columns_file(path)
     assert rows == [
-        {"tokens": ["Anna", "sleeps"], "tags": ["B-PER", "O"]},
-        {"tokens": ["#", "1"], "tags": ["O", "O"]},
+        {"words": ["Anna", "sleeps"], "tags": ["B-PER", "O"]},
+        {"words": ["#", "1"], "tags": ["O", "O"]},
     ]
-    example = tagging_parser("tags", ("O", "B-PER"), str)(rows[0], "a")
-    assert (example.words, example.tags) == (("Anna", "sleeps"), (1, 0))
 
 
 def test_conllu_leaves_out_comments_and_what_is_no_word(tmp_path):
     path = written(tmp_path, "# text = zum Arzt\n1-2\tzum\t_\n1\tzu\tADP\n2\tdem\tDET\n2.1\tx\tX\n3\tArzt\tNOUN\n")
-    rows = read_columns_file(path, Columns(tokens=1, tags=2, comment="#"))
-    assert rows == [{"tokens": ["zu", "dem", "Arzt"], "tags": ["ADP", "DET", "NOUN"]}]
+    rows = read_columns_file(path, Columns(words=1, tags=2, comment="#"))
+    assert rows == [{"words": ["zu", "dem", "Arzt"], "tags": ["ADP", "DET", "NOUN"]}]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +56,8 @@ def test_questions_of_squad_parse_as_spans(tmp_path):
     (row,) = read_squad_file(written(tmp_path, squad([{"text": "Anna", "answer_start": 7}])))
     example = parse_span(row, "unused")
     assert (example.id, example.context, example.answers, example.starts) == ("a", "It was Anna.", ("Anna",), (7,))
+    (row,) = read_squad_file(written(tmp_path, squad([{"text": "Anna"}])))
+    assert parse_span(row, "unused").starts == (7,)
     (row,) = read_squad_file(written(tmp_path, squad([])))
     assert parse_span(row, "unused") is None
 
@@ -66,7 +66,8 @@ def test_questions_of_squad_parse_as_spans(tmp_path):
     ("text", "says"),
     [
         (squad([{"text": "Anna", "answer_start": 6}]), r"qas\[0\]: the answer is 'Anna', but at 6 the context has"),
-        (squad([{"text": "Anna"}]), "answer_start is null"),
+        (squad([{"text": "Otto"}]), r"qas\[0\]: the answer 'Otto' is not in the context"),
+        (squad([{"text": "Anna", "answer_start": "7"}]), "answer_start is '7', expected a number"),
         (squad([], ids=("a", "a")), r"qas\[1\]: id a stands twice"),
         ('{"rows": []}', "data is null, expected a list"),
         ("[", "is no JSON"),

@@ -24,16 +24,16 @@ class Columns:
     with `comment` are left out; without one every line is a word, as some sentences begin with `#`.
     """
 
-    tokens: int = 0
+    words: int = 0
     tags: int = -1
     comment: str = ""
 
 
 def read_columns_file(path: Path, columns: Columns = Columns()) -> list[dict[str, Any]]:
-    """Rows `{"tokens": [...], "tags": [...]}`, a sentence each; raises DataError with the number of a bad line."""
+    """Rows `{"words": [...], "tags": [...]}`, a sentence each; raises DataError with the number of a bad line."""
     rows = []
     for words in _sentences(path, columns):
-        rows.append({"tokens": [word for word, _ in words], "tags": [tag for _, tag in words]})
+        rows.append({"words": [word for word, _ in words], "tags": [tag for _, tag in words]})
     if not rows:
         raise DataError(f"{path} has no sentences; expected a word and its tag a line, an empty line after a sentence")
     return rows
@@ -48,7 +48,7 @@ def _sentences(path: Path, columns: Columns) -> Iterator[list[tuple[str, str]]]:
             words = []
             continue
         cells = line.split("\t") if "\t" in line else line.split()
-        if cells[0] == _DOCUMENT or (columns.tokens and _NO_WORD.fullmatch(cells[0])):
+        if cells[0] == _DOCUMENT or (columns.words and _NO_WORD.fullmatch(cells[0])):
             continue
         if columns.comment and not words and line.startswith(columns.comment):
             continue
@@ -59,11 +59,11 @@ def _sentences(path: Path, columns: Columns) -> Iterator[list[tuple[str, str]]]:
 
 def _word(path: Path, number: int, cells: list[str], columns: Columns) -> tuple[str, str]:
     found = []
-    for name, column in (("tokens", columns.tokens), ("tags", columns.tags)):
+    for name, column in (("words", columns.words), ("tags", columns.tags)):
         if not -len(cells) <= column < len(cells):
             raise DataError(f"{path}, line {number}: no column {column} for {name}; it has {len(cells)}, from 0")
         found.append(cells[column].strip())
-    if columns.tokens % len(cells) == columns.tags % len(cells):
+    if columns.words % len(cells) == columns.tags % len(cells):
         raise DataError(f"{path}, line {number}: {plain(cells[0])!r} has no tag; words and tags are the same column")
     if not all(found):
         raise DataError(f"{path}, line {number}: an empty word or tag")

@@ -18,6 +18,7 @@ from trainables.data.digests import DIGITS
 from trainables.data.joined import JoinedData
 from trainables.data.loading import Loaded, load
 from trainables.data.mirror import MirrorData
+from trainables.data.own_files import FILES, OwnFiles
 from trainables.data.raw import RawRelease
 from trainables.data.raw_bucc import BuccFiles
 from trainables.data.raw_ccg import CcgFiles
@@ -61,8 +62,8 @@ def open_data(name: str, raw: Mapping[str, str] = MappingProxyType({})) -> DataS
 
 
 def _joined(base: DataSource, folder: Path | None, raw: Mapping[str, str]) -> JoinedData:
-    """The base with its releases: those in the user's folders, else those in the folder of the base."""
-    releases: dict[str, DataSource] = {}
+    """The base with its releases, those in the user's folders, else those in the folder of the base; and any files."""
+    releases: dict[str, DataSource] = {FILES: OwnFiles()}
     for option in raw:
         if option not in RELEASES:
             raise ValueError(unknown("release of data.raw", option, RELEASES))

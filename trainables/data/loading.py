@@ -111,7 +111,7 @@ def read_examples(source: Source, data: DataSource) -> Part:
     """All usable rows of one source; raises as `load` does."""
     table = data.table(source)
     location = data.location(source)
-    numbers: Any = np.arange(table.num_rows)
+    numbers: Any = np.arange(source.first_row, source.first_row + table.num_rows)
     if source.keep:
         mask = kept_rows(table.column(source.keep.column), source.keep, location)
         table, numbers = table.filter(mask), numbers[mask.to_numpy()]

@@ -10,6 +10,7 @@ from typing import Any
 from trainables.data.source import DataError
 from trainables.ledger.plain import plain
 from trainables.tasks.rows import shown
+from trainables.tasks.shapes import place_of
 
 _SHAPE = 'expected {"data": [{"paragraphs": [{"context": ..., "qas": [{"id", "question", "answers"}]}]}]}'
 
@@ -17,8 +18,8 @@ _SHAPE = 'expected {"data": [{"paragraphs": [{"context": ..., "qas": [{"id", "qu
 def read_squad_file(path: Path) -> list[dict[str, Any]]:
     """Rows `{"id", "question", "context", "answers": {"text", "answer_start"}}`, a question each.
 
-    Questions without an answer (SQuAD 2) have empty lists. Raises DataError for another shape, an id that stands twice,
-    and an answer that is not where it is said to be.
+    Questions without an answer (SQuAD 2) have empty lists; an answer without its offset is where it is found first.
+    Raises DataError for another shape, an id that stands twice, and an answer that is not where it is said to be.
     """
     try:
         content = json.loads(path.read_bytes().decode("utf-8-sig"))
@@ -49,24 +50,26 @@ def _questions(content: Any, path: Path) -> Iterator[tuple[str, str, Mapping[str
 
 
 def _row(place: str, context: str, question: Any) -> dict[str, Any]:
-    answers = _list(question, "answers", place)
-    texts, starts = [], []
-    for answer in answers:
-        text = _text(answer, "text", place)
-        start = answer.get("answer_start")
-        if isinstance(start, bool) or not isinstance(start, int) or start < 0:
-            raise DataError(f"{place}: answer_start is {shown(start)}, expected a number of characters")
-        if context[start : start + len(text)] != text:
-            found = context[start : start + len(text)]
-            raise DataError(f"{place}: the answer is {shown(text)}, but at {start} the context has {shown(found)}")
-        texts.append(text)
-        starts.append(start)
+    answers = [
+        (_text(answer, "text", place), answer.get("answer_start")) for answer in _list(question, "answers", place)
+    ]
+    try:
+        starts = [place_of(text, _start(start), context, check=True) for text, start in answers]
+    except ValueError as error:
+        raise DataError(f"{place}: {error}") from error
     return {
         "id": _text(question, "id", place),
         "question": _text(question, "question", place),
         "context": context,
-        "answers": {"text": texts, "answer_start": starts},
+        "answers": {"text": [text for text, _ in answers], "answer_start": starts},
     }
+
+
+def _start(given: Any) -> int | None:
+    """An offset, None where none is given."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 0):
+        raise ValueError(f"answer_start is {shown(given)}, expected a number of characters")
+    return given
 
 
 def _list(held: Any, name: str, place: str) -> list[Any]:

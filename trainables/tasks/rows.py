@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -44,6 +45,16 @@ def part(row: Row, column: str, *fields: str) -> Row:
     if not isinstance(value, Mapping) or not set(fields) <= value.keys():
         raise ValueError(f"{column} is {shown(value)}, expected a record of {' and '.join(fields)}")
     return {f"{column}.{field}": value[field] for field in fields}
+
+
+def decoded(value: Any) -> Any:
+    """What a text says that begins with a bracket and is JSON; any other value as it is."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def shown(value: object) -> str:

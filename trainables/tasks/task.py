@@ -61,6 +61,7 @@ class Source:
             breaks the schema (unknown label, lengths that differ).
         keep: which rows belong to this source, for files that mix languages; None keeps all.
         commit: commit, tag or branch of a repository that no task here reads; empty is its branch `main`.
+        first_row: number of the first row in messages and ids.
     """
 
     repository: str
@@ -70,6 +71,7 @@ class Source:
     parse: Callable[[Mapping[str, Any], str], Example | None]
     keep: Keep | None = None
     commit: str = ""
+    first_row: int = 0
 
     @property
     def path(self) -> str:
@@ -121,6 +123,7 @@ class Task:
         cap: which examples are kept where rows are capped.
         parallel: rows of the languages are translations of each other.
         open_labels: where the labels are if `format` has none yet; `trainables.data.labels.with_labels` finds them.
+        shares_rows: rows of training may be evaluated, too; otherwise that is an error in tasks of one's own.
         family: of tasks that ask the same of a text (tasks/families.py); empty: as registered there, else its own.
         definition: of a task of one's own: hexadecimal digits of what it says and of its rows (data/own_tasks.py).
     """
@@ -142,6 +145,7 @@ class Task:
     cap: Cap = spread_examples
     parallel: bool = False
     open_labels: OpenLabels | None = None
+    shares_rows: bool = False
     family: str = ""
     definition: str = ""
 
