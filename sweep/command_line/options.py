@@ -108,6 +108,13 @@ OPTIONS = {
     ),
     "--probe": _option(_CLUSTER, "measure the machine first, in under two minutes", action="store_true"),
     "--out": _option(_FETCH, "folder to fetch into; it may hold other sweeps", metavar="DIR", type=path, required=True),
+    "--check": _option(
+        _REPORT,
+        "check tasks of your own (.py or .yaml), and show how the model sees them; rows from --data (default: hub, "
+        "which is asked only where tasks name it), tokenizer of --encoder (default: bundled)",
+        metavar="FILE",
+        type=path,
+    ),
     "--stand-ins": _option(_FETCH, "words of PAN-X as MLM text in place of Wikipedia", action="store_true"),
     "--dry-run": _option(_FETCH, "say what would be fetched, and how much it is", action="store_true"),
     "--digests": _option(_DOCTOR, "read all rows on every node, and compare their content", action="store_true"),
@@ -173,11 +180,12 @@ OPTIONS = {
 _OF_SEARCH = ("--phase", "--trials", "--hours")
 _OF_PLAN = ("--gpus", "--budget", "--probe", "--json")
 _OF_STATUS = ("--watch", "--json")
+_OF_TASKS = ("--check",)
 _OF_FETCH = ("--out", "--stand-ins", "--dry-run")
 _OF_DOCTOR = ("--digests", "--json")
 _FAULTY = tuple(name for name, option in OPTIONS.items() if option.group == _FAULTS)
 _OF_SIMULATE = ("--gpus", "--nodes", "--replay", *_FAULTY, "--json")
-_OWN = {*_OF_SEARCH, *_OF_PLAN, *_OF_STATUS, *_OF_FETCH, *_OF_DOCTOR, *_OF_SIMULATE}
+_OWN = {*_OF_SEARCH, *_OF_PLAN, *_OF_STATUS, *_OF_TASKS, *_OF_FETCH, *_OF_DOCTOR, *_OF_SIMULATE}
 _GRID = tuple(name for name in OPTIONS if name not in _OWN)
 _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
@@ -195,7 +203,7 @@ OPTIONS_OF = {
     "plan": (*(name for name in _GRID if name not in _OF_RUN), *_OF_PLAN),
     "simulate": (*(name for name in _GRID if name not in _OF_RUN), *_OF_SIMULATE),
     "status": ("--preset", "--config", "--set", "--store", *_OF_STATUS, "--debug"),
-    "tasks": ("--tasks", "--preset", "--config", "--data", "--set", "--debug"),
+    "tasks": ("--tasks", "--preset", "--config", "--data", "--encoder", "--set", *_OF_TASKS, "--debug"),
     "fetch": (*_OF_FETCH, *(name for name in _GRID if name not in _OF_RUN)),
     "doctor": (*_OF_DOCTOR, *(name for name in _GRID if name not in _OF_RUN)),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),
