@@ -324,16 +324,16 @@ class SweepConfig(Section):
     """A whole sweep.
 
     Attributes:
-        tasks: files of tasks of one's own (`.py`, `.yaml`), whose names the other fields may then have. It is read
-            before them, so it stands first.
         store: empty means `results/<name>` in the current folder.
         keep: what stays of its models.
+        tasks: files of tasks of one's own (`.py`, `.yaml`), whose names the fields below may then have: it is read
+            before them.
     """
 
-    tasks: Annotated[TaskFiles, Field(validate_default=True)] = ()
     name: Annotated[ShortName, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
     store: Place = ""
     keep: Annotated[Keep, named("keep", lambda: Keep)] = Keep.SELECTED
+    tasks: Annotated[TaskFiles, Field(validate_default=True)] = ()
     grid: GridFields
     encoder: EncoderFields
     data: DataFields = DataFields()

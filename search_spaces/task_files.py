@@ -9,15 +9,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 from search_spaces.fields import distinct, listed
-from search_spaces.own_tasks import read_tasks
+from search_spaces.own_tasks import packaged_tasks, read_tasks
 from search_spaces.text_fields import PathText
 from trainables.ledger.paths import expanded
 from trainables.tasks import registry
-from trainables.tasks.task import Task
-
-
-def packaged_tasks() -> tuple[Task, ...]:
-    return ()
 
 
 def enlist_files(paths: Sequence[str]) -> tuple[str, ...]:
@@ -25,8 +20,9 @@ def enlist_files(paths: Sequence[str]) -> tuple[str, ...]:
 
     Raises DataError for a file that cannot be read as tasks, ValueError for two tasks of one name.
     """
-    places = {own.name: "an installed package" for own in packaged_tasks()}
+    places = {}
     for own in packaged_tasks():
+        places[own.name] = "an installed package"
         registry.enlist(own)
     found = tuple(str(expanded(path).resolve()) for path in paths)
     for path, own in ((each, own) for each in found for own in read_tasks(Path(each))):
