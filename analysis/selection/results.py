@@ -78,7 +78,7 @@ class Results:
         """
         own = self.seeds_of(variant, target, split)
         baseline = self.seeds_of(self.baseline, target, split) if self.baseline else {}
-        return {seed: _comparable(score, baseline.get(seed)) for seed, score in own.items()}
+        return {seed: comparable(score, baseline.get(seed)) for seed, score in own.items()}
 
     @cached_property
     def averaged_targets(self) -> tuple[str, ...]:
@@ -127,7 +127,8 @@ def unseen(score: TaskScore, other: TaskScore) -> ScoreOrGap:
     return Gap(reason="one of the two encoders has seen labels in each of the languages", state=State.NO_DATA)
 
 
-def _comparable(score: ScoreOrGap, baseline: ScoreOrGap | None) -> float | Gap:
+def comparable(score: ScoreOrGap, baseline: ScoreOrGap | None) -> float | Gap:
+    """A score as `Results.comparable` has it, beside the baseline's of the same seed, if there is one."""
     if isinstance(score, Gap):
         return score
     if not score.seen:
