@@ -79,7 +79,10 @@ def test_a_changed_file_is_read_anew(tmp_path):
         (guide().replace('name="rte"', 'name="Rte.x"'), "given the name 'Rte.x'; allowed: at most 40 characters"),
         (guide().replace('name="rte"', f'name="{"a" * 41}"'), "allowed: at most 40 characters"),
         (guide().replace("INTERMEDIATE", "MLM"), "unknown role 'mlm'"),
-        (guide().replace("INTERMEDIATE", "TARGET"), "no rows of test; a task with the role target needs train, stopping and test"),
+        (
+            guide().replace("INTERMEDIATE", "TARGET"),
+            "no rows of test; a task with the role target needs train, stopping and test",
+        ),
         (guide().replace("(ENGLISH,)", "('swh',)"), "unknown language 'swh'; did you mean 'sw'"),
     ],
 )
