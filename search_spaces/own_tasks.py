@@ -1,9 +1,10 @@
-"""Tasks of one's own: read from FILE.py or FILE.yaml."""
+"""Tasks of one's own: those of a file, and those that installed packages bring."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from search_spaces.packaged_tasks import packaged_tasks
 from search_spaces.python_tasks import python_tasks
 from search_spaces.task_checks import check_tasks
 from search_spaces.yaml_tasks import yaml_tasks
@@ -11,6 +12,8 @@ from trainables.data.source import DataError, MissingDataError
 from trainables.ledger.nearest import nearest, unknown
 from trainables.ledger.paths import expanded, names_in
 from trainables.tasks.task import Task
+
+__all__ = ["SUFFIXES", "packaged_tasks", "read_tasks"]
 
 SUFFIXES = (".py", ".yaml", ".yml")
 

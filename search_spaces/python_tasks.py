@@ -54,7 +54,8 @@ def told(error: BaseException, file: str) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == file else next(reversed(lines), None)
     message = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {plain(message, _LONGEST)}" + (f" (line {line})" if line else "")
+    kind = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+    return f"{kind}{plain(message, _LONGEST)}" + (f" (line {line})" if line else "")
 
 
 def _execute(module: ModuleType, path: Path) -> None:

@@ -67,7 +67,7 @@ def _row(place: str, context: str, question: Any) -> dict[str, Any]:
 
 def _start(given: Any) -> int | None:
     """An offset, None where none is given."""
-    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 0):
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
         raise ValueError(f"answer_start is {shown(given)}, expected a number of characters")
     return given
 

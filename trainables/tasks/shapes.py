@@ -157,10 +157,10 @@ def place_of(answer: str, start: int | None, context: str, *, check: bool) -> in
     Raises ValueError for an answer that is not in it, with `check` for one that is not at its offset, too.
     """
     place = context.find(answer) if start is None else start
+    if place < 0 and start is None:
+        raise ValueError(f"the answer {shown(answer)} is not in the context")
     if place < 0:
-        raise ValueError(
-            f"the answer {shown(answer)} is not in the context" if start is None else f"answer_start {start}"
-        )
+        raise ValueError(f"answer_start is {place}, expected a number of characters")
     if check and not context.startswith(answer, place):
         there = shown(context[place : place + len(answer)])
         raise ValueError(f"the answer is {shown(answer)}, but at {place} the context has {there}")
