@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rich.console import Console
 from rich.text import Text
@@ -14,11 +15,12 @@ from sweep.command_line.configuration import configure
 from sweep.terminal.task_findings import findings_of, verdicts
 from trainables.data.appraisal import Appraisal, appraise
 from trainables.data.hub import HUB, open_data
+from trainables.data.own_files import FILES
 from trainables.data.sight import Sight, sights
 from trainables.ledger.plain import plain
 from trainables.model.names import EncoderKind, parse_encoder
 from trainables.tasks.formats.base import Tokenizer
-from trainables.tasks.task import Split
+from trainables.tasks.task import Split, Task
 
 BUNDLED = "bundled"
 
@@ -34,7 +36,7 @@ def check_tasks(given: argparse.Namespace, console: Console) -> int:
     tokenizer = _tokenizer(config)
     found = [appraise(task, data, tokenizer) for task in tasks]
     console.print(verdicts(found))
-    said = f"Rows of {config.data.source}, files of their own beside them; tokenizer of {config.encoder.name}."
+    said = f"Rows of {_rows_of(tasks, config.data.source)}; tokenizer of {config.encoder.name}."
     console.print(Text(plain(said), style="dim"))
     for each in found:
         console.print()
@@ -48,6 +50,23 @@ def _configured(given: argparse.Namespace) -> SweepConfig:
     given.data = given.data if given.data is not None or whole else HUB
     given.encoder = given.encoder if given.encoder is not None or whole else BUNDLED
     return configure(given)
+
+
+def _rows_of(tasks: Sequence[Task], data: str) -> str:
+    """Where the rows of the tasks are from."""
+    named = {name for task in tasks for name in _repositories(task)}
+    if FILES not in named:
+        return data
+    return "their own files" if named == {FILES} else f"their own files and of {data}"
+
+
+def _repositories(task: Task) -> list[str]:
+    found: list[str] = []
+    for split in Split:
+        for code in task.languages_of(split):
+            with suppress(Exception):  # the function is the task's own; what it raises is among the problems
+                found += [source.repository for source in task.files(split, code)]
+    return found
 
 
 def _tokenizer(config: SweepConfig) -> Tokenizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -77,6 +78,51 @@ def test_a_task_that_cannot_encode_its_rows_is_no_fault_of_the_program(capsys):
     write_pairs(Path("rows"))
     assert check("--data", "rows") == 1
     assert "it raises ZeroDivisionError: division by zero" in capsys.readouterr().out
+
+
+REVIEWS = """\
+reviews:
+  role: intermediate
+  format: pair
+  labels: [good, bad]
+  files:
+    train: {en: train.jsonl}
+    stopping: {en: stopping.jsonl}
+"""
+
+
+def write_reviews(extra=""):
+    for split in ("train", "stopping"):
+        rows = [{"text_a": f"{split} {row}", "text_b": "?", "label": ("good", "bad")[row % 2]} for row in range(12)]
+        rows += [{"text_a": "in both", "text_b": "?", "label": "good"}] if extra else []
+        Path(f"{split}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    Path("own.yaml").write_text(REVIEWS + extra, encoding="utf-8")
+
+
+def test_files_of_ones_own_need_neither_data_nor_network(capsys, monkeypatch):
+    monkeypatch.setattr("trainables.data.hub.HubData.table", lambda self, source: pytest.fail("the hub was asked"))
+    write_reviews()
+    assert main(["tasks", "--check", "own.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert re.match(r"reviews +intermediate +pair +sound *\n", out)
+    assert "Rows of their own files; tokenizer of bundled." in out
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "kind"), [("  # none\n", 1, "problem"), ("  shares_rows: on\n", 0, "remark")]
+)
+def test_shared_rows_are_a_problem_unless_the_task_says_that_there_are_some(extra, code, kind, capsys):
+    write_reviews(extra)
+    assert main(["tasks", "--check", "own.yaml"]) == code
+    assert re.search(rf"{kind} +shared rows +stopping en +1 of 13 rows are training rows, too", capsys.readouterr().out)
+
+
+def test_files_that_a_task_cannot_name_are_its_problem(capsys):
+    tasks("sources={'a': {split: (lambda code: 1 / 0) for split in pair_task().languages}}")
+    assert check("--data", "demo") == 1
+    out = capsys.readouterr().out
+    assert "train en: naming its files raises ZeroDivisionError" in out
+    assert "as the model sees them" not in out
 
 
 @pytest.mark.parametrize(

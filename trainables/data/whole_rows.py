@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trainables.data.findings import Check, Finding, Problem, Remark
 from trainables.data.loading import Loaded
+from trainables.data.own_files import FILES
 from trainables.data.shared_rows import SeenRows
 from trainables.data.source import DataSource, MissingDataError
 from trainables.ledger.plain import plain
@@ -66,7 +67,8 @@ def number_findings(task: Task, loaded: Mapping[Place, Loaded], data: DataSource
     dropped = sum(use.dropped for place in places for use in loaded[place].uses)
     if task.num_train_rows in (rows, rows + dropped):
         return
-    whole = all(data.is_whole(source) for place in places for source in task.files(*place))
+    files = [source for place in places for source in task.files(*place)]
+    whole = all(source.repository == FILES or data.is_whole(source) for source in files)
     kind = Problem if whole else Remark
     text = f"the task says num_train_rows={task.num_train_rows:,}, there are {rows:,} rows"
     yield kind(check=Check.ROWS, text=text, split=Split.TRAIN)
@@ -92,7 +94,11 @@ def label_findings(task: Task, held: Mapping[Place, Sequence[Example]]) -> Itera
 
 
 def shared_findings(task: Task, held: Mapping[Place, Sequence[Example]]) -> Iterator[Finding]:
-    """Rows of evaluated splits that are training rows, too: by text, and by id where the data has ids of its own."""
+    """Rows of evaluated splits that are training rows, too: by text, and by id where the data has ids of its own.
+
+    A remark where the task says that it may be so.
+    """
+    kind = Remark if task.shares_rows else Problem
     seen = SeenRows(_trained(held))
     own_ids = task.format.head is Head.SPAN
     for (split, language), examples in held.items():
@@ -104,7 +110,7 @@ def shared_findings(task: Task, held: Mapping[Place, Sequence[Example]]) -> Iter
             if shared:
                 first = plain(" | ".join(shared[0].texts) if how == "text" else shared[0].id, 60)
                 text = f"{len(shared):,} of {len(examples):,} rows are training rows, too, by {how}, as {first!r}"
-                yield Problem(check=Check.SHARED_ROWS, text=text, split=split, language=language)
+                yield kind(check=Check.SHARED_ROWS, text=text, split=split, language=language)
 
 
 def _trained(held: Mapping[Place, Sequence[Example]]) -> Iterator[Example]:
