@@ -40,6 +40,7 @@ from search_spaces.hyperparameter_fields import mlm_fields, training_fields
 from search_spaces.race_fields import RaceFields
 from search_spaces.recipe_fields import Recipes, check_training_languages
 from search_spaces.search_fields import SearchFields
+from search_spaces.task_files import TaskFiles
 from search_spaces.text_fields import OwnFolder, PathText, Place, ShortName, Text
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.nearest import unknown
@@ -320,11 +321,19 @@ class EngineFields(Section):
 
 
 class SweepConfig(Section):
-    """A whole sweep. `store` empty means `results/<name>` in the current folder; `keep` is what stays of its models."""
+    """A whole sweep.
+
+    Attributes:
+        store: empty means `results/<name>` in the current folder.
+        keep: what stays of its models.
+        tasks: files of tasks of one's own (`.py`, `.yaml`), whose names the fields below may then have: it is read
+            before them.
+    """
 
     name: Annotated[ShortName, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")] = "sweep"
     store: Place = ""
     keep: Annotated[Keep, named("keep", lambda: Keep)] = Keep.SELECTED
+    tasks: Annotated[TaskFiles, Field(validate_default=True)] = ()
     grid: GridFields
     encoder: EncoderFields
     data: DataFields = DataFields()

@@ -40,6 +40,7 @@ from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.nearest import unknown
 from trainables.ledger.recipe import MLM
 from trainables.tasks import languages, registry
+from trainables.tasks.task import Split, Task
 
 Item = TypeVar("Item")
 
@@ -114,31 +115,46 @@ def distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
 
 
 def mixture_members() -> tuple[str, ...]:
-    """Registered intermediate tasks that the multi-task mixture may hold."""
-    names = (task.name for task in registry.intermediates())
-    return tuple(name for name in names if name not in LEFT_OUT_OF_MULTI_TASK)
+    """Registered intermediate tasks that the multi-task mixture may hold; none of one's own."""
+    return tuple(name for name in _of_paper(registry.intermediates()) if name not in LEFT_OUT_OF_MULTI_TASK)
 
 
 def intermediate_names() -> tuple[str, ...]:
     """The paper's rows but for the baseline: registered intermediate tasks, then the mixture if it has members."""
-    names = tuple(task.name for task in registry.intermediates())
+    names = _of_paper(registry.intermediates())
     return (*names, MULTI_TASK) if len(mixture_members()) > 1 else names
 
 
 def stage_names() -> tuple[str, ...]:
     """What a stage of a recipe may train on: intermediate tasks, the mixture, targets that train, MLM alone."""
-    targets = (task.name for task in registry.targets() if task.trains)
-    return tuple(dict.fromkeys((*intermediate_names(), *targets, MLM)))
+    trained = (task.name for task in (*registry.intermediates(), *registry.targets()) if task.trains)
+    return tuple(dict.fromkeys((*intermediate_names(), *trained, MLM)))
 
 
 def target_names() -> tuple[str, ...]:
-    """Columns of the grid: registered target tasks."""
+    """Columns that a grid may have: registered target tasks."""
     return tuple(task.name for task in registry.targets())
 
 
+def paper_targets() -> tuple[str, ...]:
+    """The paper's columns: registered target tasks but one's own."""
+    return _of_paper(registry.targets())
+
+
 def language_names() -> tuple[str, ...]:
-    """The languages of the paper."""
-    return languages.XTREME
+    """The languages of the paper, and others that tasks of one's own are evaluated in."""
+    own = [task for task in registry.tasks().values() if registry.is_own(task.name)]
+    evaluated = (code for task in own for split in (Split.DEV, Split.TEST) for code in task.languages.get(split, ()))
+    return tuple(dict.fromkeys((*languages.XTREME, *evaluated)))
+
+
+def _of_paper(found: Iterable[Task]) -> tuple[str, ...]:
+    return tuple(task.name for task in found if not registry.is_own(task.name))
+
+
+def _every() -> dict[str, None]:
+    """Rows and columns that a grid may have."""
+    return dict.fromkeys((*stage_names(), *target_names()))
 
 
 LOGGERS = ("wandb", "mlflow")
@@ -168,7 +184,7 @@ Chance = Annotated[float, Within(Bounds(low=0, high=1, open=True))]
 
 Intermediate = Annotated[str, named("intermediate task", stage_names)]
 Target = Annotated[str, named("target task", target_names)]
-Trained = Annotated[str, named("task", lambda: (*intermediate_names(), *target_names()))]
+Trained = Annotated[str, named("task", lambda: tuple(name for name in _every() if name != MLM))]
 Language = Annotated[str, named("language", language_names)]
 Callback = Annotated[str, AfterValidator(_callback)]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from trainables.ledger.cells import Cell, Row
-from trainables.ledger.recipe import Recipe, parse_recipe
+from search_spaces.config import GridFields
+from search_spaces.fields import mixture_members
+from trainables.ledger.cells import MULTI_TASK, Cell, Row
+from trainables.ledger.recipe import MLM, Recipe, parse_recipe, recipe_of
 
 
 def rows(intermediates: Sequence[str], mlm: Sequence[bool]) -> list[Row]:
@@ -30,6 +32,13 @@ def cells(
         Cell(intermediate=row.intermediate, mlm=row.mlm, target=target, seed=seed)
         for row, target, seed in product(rows(intermediates, mlm), targets, seeds)
     ]
+
+
+def tasks_of(grid: GridFields) -> tuple[str, ...]:
+    """Names of the tasks that a grid reads, targets first."""
+    stages = [stage for row in rows(grid.intermediates, grid.mlm) for stage in recipe_of(row).stages]
+    trained = [name for stage in stages for name in (mixture_members() if stage.task == MULTI_TASK else (stage.task,))]
+    return tuple(dict.fromkeys([*grid.targets, *trained, *([MLM] if any(stage.mlm for stage in stages) else [])]))
 
 
 def _multiplies(recipe: Recipe) -> bool:

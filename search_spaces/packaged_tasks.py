@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -22,7 +24,7 @@ def packaged_tasks() -> tuple[Task, ...]:
     its package and the reason, and left out: an installed package must not stop a sweep that does not use it.
     """
     found: dict[str, Task] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (_package(entry), entry.name)):
+    for entry in sorted(_entries(tuple(sys.path)), key=lambda entry: (_package(entry), entry.name)):
         try:
             tasks = _tasks(entry)
             check_tasks(tasks, f"the entry {entry.name}")
@@ -33,6 +35,12 @@ def packaged_tasks() -> tuple[Task, ...]:
         else:
             found |= {task.name: task for task in tasks.values()}
     return tuple(found.values())
+
+
+@functools.cache
+def _entries(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Looked for once in a process for every `sys.path`: all installed packages are asked."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _tasks(entry: EntryPoint) -> Mapping[str, Task]:

@@ -17,7 +17,7 @@ from search_spaces.config import (
     TargetFields,
     TrainingFields,
 )
-from search_spaces.fields import intermediate_names, target_names
+from search_spaces.fields import intermediate_names, paper_targets
 from trainables.ledger.cells import BASELINE
 from trainables.ledger.nearest import unknown
 from trainables.ledger.spec import Precision
@@ -32,7 +32,7 @@ def paper() -> SweepConfig:
     """The whole grid with XLM-R Large on the hub's data; every setting as published."""
     return SweepConfig(
         name="paper",
-        grid=GridFields(intermediates=(BASELINE, *intermediate_names()), targets=target_names()),
+        grid=GridFields(intermediates=(BASELINE, *intermediate_names()), targets=paper_targets()),
         encoder=EncoderFields(name=PAPER_ENCODER),
     )
 
@@ -52,7 +52,7 @@ def demo() -> SweepConfig:
         update={
             "name": "demo",
             "grid": GridFields(
-                intermediates=(BASELINE, "anli", "squad"), mlm=(False,), targets=target_names(), seeds=(42, 43)
+                intermediates=(BASELINE, "anli", "squad"), mlm=(False,), targets=paper_targets(), seeds=(42, 43)
             ),
             "data": DataFields(source="demo", train_rows=480, languages=DEMO_LANGUAGES),
             "intermediate": whole.intermediate.model_copy(
@@ -72,7 +72,7 @@ def grid_demo() -> SweepConfig:
     """
     return SweepConfig(
         name="grid-demo",
-        grid=GridFields(intermediates=(BASELINE, *intermediate_names()), targets=target_names()),
+        grid=GridFields(intermediates=(BASELINE, *intermediate_names()), targets=paper_targets()),
         encoder=EncoderFields(name="bundled:3"),
         data=DataFields(source="demo", train_rows=160, eval_rows=12, languages=DEMO_LANGUAGES),
         intermediate=IntermediateFields(
@@ -96,7 +96,7 @@ def quick() -> SweepConfig:
         update={
             "name": "quick",
             "grid": GridFields(
-                intermediates=(BASELINE, intermediate_names()[0]), mlm=(False,), targets=target_names()[:2]
+                intermediates=(BASELINE, intermediate_names()[0]), mlm=(False,), targets=paper_targets()[:2]
             ),
             "encoder": EncoderFields(name="bundled:2"),
             "data": whole.data.model_copy(update={"train_rows": 64, "eval_rows": 16}),

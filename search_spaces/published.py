@@ -8,6 +8,8 @@ from types import MappingProxyType, SimpleNamespace
 
 from trainables.ledger import hyperparameters
 from trainables.ledger.spec import MlmLength
+from trainables.tasks import registry
+from trainables.tasks.formats.base import Head
 
 LEFT_OUT_OF_MULTI_TASK = frozenset({"squad"})
 """Intermediate tasks that the mixture does not hold (section 3.1, footnote 6)."""
@@ -73,6 +75,14 @@ MLM = PublishedMlm(**hyperparameters.published("mlm"))
 MLM_ALONE = PublishedIntermediate(batch_size=MLM.batch_size, epochs=1)
 """MLM without a task, which is not in the paper: its learning rate beside tasks, one pass over the sentences."""
 
+LIKE: Mapping[Head, tuple[str, str]] = MappingProxyType({
+    Head.CLASSIFICATION: ("qqp", "xnli"),
+    Head.CHOICE: ("csqa", "csqa"),
+    Head.TAGGING: ("ccg", "panx"),
+    Head.SPAN: ("squad", "xquad"),
+})  # fmt: skip
+"""Head of a task of one's own -> the tasks of Tables 3 and 4 whose batch and epochs it takes."""
+
 METHOD_RATE_FACTOR = 10.0
 """Learning rate of a run with a method, as a multiple of the one for all weights that the settings say.
 
@@ -89,12 +99,30 @@ RETRIEVAL_MAX_LENGTH = 512
 def intermediate(task: str) -> PublishedIntermediate | None:
     """The row of Table 3; for a target task its batch and epochs of Table 4, with the learning rates of Table 3.
 
-    None for a task that the paper does not have.
+    Of a task of one's own, that of the task that is like it; None for any other task that the paper does not have.
     """
+    task = like(task)
     target = TARGET.get(task)
     if target and task not in INTERMEDIATE:
         return PublishedIntermediate(batch_size=target.batch_size, epochs=target.epochs)
     return INTERMEDIATE.get(task)
+
+
+def target(task: str) -> PublishedTarget | None:
+    """The row of Table 4; of a task of one's own, that of the task that is like it.
+
+    None for any other task that the paper does not have.
+    """
+    name = like(task, is_target=True)
+    row = INTERMEDIATE[name] if registry.is_own(task) and name not in TARGET else None
+    return PublishedTarget(batch_size=row.batch_size, epochs=row.epochs) if row else TARGET.get(name)
+
+
+def like(task: str, *, is_target: bool = False) -> str:
+    """The task of the paper whose published settings a task has: itself, or for one's own one of the same format."""
+    if not registry.is_own(task):
+        return task
+    return LIKE[registry.task(task).format.head][is_target]
 
 
 def retrieval_layer(num_layers: int) -> int:

@@ -141,7 +141,7 @@ def _target_languages(config: SweepConfig, name: str) -> tuple[str, ...]:
 
 def _target_optimisation(config: SweepConfig, name: str) -> Optimisation:
     place, layers = f"target.tasks.{name}", [config.target.tasks.get(name), config.target]
-    known = _published("target", [name], published.TARGET.get(name))
+    known = _published("target", [name], published.target(name))
     return Optimisation(
         batch_sizes={name: _first(_BATCH, place, layers, known)},
         **_of_mlm(config, Optimisation),

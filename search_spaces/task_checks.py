@@ -59,7 +59,7 @@ def _of_name(name: str) -> Iterator[str]:
     elif name in _RESERVED or name in MLM_LANGUAGES:
         what = "a language" if name in MLM_LANGUAGES else "a word of recipes"
         yield f"the name {name!r} is {what}; give the task another"
-    elif name in registry.tasks() and not registry.tasks()[name].definition:
+    elif name in registry.tasks() and not registry.is_own(name):
         yield f"there is a task {name!r} already; give this one another name"
 
 

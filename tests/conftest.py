@@ -17,6 +17,7 @@ from trainables.data.mirror import MirrorData
 from trainables.data.reading import files_of
 from trainables.ledger.s3.place import S3Place
 from trainables.ledger.store import Store
+from trainables.tasks import registry
 from trainables.tasks.task import Source
 
 settings.register_profile("project", derandomize=True, deadline=None)
@@ -39,6 +40,13 @@ def same_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def no_own_tasks() -> Iterator[None]:
+    """What a test has enlisted is not there for the next one."""
+    yield
+    registry.forget_own()
 
 
 @pytest.fixture

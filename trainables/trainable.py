@@ -22,6 +22,7 @@ from ray._private.ray_constants import LOG_PREFIX_ACTOR_NAME
 from ray._private.worker import WORKER_MODE, global_worker
 
 from trainables.data.cache_folder import own_folder
+from trainables.data.carried import admit
 from trainables.data.stores import store_at
 from trainables.ledger.artefacts import ENCODER
 from trainables.ledger.record import DivergedError, Record
@@ -161,6 +162,7 @@ class RunTrainable(tune.Trainable):
         run_id, name = self._run["run_id"], self._run["name"]
         spec = RunSpec.from_dict(self._run["spec"])
         options = Options(**self._run["options"])
+        admit(spec.definitions, self._store)
         with self._store.run_lock(run_id, seconds=LOCK_SECONDS):
             if self._store.is_finished(run_id) and ENCODER not in self._store.removed(run_id):
                 yield self._store.record(run_id)

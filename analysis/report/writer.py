@@ -31,7 +31,7 @@ from analysis.report.searches import searches_of
 from analysis.report.worked_out import judged
 from analysis.scores.headings import AnalysisError
 from analysis.scores.layers import layer_scores
-from analysis.scores.load import open_store, score_table
+from analysis.scores.load import admit_tasks, open_store, score_table
 from analysis.selection import opening
 from analysis.selection.opening import ClosedError
 from analysis.selection.regret import opened_by_regret, regrets
@@ -285,6 +285,7 @@ def chosen_plan(store: Store, sweep: str | None) -> Plan | None:
     if sweep not in known:
         what = "the id of a sweep of this store, not a file" if "/" in sweep or sweep.endswith(".json") else "an id"
         raise AnalysisError(f"--sweep {sweep}: allowed: {what}; {unknown('sweep', sweep, known or ['none'])}")
+    admit_tasks(store, sweep)
     return store.plan(sweep)
 
 

@@ -21,6 +21,9 @@ from analysis.scores.head import Head
 from analysis.scores.headings import AnalysisError
 from analysis.scores.index import Index, Read, read
 from analysis.scores.kept import KeptRecord
+from trainables.data.cache_folder import CacheFolderError
+from trainables.data.carried import admit_all
+from trainables.data.source import DataError
 from trainables.data.stores import store_at
 from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.errors import MissingRunError
@@ -41,7 +44,16 @@ def open_store(place: Path | str) -> Store:
         raise AnalysisError(f"there is no store at {place}")
     if not store.run_ids():
         raise AnalysisError(f"the store {place} has no finished run (no {place}/runs/*/record.json)")
+    admit_tasks(store)
     return store
+
+
+def admit_tasks(store: Store, sweep: str = "") -> None:
+    """Have this process know the tasks of one's own of a store, as `sweep` has them; raises AnalysisError."""
+    try:
+        admit_all(store, sweep)
+    except (DataError, CacheFolderError) as error:
+        raise AnalysisError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from trainables.ledger.race import RaceRecord
 from trainables.ledger.record import Finding
 from trainables.ledger.standing import Standing
 from trainables.ledger.states import State
-from trainables.tasks.registry import task
+from trainables.tasks.registry import is_own, task
 from trainables.tasks.task import Split
 
 ScoreOrGap = TaskScore | Gap
@@ -78,16 +78,20 @@ class Results:
         """
         own = self.seeds_of(variant, target, split)
         baseline = self.seeds_of(self.baseline, target, split) if self.baseline else {}
-        return {seed: _comparable(score, baseline.get(seed)) for seed, score in own.items()}
+        return {seed: comparable(score, baseline.get(seed)) for seed, score in own.items()}
 
     @cached_property
     def averaged_targets(self) -> tuple[str, ...]:
-        """Targets the overall average is over: all but those that have no data in any row."""
-        return tuple(
+        """Targets the overall average is over: all but those that have no data in any row.
+
+        Tasks of one's own are no part of XTREME's average; where there are no others, it is over them.
+        """
+        held = tuple(
             target
             for target in self.targets
             if any(_state(self.dev(variant, target)) is not State.NO_DATA for variant in self.variants)
         )
+        return tuple(target for target in held if not is_own(target)) or held
 
     def dev_average(self, variant: Row) -> float | Gap:
         """Overall dev average of a row."""
@@ -123,7 +127,8 @@ def unseen(score: TaskScore, other: TaskScore) -> ScoreOrGap:
     return Gap(reason="one of the two encoders has seen labels in each of the languages", state=State.NO_DATA)
 
 
-def _comparable(score: ScoreOrGap, baseline: ScoreOrGap | None) -> float | Gap:
+def comparable(score: ScoreOrGap, baseline: ScoreOrGap | None) -> float | Gap:
+    """A score as `Results.comparable` has it, beside the baseline's of the same seed, if there is one."""
     if isinstance(score, Gap):
         return score
     if not score.seen:

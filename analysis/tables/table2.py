@@ -21,7 +21,7 @@ from trainables.ledger.plain import plain
 from trainables.ledger.recipe import recipe_of
 from trainables.ledger.record import Finding, Symptom
 from trainables.ledger.states import State
-from trainables.tasks.registry import task
+from trainables.tasks.registry import is_own, task
 
 LONGEST_REASON = 300
 _FURTHER = "further rows"
@@ -234,7 +234,11 @@ def _legend(results: Results, selections: Mapping[str, Selection], table: Table)
         )
     if RESTRICTED in marks:
         yield f"{RESTRICTED} restricted to some of its languages: {_restrictions(results)}."
-    dropped = [heading(target) for target in results.targets if target not in results.averaged_targets]
+    dropped = [target for target in results.targets if target not in results.averaged_targets]
+    own = [heading(target) for target in dropped if is_own(target)]
+    if own:
+        yield f"Avg is over the targets of XTREME: without {', '.join(own)}, tasks of one's own."
+    dropped = [heading(target) for target in dropped if not is_own(target)]
     if dropped:
         yield f"Avg is over {len(results.averaged_targets)} targets: there is no data for {', '.join(dropped)}."
     choices = [(target, selections[target].choice) for target in results.targets]

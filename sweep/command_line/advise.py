@@ -15,8 +15,8 @@ from trainables.ledger.terminal import plain_log
 SAMPLE = 256
 WIDTH = 120
 _OF_SWEEP = (
-    "--preset", "--config", "--encoder", "--targets", "--data", "--intermediates", "--mlm", "--languages", "--seeds",
-    "--train-rows", "--eval-rows", "--set",
+    "--tasks", "--preset", "--config", "--encoder", "--targets", "--data", "--intermediates", "--mlm", "--languages",
+    "--seeds", "--train-rows", "--eval-rows", "--set",
 )  # fmt: skip
 
 

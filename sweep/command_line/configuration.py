@@ -13,6 +13,7 @@ from trainables.ledger.nearest import unknown
 from trainables.ledger.s3.place import without_keys
 
 _FIELDS = {
+    "tasks": ("tasks",),
     "data": ("data", "source"),
     "encoder": ("encoder", "name"),
     "intermediates": ("grid", "intermediates"),

@@ -9,7 +9,7 @@ SUMMARIES = {
     "plan": "say what `run` would do: cells, runs, what is done, what lacks data, work and disk",
     "simulate": "run a sweep on paper: on which GPUs, with which failures, how long",
     "status": "where a sweep stands, from its store alone",
-    "tasks": "the tasks, and the rows that --data has for them",
+    "tasks": "the tasks, and the rows that --data has for them; checks tasks of your own",
     "search": "search the settings of some tasks without a grid; ends with YAML that `run` takes",
     "advise": "rank candidate rows for a target before anything is trained, and say how good that is",
     "report": "the report again, from the records of a store alone",
@@ -37,7 +37,12 @@ that `run` drives. Computes and writes nothing. Of --store alone it takes what i
 
 {_SWEEP}""",
     "status": "Where a sweep stands, from its store alone: neither data nor Ray are needed.",
-    "tasks": "The tasks, their sources, the rows that --data has for them, and an example of each.",
+    "tasks": """\
+The tasks, their sources, the rows that --data has for them, and an example of each.
+
+With --check FILE the tasks of a file of your own: whether what each says of itself is what its rows give, what its rows
+have that figures suffer from, and its first examples as the model sees them. A .py file is executed.
+""",
     "fetch": """\
 Bring all rows and the encoder of a sweep into a folder that --data and --encoder take: from the hub, or from a folder
 that mirrors it. The same command goes on where it was interrupted. Ends with the command that runs the sweep
@@ -63,6 +68,14 @@ examples:
   {{program}} --config sweep.yaml --set target.learning_rate=5e-5 --set intermediate.tasks.qqp.epochs=1
 
 {_CODES}""",
+    "tasks": """\
+examples:
+  {program} --data DIR
+  {program} --check tasks.yaml
+  {program} --check tasks.py --data DIR --encoder xlm-roberta-base
+
+exit codes: 0 shown, or no task of FILE has a problem, 1 one has, 2 bad input
+""",
     "fetch": """\
 examples:
   {program} --preset paper --out DIR --dry-run       how much it is

@@ -36,7 +36,6 @@ _REPORT, _CLUSTER, _FAULTS = "what to show", "what it would take", "what goes wr
 _FETCH, _DOCTOR = "what to fetch", "how to look"
 OPTIONS = {
     "--phase": _option(_SEARCH, "intermediate or target", metavar="PHASE", required=True),
-    "--tasks": _option(_SEARCH, "for example squad,qqp", metavar="LIST", required=True),
     "--trials": _option(
         _SEARCH, "of every task (default: 12)", metavar="N", type=number(dataclasses.replace(TRIALS, low=2))
     ),
@@ -47,6 +46,9 @@ OPTIONS = {
     "--config": _option(_START, "YAML; what it leaves out is as published", metavar="FILE", type=path),
     "--data": _option(_WHAT, "hub, demo, or a folder that mirrors the hub", metavar="SOURCE"),
     "--encoder": _option(_WHAT, "bundled, bundled:N, a folder, or a hub id", metavar="NAME"),
+    "--tasks": _option(
+        _WHAT, "files of your own tasks (.py, .yaml); of a search the tasks, for example squad,qqp", metavar="LIST"
+    ),
     "--intermediates": _option(_WHAT, "rows: tasks and recipes, for example none,qqp,squad>panx@de", metavar="LIST"),
     "--mlm": _option(_WHAT, "off, on, or off,on", metavar="LIST"),
     "--targets": _option(_WHAT, "target tasks, for example xnli,udpos", metavar="LIST"),
@@ -106,6 +108,13 @@ OPTIONS = {
     ),
     "--probe": _option(_CLUSTER, "measure the machine first, in under two minutes", action="store_true"),
     "--out": _option(_FETCH, "folder to fetch into; it may hold other sweeps", metavar="DIR", type=path, required=True),
+    "--check": _option(
+        _REPORT,
+        "check tasks of your own (.py or .yaml), and show how the model sees them; rows from --data (default: hub, "
+        "which is asked only where tasks name it), tokenizer of --encoder (default: bundled)",
+        metavar="FILE",
+        type=path,
+    ),
     "--stand-ins": _option(_FETCH, "words of PAN-X as MLM text in place of Wikipedia", action="store_true"),
     "--dry-run": _option(_FETCH, "say what would be fetched, and how much it is", action="store_true"),
     "--digests": _option(_DOCTOR, "read all rows on every node, and compare their content", action="store_true"),
@@ -168,14 +177,15 @@ OPTIONS = {
 }
 """Every option, in the order in which help shows them."""
 
-_OF_SEARCH = ("--phase", "--tasks", "--trials", "--hours")
+_OF_SEARCH = ("--phase", "--trials", "--hours")
 _OF_PLAN = ("--gpus", "--budget", "--probe", "--json")
 _OF_STATUS = ("--watch", "--json")
+_OF_TASKS = ("--check",)
 _OF_FETCH = ("--out", "--stand-ins", "--dry-run")
 _OF_DOCTOR = ("--digests", "--json")
 _FAULTY = tuple(name for name, option in OPTIONS.items() if option.group == _FAULTS)
 _OF_SIMULATE = ("--gpus", "--nodes", "--replay", *_FAULTY, "--json")
-_OWN = {*_OF_SEARCH, *_OF_PLAN, *_OF_STATUS, *_OF_FETCH, *_OF_DOCTOR, *_OF_SIMULATE}
+_OWN = {*_OF_SEARCH, *_OF_PLAN, *_OF_STATUS, *_OF_TASKS, *_OF_FETCH, *_OF_DOCTOR, *_OF_SIMULATE}
 _GRID = tuple(name for name in OPTIONS if name not in _OWN)
 _OF_RUN = ("--recompute", "--open-test")
 _WITHOUT_GRID = ("--intermediates", "--targets", "--search", "--race", *_OF_RUN)
@@ -193,7 +203,7 @@ OPTIONS_OF = {
     "plan": (*(name for name in _GRID if name not in _OF_RUN), *_OF_PLAN),
     "simulate": (*(name for name in _GRID if name not in _OF_RUN), *_OF_SIMULATE),
     "status": ("--preset", "--config", "--set", "--store", *_OF_STATUS, "--debug"),
-    "tasks": ("--preset", "--config", "--data", "--set", "--debug"),
+    "tasks": ("--tasks", "--preset", "--config", "--data", "--encoder", "--set", *_OF_TASKS, "--debug"),
     "fetch": (*_OF_FETCH, *(name for name in _GRID if name not in _OF_RUN)),
     "doctor": (*_OF_DOCTOR, *(name for name in _GRID if name not in _OF_RUN)),
     "search": (*_OF_SEARCH, *(name for name in _GRID if name not in _WITHOUT_GRID)),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from analysis.report.brief import body
 from analysis.report.searches import searches_section
+from search_spaces.own_tasks import SUFFIXES
 from search_spaces.plain_yaml import write_yaml
 from sweep.command_line.arguments import SEARCHED, UsageError
 from sweep.command_line.best_settings import best_settings
@@ -75,6 +76,9 @@ def _checked(given: argparse.Namespace) -> Phase:
     """The phase; raises UsageError for options that do not fit together."""
     if given.phase not in SEARCHED:
         raise UsageError(unknown("phase", given.phase, SEARCHED))
+    if not _searched(given):
+        files = f"; given files alone: {given.tasks}" if given.tasks else ""
+        raise UsageError(f"--tasks: allowed: tasks to search, for example squad,qqp{files}")
     if given.trials is not None and given.hours is not None:
         raise UsageError(f"--trials {given.trials} and --hours {given.hours:g}: allowed: one of them")
     return Phase(given.phase)
@@ -84,8 +88,19 @@ def _as_grid(given: argparse.Namespace) -> argparse.Namespace:
     """The options of the grid in which these searches are."""
     trials = _TRIALS if given.trials is None else given.trials
     search = f"{given.phase}={trials}" if given.hours is None else f"gpu-hours={given.hours!r}"
+    tasks = ",".join(_searched(given))
+    files = [word for word in _words(given) if word not in _searched(given)]
     if given.phase == "intermediate":
-        grid = {"intermediates": given.tasks, "mlm": given.mlm or "off"}
+        grid = {"intermediates": tasks, "mlm": given.mlm or "off"}
     else:
-        grid = {"intermediates": "none", "targets": given.tasks, "mlm": "off"}
-    return argparse.Namespace(**vars(given) | grid | {"search": search})
+        grid = {"intermediates": "none", "targets": tasks, "mlm": "off"}
+    return argparse.Namespace(**vars(given) | grid | {"search": search, "tasks": ",".join(files) or None})
+
+
+def _searched(given: argparse.Namespace) -> list[str]:
+    """What `--tasks` names to be searched: all but files of tasks."""
+    return [word for word in _words(given) if not word.endswith(SUFFIXES)]
+
+
+def _words(given: argparse.Namespace) -> list[str]:
+    return [word.strip() for word in (given.tasks or "").split(",") if word.strip()]

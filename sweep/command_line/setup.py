@@ -26,6 +26,7 @@ from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.planning.waste import waste
 from sweep.terminal.description import describe
+from trainables.data.carried import keep as keep_tasks
 from trainables.data.source import DataSource
 from trainables.ledger.allocation import Allocation
 from trainables.ledger.paths import expanded, why_no_folder
@@ -96,6 +97,8 @@ def earlier_allocation(config: SweepConfig, store: Store) -> Allocation | None:
 def note(setup: Setup) -> None:
     """Write the plan and what it was made from, before anything runs; the caller holds the store."""
     store = setup.store
+    for node in setup.plan.nodes.values():
+        keep_tasks(node.spec.definitions, store)
     if store.holds_trials and not any(node.is_searched for node in setup.plan.nodes.values()):
         store.save_studies(())  # not removed: it also says that the store holds trials that lost
     if setup.allocation:

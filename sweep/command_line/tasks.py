@@ -14,7 +14,13 @@ from trainables.tasks import registry
 
 
 def tasks(given: argparse.Namespace, console: Console) -> int:
-    """Show the tasks; returns the exit code."""
+    """Show the tasks, or check those of a file; returns the exit code."""
+    if given.check is not None:
+        from sweep.command_line.task_check import check_tasks  # late, as it is another errand
+
+        return check_tasks(given, console)
+    if given.encoder is not None:
+        raise ValueError(f"--encoder {given.encoder}: its tokenizer is used by --check FILE only")
     config = configure(given)
     data = open_data(config.data.source, config.data.raw.folders)
     check_data(config, registry.tasks())

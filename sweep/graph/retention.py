@@ -15,7 +15,7 @@ from sweep.graph.contest import Contest
 from sweep.graph.graph import Graph
 from sweep.graph.node import Trials
 from trainables.ledger.artefacts import Keep
-from trainables.ledger.cells import Cell, Row
+from trainables.ledger.cells import BASELINE, Cell, Row
 from trainables.ledger.plan import Plan
 from trainables.ledger.spec import Phase
 from trainables.ledger.states import State
@@ -41,7 +41,9 @@ class Retention:
     Args:
         plan: whose runs these are.
         keep: what is to be left.
-        score: (run id, target) -> dev score of a finished run on the split that selects; None where it has none.
+        score: (run id, cell, the baseline's run of the same target and seed, empty where it is not finished) -> dev
+            score of a finished run on the split that selects, as far as it can be put beside those of other rows; None
+            where it cannot, or not yet.
         elsewhere: runs that other sweeps name.
         dropped: what a race has dropped so far.
     """
@@ -50,7 +52,7 @@ class Retention:
         self,
         plan: Plan,
         keep: Keep,
-        score: Callable[[str, str], float | None],
+        score: Callable[[str, Cell, str], float | None],
         *,
         elsewhere: Collection[str] = (),
         dropped: Callable[[], Collection[tuple[Row, str]]] = tuple,
@@ -73,6 +75,7 @@ class Retention:
         self._of: dict[str, str] = {}
         self._best: dict[str, str] = {}
         self._noted: dict[str, str] = {}
+        self._waiting: defaultdict[tuple[str, int], dict[Cell, str]] = defaultdict(dict)
         self._gone: set[str] = set()
 
     def after(self, graph: Graph, run_id: str) -> list[Removal]:
@@ -128,10 +131,20 @@ class Retention:
         """Enter the winner of a node into the contests that it takes part in; the runs that this may bear on."""
         touched: set[str] = set()
         for cell in self._cells.get(node_id, ()) if self._keep is Keep.SELECTED else ():
-            score = self._score(winner, cell.target)
-            touched |= self._contests[cell.target].note(cell.row, cell.seed, winner, score)
+            touched |= self._note(cell, winner)
+            if cell == _baseline(cell):
+                for other, run_id in self._waiting.pop((cell.target, cell.seed), {}).items():
+                    touched |= self._note(other, run_id)
         parents = {self._best.get(parent, "") for run_id in touched for parent in self._parents(self._of[run_id])}
         return dict.fromkeys(touched | parents)
+
+    def _note(self, cell: Cell, run_id: str) -> set[str]:
+        """Enter the score of a cell; one that needs the baseline's waits for it."""
+        beside = self._noted.get(self._plan.cells.get(_baseline(cell), ""), "")
+        score = self._score(run_id, cell, beside)
+        if score is None and not beside:
+            self._waiting[cell.target, cell.seed][cell] = run_id
+        return self._contests[cell.target].note(cell.row, cell.seed, run_id, score)
 
     def _settle(self, node_id: str) -> dict[str, None]:
         """Nothing of a node is left to do; the runs that this may bear on."""
@@ -180,6 +193,11 @@ class Retention:
         if self._plan.nodes[node_id].spec.phase is not Phase.RETRIEVAL:
             return False
         return any(self._may_win(cell, self._best.get(node_id, "")) for cell in self._cells.get(node_id, ()))
+
+
+def _baseline(cell: Cell) -> Cell:
+    """The baseline's cell of the same target and seed."""
+    return Cell(*Row(BASELINE, False), cell.target, cell.seed)
 
 
 def named_by(plan: Plan) -> frozenset[str]:

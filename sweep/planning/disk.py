@@ -17,6 +17,7 @@ from sweep.graph.retention import Removal, Retention
 from sweep.planning.outlook import Outlook
 from sweep.planning.retained import Score, dev_score, retention_of
 from trainables.ledger.artefacts import Keep
+from trainables.ledger.cells import Cell
 from trainables.ledger.plan import Plan
 from trainables.ledger.removed import REMOVABLE
 from trainables.ledger.store import Store
@@ -104,19 +105,19 @@ def forecast(
     plan = outlook.plan
     held = store.taken_bytes()
     adds = 0 if store.tokenizers.exists() or not any(node.footprint.model for node in plan.nodes.values()) else once
-    retention = retention_of(plan, plan, keep, store, score=later_is_better(store, set(store.run_ids())))
+    retention = retention_of(plan, plan, keep, store, score=later_is_better(store, plan, set(store.run_ids())))
     models = {run_id: size for run_id in plan.nodes if (size := _model_bytes(store, run_id))}
     usage = Usage(plan, retention, held + adds * any(map(outlook.needs, plan.nodes)), models, writers)
     outlook.simulate(machines, parallel=parallel, max_concurrent=max_concurrent, watch=usage)
     return Forecast(held=held, peak=usage.peak, end=usage.now, free=store.free_bytes())
 
 
-def later_is_better(store: Store, recorded: Collection[str]) -> Score:
+def later_is_better(store: Store, plan: Plan, recorded: Collection[str]) -> Score:
     """Scores of runs that are recorded; of any other a better one each time it is asked for."""
-    known, later = dev_score(store), count()
+    known, later = dev_score(store, plan), count()
 
-    def score(run_id: str, target: str) -> float | None:
-        return known(run_id, target) if run_id in recorded else _ABOVE_ALL + next(later)
+    def score(run_id: str, cell: Cell, beside: str) -> float | None:
+        return known(run_id, cell, beside) if run_id in recorded else _ABOVE_ALL + next(later)
 
     return score
 

@@ -18,6 +18,7 @@ from sweep.planning.cost import Costs
 from sweep.planning.footprint import Texts, footprint_of, texts_of
 from sweep.planning.machines import this_machine
 from sweep.planning.memory import need_of
+from sweep.planning.own_tasks import carry_own
 from sweep.planning.row_counts import RowCounts
 from sweep.planning.shares import share_here, share_of
 from sweep.planning.start import check_data
@@ -29,7 +30,7 @@ from trainables.ledger.plan import Footprint, Node, Plan, Share
 from trainables.ledger.recipe import MLM, Recipe, Stage, recipe_of
 from trainables.ledger.spec import DataRef, EncoderRef, MlmSettings, Phase, RunSpec
 from trainables.tasks import registry
-from trainables.tasks.task import Source
+from trainables.tasks.task import Source, Task
 
 
 def build_plan(
@@ -76,9 +77,17 @@ def _planner(
     machines: Sequence[Machine] = (),
 ) -> _Planner:
     opened = data or data_of(config)
+    notes = carry_own(config, opened)
     if not machines and not config.cluster.address:
         machines = [this_machine()]
-    return _Planner(config, opened, rows or RowCounts(opened), machines, costs or Costs())
+    planner = _Planner(config, opened, rows or RowCounts(opened), machines, costs or Costs())
+    planner.notes |= dict.fromkeys(notes)
+    return planner
+
+
+def _definitions(tasks: Sequence[Task]) -> dict[str, str]:
+    """Of those that are one's own."""
+    return {task.name: task.definition for task in tasks if task.definition}
 
 
 class _Planner:
@@ -178,6 +187,7 @@ class _Planner:
             optimisation=trained,
             retrieval=None if trains else resolve.retrieval(self.config),
             method=method if trains else None,
+            definitions=_definitions(tasks),
         )
         rows = {measured[0]: self._at_hand.train_rows(tasks[0], languages, cap)} if trains else {}
         name = f"{cell.row} -> {','.join(measured)} #{cell.seed}"
@@ -233,6 +243,7 @@ class _Planner:
             mlm=mlm,
             steps=stage.steps,
             method=stage.method,
+            definitions=_definitions(tasks),
         )
         if spec.run_id in self.nodes:  # another recipe comes to the same, with these caps and languages
             return spec.run_id

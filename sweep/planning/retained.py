@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
-from functools import lru_cache
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, lru_cache
 
 from analysis.scores.headings import AnalysisError
-from analysis.selection.averages import TaskScore, score_of
+from analysis.scores.lineage import Seen, seen_of_plan
+from analysis.selection.averages import Gap, TaskScore, score_of
+from analysis.selection.results import comparable
 from sweep.graph.retention import Retention, named_by
 from trainables.ledger.artefacts import Keep
-from trainables.ledger.cells import Row
+from trainables.ledger.cells import Cell, Row
 from trainables.ledger.errors import LedgerError, MissingRunError
 from trainables.ledger.plan import Plan
 from trainables.ledger.record import Record
@@ -19,8 +21,10 @@ from trainables.tasks.registry import task
 
 log = logging.getLogger(__name__)
 
-Score = Callable[[str, str], float | None]
-"""(run id, target) -> dev score of a finished run; None where it is not whole."""
+Score = Callable[[str, Cell, str], float | None]
+"""(run id, cell, the baseline's run beside it) -> dev score of a finished run; None where it is not whole, or where it
+needs the baseline's and there is none.
+"""
 
 
 def retention_of(
@@ -47,19 +51,30 @@ def retention_of(
         return None
     named = [named_by(other) for other in others if not _is_part(other, resolved)]
     elsewhere: frozenset[str] = frozenset().union(*named)
-    return Retention(plan, keep, score or dev_score(store), elsewhere=elsewhere, dropped=dropped)
+    return Retention(plan, keep, score or dev_score(store, plan), elsewhere=elsewhere, dropped=dropped)
 
 
-def dev_score(store: Store) -> Score:
-    """The score on the split that selects, from the record."""
-    record: Callable[[str], Record] = lru_cache(maxsize=1)(store.record)
+def dev_score(store: Store, plan: Plan) -> Score:
+    """The score on the split that selects, from the record, as rows are compared by it (`Results.comparable`)."""
+    record: Callable[[str], Record] = lru_cache(maxsize=2)(store.record)
+    seen: Callable[[], Mapping[Cell, Seen]] = cache(lambda: seen_of_plan(plan))
 
-    def score(run_id: str, target: str) -> float | None:
+    def whole(run_id: str, target: str) -> TaskScore | Gap:
+        return score_of(record(run_id), target, task(target).selection_split)
+
+    def score(run_id: str, cell: Cell, beside: str) -> float | None:
         try:
-            found = score_of(record(run_id), target, task(target).selection_split)
+            found = whole(run_id, cell.target)
+            before = seen()[cell].before
+            if before and isinstance(found, TaskScore):
+                found = found.without(before)
+                baseline = whole(beside, cell.target) if beside else None
+                compared = comparable(found, baseline)
+            else:
+                compared = found.value if isinstance(found, TaskScore) else found
         except (AnalysisError, ValueError, MissingRunError):
             return None
-        return found.value if isinstance(found, TaskScore) else None
+        return None if isinstance(compared, Gap) else compared
 
     return score
 

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from search_spaces.config import SweepConfig
 from search_spaces.encoder_check import check_encoder
-from search_spaces.fields import mixture_members
-from search_spaces.grid import rows
+from search_spaces.grid import tasks_of
 from trainables.data.hub import DEMO, HUB, RELEASES
 from trainables.data.repositories import check_repositories
-from trainables.ledger.cells import MULTI_TASK
 from trainables.ledger.paths import expanded
 from trainables.ledger.plan import Plan
-from trainables.ledger.recipe import MLM, recipe_of
+from trainables.ledger.recipe import MLM
 from trainables.ledger.store import Store
 from trainables.tasks import registry
 
@@ -32,7 +30,10 @@ def check_data(config: SweepConfig, tasks: Iterable[str] = ()) -> None:
     """
     if config.data.source in (HUB, DEMO):
         return
-    wanted = repositories(tasks or _tasks(config), config.data.repositories)
+    read = [name for name in tasks or tasks_of(config.grid) if not registry.is_own(name)]
+    if not read:
+        return
+    wanted = repositories(read, config.data.repositories)
     if any(RELEASES[option].repository in wanted for option in config.data.raw.folders):
         return
     check_repositories(expanded(config.data.source), wanted)
@@ -48,11 +49,3 @@ def repositories(tasks: Iterable[str], preferences: Mapping[str, str]) -> tuple[
                 files = [file for code in codes for file in task.files(split, code, preference)]
                 found |= {file.repository: None for file in files}
     return tuple(found)
-
-
-def _tasks(config: SweepConfig) -> tuple[str, ...]:
-    """Names of the tasks that the grid reads."""
-    grid = config.grid
-    stages = [stage for row in rows(grid.intermediates, grid.mlm) for stage in recipe_of(row).stages]
-    trained = [name for stage in stages for name in (mixture_members() if stage.task == MULTI_TASK else (stage.task,))]
-    return tuple(dict.fromkeys([*grid.targets, *trained, *([MLM] if any(stage.mlm for stage in stages) else [])]))

@@ -18,11 +18,13 @@ from analysis.statistics.paired import aligned
 from analysis.statistics.rows import Rows, RowsError, points_of
 from analysis.tables.rendering import markdown
 from analysis.tables.table2 import SEEN, table2
+from sweep.planning.retained import dev_score
 from tests.made.data import plan
 from tests.made.donors import donor_spec, fill_donors, scores_of
 from tests.made.records import DATA, fill, intermediate_spec, record, target_spec
 from tests.made.reports import in_json
-from trainables.ledger.cells import Row
+from trainables.ledger.cells import Cell, Row
+from trainables.ledger.plan import Node, Plan, Share
 from trainables.ledger.spec import MlmSettings
 from trainables.tasks.registry import task
 from trainables.tasks.task import Split
@@ -71,6 +73,21 @@ def test_a_plan_knows_it_before_anything_has_run():
         ("none", "panx"): (), ("none", "udpos"): (), ("none", "tatoeba"): (),
         ("udpos>panx@sw", "panx"): ("sw",), ("udpos>panx@sw", "udpos"): (), ("udpos>panx@sw", "tatoeba"): (),
     }  # fmt: skip
+
+
+def test_what_is_kept_goes_by_the_scores_that_select(store):
+    runs = {run.variant: run.record for run in load(store) if run.cells and run.record.spec.tasks == ("panx",)}
+    cells = {row: Cell(*row, "panx", 42) for row in runs}
+    nodes = [Node(spec=run.record.spec, name="", row=run.variant, cost=1.0, share=Share(cpus=1)) for run in load(store)]
+    made = Plan(nodes={each.run_id: each for each in nodes}, cells={cells[row]: runs[row].run_id for row in runs})
+    score = dev_score(store, made)
+    selected = select(collect(load(store)))["panx"].choice
+    known = {each.variant: each.seeds[42] for each in selected.candidates}
+    for row, of in runs.items():
+        assert score(of.run_id, cells[row], runs[NONE].run_id) == pytest.approx(known[row]), row
+    assert known[SW] == pytest.approx(known[NONE] + 1)
+    assert score(runs[SW].run_id, cells[SW], "") is None, "it needs the baseline's"
+    assert score(runs[EN].run_id, cells[EN], "") == pytest.approx(known[EN])
 
 
 def test_the_rows_of_the_paper_have_seen_nothing(tmp_path):

@@ -115,7 +115,7 @@ def test_an_encoder_goes_as_soon_as_the_next_stage_has_ended(store, method):
     first = graphs.stage("squad")
     second = graphs.stage("qqp", first, method=method)
     made = graphs.plan([first, second, graphs.node("xnli", parent=second)])
-    retention = Retention(made, Keep.NONE, lambda run_id, target: 50.0)
+    retention = Retention(made, Keep.NONE, lambda run_id, cell, beside: 50.0)
     gone = {}
 
     def ended(graph, run_id):
@@ -149,7 +149,7 @@ def test_the_encoder_that_may_be_selected_is_that_of_the_last_stage_alone(store,
     child = graphs.node("tatoeba", parent=second)
     spec = replace(child.spec, phase=Phase.RETRIEVAL, optimisation=None, retrieval=Retrieval(layer=1))
     made = graphs.plan([first, second, replace(child, spec=spec)])
-    retention = Retention(made, Keep.SELECTED, lambda run_id, target: 50.0)
+    retention = Retention(made, Keep.SELECTED, lambda run_id, cell, beside: 50.0)
     gone = []
     graph = make_graph(made, store, NO_SEARCH, on_end=lambda *ended: gone.extend(retention.after(*ended)))
     graphs.drive(graph, store, lambda run: store.finish(record(run.spec)))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from statistics import fmean
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,12 +70,15 @@ class Tried(NotSearched):
 class Sweep:
     """A sweep on paper that removes what it is told to, and keeps account of what is there."""
 
-    def __init__(self, plan, keep, figures, scores, order, elsewhere=()):
+    def __init__(self, plan, keep, figures, scores, order, elsewhere=(), score=None):
         self.plan, self.there, self.why, self.opened = plan, set(), {}, {}
         self.figures, self.scores, self.order = figures, scores, order
-        self.retention = Retention(plan, keep, lambda run_id, target: scores[run_id, target], elsewhere=elsewhere)
+        self.retention = Retention(plan, keep, score or self.score, elsewhere=elsewhere)
         self.graph = Graph(plan, self.open, on_end=self.ended)
         self.graph.resize(MACHINES)
+
+    def score(self, run_id, cell, beside):
+        return self.scores[run_id, cell.target]
 
     def open(self, node, parent):
         self.opened[node.run_id] = Tried(node, parent, self.figures[node.run_id])
@@ -307,3 +311,25 @@ def test_at_the_end_exactly_what_keep_says_is_left(found):
         for number in range(len(tried.values))
     }  # fmt: skip
     assert sweep.there == {Keep.ALL: everything, Keep.NONE: set(), Keep.SELECTED: kept(sweep)}[keep]
+
+
+@pytest.mark.parametrize("last", [BASELINE, "squad"])
+def test_a_score_that_needs_the_baselines_is_entered_once_that_is_known(last):
+    plan = grid({BASELINE: 1, "squad": 1, "qqp": 1}, {"xnli": 1}, 1)
+    names = {id_: node.name for id_, node in plan.nodes.items()}
+    raw = {"none xnli 0": 50.0, "qqp xnli 0": 60.0}
+    asked = []
+
+    def score(run_id, cell, beside):
+        """SQuAD's encoder has seen labels: without them it gains one point over the baseline."""
+        if cell.row.intermediate != "squad":
+            return raw[names[run_id.partition("/")[0]]]
+        asked.append(bool(beside))
+        return 51.0 if beside else None
+
+    figures = {id_: [50.0] for id_ in plan.nodes}
+
+    places = iter([0, 0, 2, 1, 0] if last == BASELINE else [0, 0, 0, 1, 0])
+    sweep = Sweep(plan, Keep.SELECTED, figures, {}, lambda live: next(places), score=score).run()
+    assert by_name(plan, sweep) == {"qqp xnli 0"}
+    assert asked == ([False, True] if last == BASELINE else [True])

@@ -202,8 +202,8 @@ data:
     [
         ("grid: [", ":1: not YAML: expected the node content, but found '<stream end>'"),
         ("a: b: c", ":1: not YAML: mapping values are not allowed here"),
-        ("- a\n- b\n", ": given a list, allowed: sections name, store, keep, grid"),
-        ("just words", ": given a str, allowed: sections name, store, keep, grid"),
+        ("- a\n- b\n", ": given a list, allowed: sections name, store, keep, tasks, grid"),
+        ("just words", ": given a str, allowed: sections name, store, keep, tasks, grid"),
         ("grid: 5", ":1: grid: given 5; allowed: a section with the fields intermediates, mlm, targets, seeds"),
         ("grid:\n  targets: []", ":2: grid.targets: given []; allowed: at least one value"),
         ("target:\n  precision: fp61", ":2: target.precision: unknown precision 'fp61'; did you mean 'fp32'"),

@@ -195,7 +195,7 @@ def test_the_peak_is_that_of_the_events_replayed(tmp_path_factory, data):
 
     writers = data.draw(st.integers(0, 3))
     found = on_paper(plan, store, keep, cpus=cpus, writers=writers)
-    retention = retention_of(plan, plan, keep, store, score=later_is_better(store, set()))
+    retention = retention_of(plan, plan, keep, store, score=later_is_better(store, plan, set()))
     outlook = look_at(plan, store)
     outlook.simulate([Machine(name="here", cpus=cpus)], parallel=4, max_concurrent=0, watch=Watch(retention))
     models, work, rest, totals = {}, {}, 0, [0]

@@ -16,6 +16,7 @@ from sweep.planning.planner import build_phase_plan, build_plan
 from sweep.planning.work import work_of
 from tests.made.data import SMALL, FakeData, node, plan
 from tests.made.encoders import encoder_folder
+from trainables.data.carried import CarriedData
 from trainables.data.hub import open_data
 from trainables.data.joined import JoinedData
 from trainables.ledger.cells import Cell, Row
@@ -181,7 +182,7 @@ def test_the_mixture_leaves_out_members_without_rows_and_says_so():
 
 def without_official_files(data):
     """The data, with the releases as they are for a user of the hub who has none of them."""
-    return JoinedData(data, open_data("hub").releases)
+    return JoinedData(data, open_data("hub").releases, CarriedData)
 
 
 def test_what_needs_official_files_says_which_and_how_to_give_them():

@@ -14,6 +14,7 @@ from trainables.data.mirror import MirrorData
 from trainables.data.raw import RawRelease
 from trainables.data.source import DataSource
 from trainables.data.wanted import Wanted, copied
+from trainables.tasks.declared import OWN
 from trainables.tasks.task import Source
 
 
@@ -30,7 +31,9 @@ def wanted_rows(sources: Sequence[Source], data: DataSource) -> list[Wanted]:
     of_hub: list[Source] = []
     for source in sources:
         part = data.part(source)
-        if isinstance(part, RawRelease):
+        if part.kind == OWN:  # nodes have it from the store
+            files = []
+        elif isinstance(part, RawRelease):
             files = _of_release(part, source)
         elif isinstance(part, MirrorData):
             files = _of_mirror(part, source) if part.kind != DEMO else []
@@ -49,7 +52,7 @@ def local_paths(sources: Sequence[Source], data: DataSource) -> list[Path]:
         part = data.part(source)
         if isinstance(part, RawRelease):
             found |= dict.fromkeys(part.existing(source))
-        elif isinstance(part, MirrorData) and part.kind != DEMO:
+        elif isinstance(part, MirrorData) and part.kind not in (DEMO, OWN):
             found |= dict.fromkeys(part.files(source))
     return list(found)
 

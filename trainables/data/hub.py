@@ -13,6 +13,7 @@ import filelock
 import pyarrow as pa
 
 from trainables.data.cache_folder import cache_folder, fills_cache, warn_once
+from trainables.data.carried import CarriedData
 from trainables.data.demo.mirror import demo_fingerprint, write_demo
 from trainables.data.digests import DIGITS
 from trainables.data.joined import JoinedData
@@ -73,7 +74,7 @@ def _joined(base: DataSource, folder: Path | None, raw: Mapping[str, str]) -> Jo
             raise MissingDataError(f"data.raw.{option}: {given} is no folder; expected {release.where_from} ({reason})")
         inside = folder / release.repository if folder else None
         releases[release.repository] = release(given or inside, given=bool(given))
-    return JoinedData(base, releases)
+    return JoinedData(base, releases, CarriedData)
 
 
 def _folder(name: str) -> Path:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import pyarrow as pa
 
 from trainables.data.digests import DIGITS
 from trainables.data.source import DataSource
+from trainables.tasks.declared import OWN
 from trainables.tasks.task import Source
 
 
 class JoinedData(DataSource):
-    """Repositories named in `releases` are read from there, all others from `base`, whose kind it has."""
+    """Repositories named in `releases` are read from there, carried tasks of one's own from `carried`, all others from
+    `base`, whose kind it has.
+    """
 
-    def __init__(self, base: DataSource, releases: Mapping[str, DataSource]) -> None:
+    def __init__(self, base: DataSource, releases: Mapping[str, DataSource], carried: Callable[[], DataSource]) -> None:
         self.base = base
+        self._open_carried = carried
         self.releases = releases
         self.kind = base.kind
+
+    @cached_property
+    def carried(self) -> DataSource:
+        """The rows of carried tasks; opened when one is first read."""
+        return self._open_carried()
 
     def has(self, source: Source) -> bool:
         return self.part(source).has(source)
@@ -34,11 +44,8 @@ class JoinedData(DataSource):
         """That of the only part that is read; of several, made of theirs."""
         by_part: defaultdict[str, list[Source]] = defaultdict(list)
         for source in sources:
-            by_part[source.repository if source.repository in self.releases else ""].append(source)
-        found = {
-            name: (self.releases[name] if name else self.base).fingerprint(part, anew=anew)
-            for name, part in by_part.items()
-        }
+            by_part[self._part_name(source)].append(source)
+        found = {name: self.part(part[0]).fingerprint(part, anew=anew) for name, part in by_part.items()}
         if len(found) == 1:
             return next(iter(found.values()))
         lines = "\n".join(f"{name} {fingerprint}" for name, fingerprint in sorted(found.items()))
@@ -55,4 +62,11 @@ class JoinedData(DataSource):
 
     def part(self, source: Source) -> DataSource:
         """Where the rows of a source are read."""
-        return self.releases.get(source.repository, self.base)
+        name = self._part_name(source)
+        return self.carried if name == OWN else self.releases.get(name, self.base)
+
+    def _part_name(self, source: Source) -> str:
+        """Name of a part; empty for the base."""
+        if source.repository.startswith(f"{OWN}/"):
+            return OWN
+        return source.repository if source.repository in self.releases else ""

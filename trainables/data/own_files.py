@@ -74,8 +74,7 @@ class OwnFiles(DataSource):
             rows = list(_rows(own))
             if not rows:
                 raise DataError(f"{own.file} has no rows")
-            types = [(column, _TYPES.get(column, _TEXT)) for column in COLUMNS[own.shape.kind]]
-            return pa.Table.from_pylist(rows, pa.schema(types)).select(list(own.columns))
+            return pa.Table.from_pylist(rows, columns_of(own.shape.kind)).select(list(own.columns))
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -101,6 +100,11 @@ class OwnFiles(DataSource):
         if problem := self.problem(source):
             raise MissingDataError(problem)
         return _own(source)
+
+
+def columns_of(kind: str) -> pa.Schema:
+    """The columns of a format, of whatever file."""
+    return pa.schema([(column, _TYPES.get(column, _TEXT)) for column in COLUMNS[kind]])
 
 
 def why_no_file(path: Path) -> str:

@@ -28,13 +28,28 @@ class Shared:
     either: int
 
 
+class SeenRows:
+    """Rows among which others are looked for; labels are not looked at."""
+
+    def __init__(self, examples: Iterable[Example]) -> None:
+        self._ids, self._texts = set(), set()
+        for example in examples:
+            self._ids.add(example.id)
+            self._texts.add(_text(example))
+
+    def has_id(self, example: Example) -> bool:
+        """Whether a row has the id; one that is the number of a row in its file is never the same."""
+        return not example.id.isdigit() and example.id in self._ids
+
+    def has_text(self, example: Example) -> bool:
+        """Whether a row has the texts, whatever case and spaces."""
+        return _text(example) in self._texts
+
+
 def shared_rows(seen: Iterable[Example], evaluated: Iterable[Example]) -> Shared:
-    """The evaluated rows that were seen, counted; labels are not looked at."""
-    ids, texts = set(), set()
-    for example in seen:
-        ids.add(example.id)
-        texts.add(_text(example))
-    found = [(not example.id.isdigit() and example.id in ids, _text(example) in texts) for example in evaluated]
+    """The evaluated rows that were seen, counted."""
+    rows = SeenRows(seen)
+    found = [(rows.has_id(example), rows.has_text(example)) for example in evaluated]
     return Shared(
         rows=len(found),
         by_id=sum(by_id for by_id, _ in found),

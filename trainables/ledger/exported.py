@@ -51,6 +51,7 @@ class Exported:
         precision: arithmetic of the run.
         layer: hidden state by which sentences are embedded, 0 the embedding output; -1 where nothing was embedded.
         scores: those that may be shown.
+        own_task: what a task of one's own says, as in its `task.json`, which no other machine may know; else empty.
         files: of the folder -> SHA-256; the card and this file apart.
     """
 
@@ -67,6 +68,7 @@ class Exported:
     precision: Precision = Precision.FP32
     layer: int = -1
     scores: tuple[Score, ...] = ()
+    own_task: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:

@@ -186,6 +186,7 @@ class RunSpec:
         retrieval: how it embeds; retrieval phase only.
         steps: updates that it makes; 0 is what its epochs come to.
         method: what is trained, where it is not all weights.
+        definitions: of those of its tasks that are one's own, name -> definition (`trainables.data.carried`).
     """
 
     phase: Phase
@@ -199,6 +200,7 @@ class RunSpec:
     retrieval: Retrieval | None = None
     steps: int = 0
     method: Method | None = None
+    definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.tasks:

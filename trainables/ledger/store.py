@@ -15,6 +15,7 @@ STORE/
   receipts.json              which selections stood, from which dev scores; written before a test score is opened
   checkpoint-slots/          locks of the runs that write a checkpoint at this moment
   cache/                     what readers keep for the next one; it may be removed at any time
+  tasks/<name>-<definition>/ tasks of one's own: what they say and their rows, never changed
   tokenizers/<digest>/       files of tokenizers, kept once and linked into the folders of runs
   openings.json              which test scores were looked at, when, and after which selection
   runs/<run id>/record.json  the run is finished if and only if this exists
@@ -48,6 +49,7 @@ from trainables.ledger.allocation import Allocation
 from trainables.ledger.errors import LedgerError, StoreError
 from trainables.ledger.locks import is_held
 from trainables.ledger.openings import Opening
+from trainables.ledger.paths import names_in
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.receipts import Receipt
@@ -63,6 +65,10 @@ log = logging.getLogger(__name__)
 
 _Read = TypeVar("_Read")
 _Noted = TypeVar("_Noted", Opening, Receipt)
+
+OWN_TASKS = "tasks"
+OWN_TASK_FILE = "task.json"
+"""What a task says; where it is there, its rows are."""
 
 GLANCE_SECONDS = 1.0
 """Longer than `is_driven` holds the driver's lock to see whether it is free."""
@@ -289,6 +295,21 @@ class Store(Runs):
     def tokenizers(self) -> Path:
         """Folder of the tokenizers of all runs, each named by its content."""
         return self.root / "tokenizers"
+
+    @property
+    def has_own_tasks(self) -> bool:
+        """Whether some sweep had tasks of one's own."""
+        return bool(names_in(self.root / OWN_TASKS))
+
+    def own_task(self, key: str) -> Path | None:
+        """The folder of a task of one's own, `<name>-<definition>`; None where it is not kept."""
+        folder = self.root / OWN_TASKS / key
+        return folder if (folder / OWN_TASK_FILE).is_file() else None
+
+    def keep_own_task(self, key: str, folder: Path) -> None:
+        """Keep a copy of the folder of a task of one's own."""
+        with files.replacing(self.root / OWN_TASKS / key) as partial:
+            shutil.copytree(folder, partial)
 
     def save_config(self, text: str) -> Path:
         """Keep the configuration of the last sweep, YAML; returns its file."""

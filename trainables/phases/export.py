@@ -26,6 +26,8 @@ from trainables.model.encoder import compare_encoder, load_encoder, quiet
 from trainables.model.stored import load_stored
 from trainables.model.tokenizer import TOKENIZER_CONFIG_FILE, load_tokenizer, tokenizer_files
 from trainables.model.trained_head import SUFFIX, load_head
+from trainables.tasks.declared import declared
+from trainables.tasks.registry import task as registered
 
 Files = Mapping[str, bytes]
 """Name -> content."""
@@ -58,6 +60,7 @@ def write_model(store: Store, record: Record, task: str, folder: Path, pretraine
         kind=Kind.MODEL, run_id=record.run_id, name=record.name, parent=spec.parent, encoder=spec.encoder, task=task,
         head=facts.kind, labels=facts.labels, max_length=facts.max_length, dropout=facts.dropout,
         precision=spec.optimisation.precision if spec.optimisation else Precision.FP32, files=digests_of(folder),
+        own_task=declared(registered(task)).to_dict() if task in spec.definitions else {},
     )  # fmt: skip
 
 

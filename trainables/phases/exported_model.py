@@ -20,9 +20,13 @@ from trainables.model.encoder import quiet
 from trainables.model.network import Network
 from trainables.model.precision import attention, use
 from trainables.model.trained_head import HeadFacts
+from trainables.tasks import registry
+from trainables.tasks.declared import Declared
 from trainables.tasks.examples import Example
 from trainables.tasks.formats.base import Format, Head, Prediction
 
+EXPORTED = "exported"
+"""Definition of a task of one's own that came with a model: its rows did not."""
 PROBABLE = (Head.CLASSIFICATION, Head.CHOICE)
 """Kinds of heads whose predictions have probabilities."""
 
@@ -57,6 +61,7 @@ class ExportedModel:
             raise ExportedError(f"{folder} holds an encoder, which predicts nothing; allowed: the model of a task")
         if exported.kind is Kind.ADAPTERS:
             raise ExportedError(f"{folder} holds adapters for peft; allowed: the whole model, exported without --peft")
+        _enlist(exported, folder)
         facts = HeadFacts(
             task=exported.task, kind=Head(exported.head), labels=exported.labels, max_length=exported.max_length,
             dropout=exported.dropout,
@@ -86,6 +91,17 @@ class ExportedModel:
             predictions=self.form.decode(encoded, outputs),
             probabilities=[dict(zip(self.form.labels, _softmax(scores), strict=True)) for scores in probable],
         )
+
+
+def _enlist(exported: Exported, folder: Path) -> None:
+    """Have this process know the task of a model, where it is one's own; raises ExportedError."""
+    if not exported.own_task:
+        return
+    try:
+        own = Declared.from_dict(exported.own_task)
+        registry.enlist(own.task(EXPORTED))
+    except ValueError as error:
+        raise ExportedError(f"{folder}: the task of the model cannot be used: {error}; export it again") from error
 
 
 def has_cuda() -> bool:

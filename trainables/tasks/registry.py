@@ -1,4 +1,4 @@
-"""All tasks by name, in the order of Table 2."""
+"""All tasks by name, in the order of Table 2; after them tasks of one's own, which files and packages bring."""
 
 from __future__ import annotations
 
@@ -30,10 +30,38 @@ _TASKS: tuple[Callable[[], Task], ...] = (
 )
 
 
+_OWN: dict[str, Task] = {}
+"""Tasks of one's own of this process, in the order in which they were enlisted."""
+
+
 @functools.cache
-def tasks() -> dict[str, Task]:
-    """Every task by name: intermediates, targets, MLM; each in the order of Table 2."""
+def _of_paper() -> dict[str, Task]:
     return {made.name: made for made in (make() for make in _TASKS)}
+
+
+def tasks() -> dict[str, Task]:
+    """Every task by name: intermediates, targets, MLM, each in the order of Table 2; then one's own."""
+    return {**_of_paper(), **_OWN} if _OWN else _of_paper()
+
+
+def enlist(own: Task) -> None:
+    """Have this process know a task of one's own, in place of an earlier one of its name.
+
+    Raises ValueError for the name of a task that is no one's own.
+    """
+    if own.name in _of_paper():
+        raise ValueError(f"a task {own.name!r} is there already; allowed: a name that no task has")
+    _OWN[own.name] = own
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is that of a task of one's own."""
+    return name in _OWN
+
+
+def forget_own() -> None:
+    """Have this process know no task of one's own."""
+    _OWN.clear()
 
 
 def task(name: str) -> Task:

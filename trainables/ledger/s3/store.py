@@ -33,7 +33,7 @@ from trainables.ledger.s3.lease import Lease
 from trainables.ledger.s3.mirror import md5
 from trainables.ledger.s3.place import S3Place
 from trainables.ledger.s3.runs import S3Runs
-from trainables.ledger.store import Store, in_use
+from trainables.ledger.store import OWN_TASK_FILE, OWN_TASKS, Store, in_use
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,36 @@ class S3Store(S3Runs, Store):
             if key not in there or there[key].etag != md5(path.read_bytes()):
                 self._bucket.put(key, path.read_bytes())
         self._bucket.delete(there.keys() - here.keys())
+
+    @property
+    def has_own_tasks(self) -> bool:
+        """Whether some sweep had tasks of one's own."""
+        return bool(self._bucket.listing(f"{OWN_TASKS}/"))
+
+    def own_task(self, key: str) -> Path | None:
+        """The folder of a task of one's own, brought here from the bucket; None where it is not kept."""
+        if (here := super().own_task(key)) is not None:
+            return here
+        prefix = f"{OWN_TASKS}/{key}/"
+        there = self._bucket.listing(prefix)
+        if f"{prefix}{OWN_TASK_FILE}" not in there:
+            return None
+        with files.replacing(self.root / OWN_TASKS / key) as partial:
+            for name in there:
+                path = partial / name.removeprefix(prefix)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._bucket.download(name, path)
+        return super().own_task(key)
+
+    def keep_own_task(self, key: str, folder: Path) -> None:
+        """Keep a copy of the folder of a task of one's own, here and in the bucket, where it is whole once it says what
+        it is.
+        """
+        super().keep_own_task(key, folder)
+        kept = self.root / OWN_TASKS / key
+        for path in sorted(kept.rglob("*"), key=lambda path: path.name == OWN_TASK_FILE):
+            if path.is_file():
+                self._bucket.upload(path, self._mirror.key(path))
 
     @property
     def is_driven(self) -> bool:

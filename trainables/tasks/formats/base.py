@@ -53,6 +53,9 @@ class Tokenizer(Protocol):
     def convert_tokens_to_ids(self, tokens: str, /) -> Any:
         """Id of a vocabulary entry."""
 
+    def convert_ids_to_tokens(self, ids: Any, /) -> Any:
+        """Vocabulary entry of an id, or those of a list of ids."""
+
     def __len__(self) -> int:
         """Size of the vocabulary."""
 

@@ -1,0 +1,27 @@
+"""Tasks of one's own in a plan: their rows are read once, before anything is planned, and carried from there on."""
+
+from __future__ import annotations
+
+from search_spaces.config import SweepConfig
+from search_spaces.grid import tasks_of
+from search_spaces.published import like
+from trainables.data.carried import carry
+from trainables.data.source import DataSource
+from trainables.tasks import registry
+from trainables.tasks.task import Role
+
+
+def carry_own(config: SweepConfig, data: DataSource) -> tuple[str, ...]:
+    """Have the registry know the tasks of one's own of a grid as a sweep carries them; what the user should know of it.
+
+    Raises as `carry` does.
+    """
+    notes: list[str] = []
+    for name in filter(registry.is_own, tasks_of(config.grid)):
+        of = registry.task(name)
+        if not of.definition:
+            registry.enlist(carry(of, data, config.data.repositories.get(name, ""), notes.append))
+        if of.trains:
+            model = like(name, is_target=of.role is Role.TARGET)
+            notes.append(f"{name}: trains with the published settings of {model} where no others are set")
+    return tuple(notes)

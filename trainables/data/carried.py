@@ -1,0 +1,227 @@
+"""Tasks of one's own as a sweep carries them: what they say and their rows, in one folder named by both.
+
+    <cache folder>/own/<name>-<definition>/task.json
+                                          /<language>/<split>.parquet
+
+The planner writes the folder, the store keeps a copy below `tasks/`, and whoever needs the task later, a worker or a
+report, takes it from there: neither the files it was read from nor their code are asked again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trainables.data.cache_folder import cache_folder, fills_cache
+from trainables.data.digests import DIGITS
+from trainables.data.labels import with_labels
+from trainables.data.loading import read_examples
+from trainables.data.mirror import MirrorData
+from trainables.data.own_files import columns_of
+from trainables.data.shared_rows import shared_rows
+from trainables.data.source import DataError, DataSource, MissingDataError
+from trainables.ledger import files
+from trainables.ledger.digests import put_aside
+from trainables.ledger.errors import LedgerError
+from trainables.ledger.seal import sealed, unsealed
+from trainables.ledger.store import OWN_TASK_FILE, Store
+from trainables.tasks import registry
+from trainables.tasks.declared import OWN, Declared, declared, row_of
+from trainables.tasks.examples import Example
+from trainables.tasks.task import Source, Split, Task
+
+_FORMAT = 1
+
+
+class CarriedData(MirrorData):
+    """The rows of carried tasks, whose folders are named by their content."""
+
+    def __init__(self) -> None:
+        super().__init__(cache_folder(), kind=OWN)
+
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
+        """Of the names of the files, which stand for their content; `anew` holds that against the name."""
+        for folder in sorted({self.root / source.repository for source in sources}) if anew else ():
+            check_folder(folder)
+        names = sorted({source.path for source in sources for _ in self.files(source)})
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()[:DIGITS]
+
+
+def carry(of: Task, data: DataSource, preference: str, note: Callable[[str], object]) -> Task:
+    """The task as a sweep carries it; its rows are read here, all of them.
+
+    Languages of evaluated splits without files are left out. `note` is told of rows that are both trained and evaluated
+    on, where the task allows them. Raises DataError where it does not, and for rows that are missing or break the
+    schema, ValueError for a task that cannot be carried.
+    """
+    of = with_labels(of, data, preference)
+    rows = dict(_read(of, data, preference))
+    for (split, language), examples in rows.items():
+        _check_ids(of, split, language, examples)
+    _check_shared(of, rows, note)
+    counted = sum(len(rows.get((Split.TRAIN, code), ())) for code in of.usual_training_languages) if of.trains else 0
+    says = dataclasses.replace(declared(of), num_train_rows=counted)
+    with fills_cache():
+        return _written(says, rows)
+
+
+def keep(definitions: Mapping[str, str], store: Store) -> None:
+    """Have a store keep the folders of tasks, by name and definition; what it has stays as it is."""
+    for key in _keys(definitions):
+        if store.own_task(key) is None:
+            store.keep_own_task(key, cache_folder() / OWN / key)
+
+
+def admit(definitions: Mapping[str, str], store: Store) -> None:
+    """Enlist the tasks of these definitions, whose folders are here or in the store.
+
+    Raises DataError for a task that the store does not have, or that is damaged there.
+    """
+    for name, definition in definitions.items():
+        known = registry.is_own(name) and registry.task(name).definition == definition
+        if known and (_folder(name, definition) / OWN_TASK_FILE).exists():
+            continue
+        [key] = _keys({name: definition})
+        registry.enlist(_said(_brought(key, store)).task(definition))
+
+
+def admit_all(store: Store, sweep: str = "") -> None:
+    """Enlist the tasks of one's own that a store's runs are of: as the sweep that is named has them, else the last one.
+
+    Raises as `admit` does.
+    """
+    if not store.has_own_tasks:
+        return
+    found: dict[str, str] = {}
+    for each in dict.fromkeys([*([sweep] if sweep else []), *store.sweeps()]):
+        try:
+            nodes = store.plan(each).nodes.values()
+        except LedgerError:
+            continue
+        for node in nodes:
+            found = {**node.spec.definitions, **found}
+    admit(found, store)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise DataError unless a folder holds the task and the rows that its name stands for."""
+    held = {}
+    for path in sorted(folder.glob("*/*.parquet")):
+        try:
+            held[f"{path.stem}/{path.parent.name}"] = _digest(pq.read_table(path).to_pylist())
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+    definition = _definition(_said(folder), held)
+    if not folder.name.endswith(f"-{definition}"):
+        raise DataError(f"{folder} is not what its name stands for: its content comes to {definition}; remove it")
+
+
+def _read(of: Task, data: DataSource, preference: str) -> Iterator[tuple[tuple[Split, str], list[Example]]]:
+    for split in dict.fromkeys((*of.languages, *of.other_languages)):
+        for language in of.languages_of(split):
+            sources = of.files(split, language, preference)
+            if problem := next(filter(None, map(data.problem, sources)), ""):
+                if split in (Split.TRAIN, Split.STOPPING) and language in of.languages.get(split, ()):
+                    raise MissingDataError(f"{of.name} has no {split} rows: {problem}")
+                continue
+            yield (split, language), [example for source in sources for example in read_examples(source, data).examples]
+
+
+def _check_ids(of: Task, split: Split, language: str, examples: Sequence[Example]) -> None:
+    seen: set[str] = set()
+    for example in examples:
+        if example.id in seen:
+            raise DataError(f"{of.name}, {split} rows in {language}: the id {example.id!r} stands twice")
+        seen.add(example.id)
+
+
+def _check_shared(of: Task, rows: Mapping[tuple[Split, str], Sequence[Example]], note: Callable[[str], object]) -> None:
+    """Say which rows of training are evaluated, too; raise DataError unless the task allows them."""
+    trained = [example for (split, _), examples in rows.items() if split is Split.TRAIN for example in examples]
+    for (split, language), examples in rows.items() if trained else ():
+        found = shared_rows(trained, examples) if split is not Split.TRAIN else None
+        if not found or not found.by_text:
+            continue
+        what = f"{of.name}: {found.by_text} of {found.rows} {split} rows in {language} are training rows, too"
+        if not of.shares_rows:
+            raise DataError(f"{what}; allowed: rows of one split only, or `shares_rows: true` in the task")
+        note(what)
+
+
+def _written(says: Declared, rows: Mapping[tuple[Split, str], Sequence[Example]]) -> Task:
+    held = {(split, code): [row_of(each, says.labels) for each in examples] for (split, code), examples in rows.items()}
+    digests = {f"{split}/{code}": _digest(found) for (split, code), found in held.items()}
+    definition = _definition(says, digests)
+    folder = _folder(says.name, definition)
+    if not (folder / OWN_TASK_FILE).exists():
+        files.make_folder(folder.parent)
+        with filelock.FileLock(folder.parent / ".lock"), files.replacing(folder, sole=True) as partial:
+            for (split, code), found in held.items():
+                path = partial / code / f"{split}.parquet"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pq.write_table(pa.Table.from_pylist(found, columns_of(says.kind)), path)
+            text = sealed({"format": _FORMAT, "task": says.to_dict()})
+            (partial / OWN_TASK_FILE).write_text(text, encoding="utf-8")
+    return says.task(definition)
+
+
+def _said(folder: Path) -> Declared:
+    """What the task in a folder says; raises DataError where that cannot be read."""
+    path = folder / OWN_TASK_FILE
+    try:
+        told = unsealed(path.read_text(encoding="utf-8"), range(1, _FORMAT + 1), sealed_since=1)
+        return Declared.from_dict(told["task"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} is no task of one's own ({error})") from error
+
+
+def _brought(key: str, store: Store) -> Path:
+    """The folder of a task in the cache folder, taken from a store where it is not there or not sound."""
+    folder = cache_folder() / OWN / key
+    if not (folder / OWN_TASK_FILE).exists():
+        kept = store.own_task(key)
+        if kept is None:
+            raise DataError(f"{store} does not have the task {key}, which its runs are of")
+        with fills_cache():
+            files.make_folder(folder.parent)
+            with filelock.FileLock(folder.parent / ".lock"):
+                if folder.exists():
+                    put_aside(folder)
+                with files.replacing(folder, sole=True) as partial:
+                    shutil.copytree(kept, partial)
+        check_folder(folder)
+    return folder
+
+
+def _folder(name: str, definition: str) -> Path:
+    return cache_folder() / OWN / f"{name}-{definition}"
+
+
+def _keys(definitions: Mapping[str, str]) -> list[str]:
+    return [f"{name}-{definition}" for name, definition in definitions.items()]
+
+
+def _definition(says: Declared, digests: Mapping[str, str]) -> str:
+    """Sixteen hexadecimal digits of what a task says and of the rows that it has, by split and language."""
+    return hashlib.sha256(_json({"task": says.to_dict(), "rows": dict(digests)}).encode()).hexdigest()[:DIGITS]
+
+
+def _digest(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Of the rows themselves: files of the same rows differ from one version of Arrow to the next."""
+    whole = hashlib.sha256()
+    for row in rows:
+        whole.update(_json(row).encode(errors="surrogatepass") + b"\n")
+    return whole.hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
