@@ -10,6 +10,7 @@ from search_spaces.own_tasks import read_tasks
 from tests.made.own_tasks import EXAMPLES, ROWS, section, write_rows_as, write_task
 from tests.made.texts import tokenizer, write_rows, write_text
 from trainables.data.hub import load, open_data
+from trainables.tasks import registry
 from trainables.tasks.examples import SpanExample, TaggingExample
 from trainables.tasks.formats.tagging import TaggingFormat
 from trainables.tasks.retrieval import pairs_among_others
@@ -243,6 +244,16 @@ def test_paths_are_of_the_folder_of_the_yaml_file_or_absolute(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     [task] = read_tasks(path.relative_to(tmp_path))
     assert loaded(task) == loaded(task, Split.DEV) == EXAMPLES["pair"]
+
+
+def test_a_file_whose_tasks_are_known_may_be_read_again(tmp_path):
+    path = write_task(tmp_path, "pair")
+    [task] = read_tasks(path)
+    try:
+        registry.enlist(task)
+        assert [again.name for again in read_tasks(path)] == ["mine"]
+    finally:
+        registry.forget_own()
 
 
 def test_the_data_source_of_files_says_where_and_how_many(tmp_path):
