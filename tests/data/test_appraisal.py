@@ -120,6 +120,22 @@ def test_long_rows_are_counted_and_what_becomes_of_them_is_said():
     assert "1 of 1 inputs are longer than 32 sub-words and are read in pieces" in pieces.text
 
 
+def test_texts_that_the_tokenizer_does_not_know_are_a_remark():
+    pairs = [PairExample("a", "\U00012000 \U00012001 \U00012002", "one", 0)]
+    (strange,) = row_fit(pair_task(), Split.TEST, "en", pairs, tokenizer())
+    ids = tokenizer()(pairs[0].text_a, text_pair="one")["input_ids"]
+    part = ids.count(tokenizer().unk_token_id) / len(ids)
+    assert strange.text == f"{part:.1%} of the sub-words are unknown to the tokenizer"
+
+
+def test_of_very_many_rows_some_are_looked_at_and_it_says_so(monkeypatch):
+    monkeypatch.setattr("trainables.data.fit.MOST", 10)
+    pairs = [PairExample(str(number), "one " * 40, "two", 0) for number in range(25)]
+    (cut,) = row_fit(pair_task(), Split.TRAIN, "en", pairs, tokenizer())
+    assert cut.text.startswith("10 of 10 inputs are longer")
+    assert cut.text.endswith("(10 of 25 rows were looked at)")
+
+
 def test_answers_that_are_not_in_the_context_are_counted():
     questions = [
         SpanExample("a", "Who?", "Anna sleeps.", ("Ana",), (0,)),

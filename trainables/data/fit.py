@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from trainables.data.findings import Check, Finding, Problem, Remark
 from trainables.tasks.examples import Example
 from trainables.tasks.formats.base import Head, Tokenizer
 from trainables.tasks.formats.span import LONGEST_QUESTION, span_examples
 from trainables.tasks.formats.tokens import token_ids
+from trainables.tasks.sampling import spread
 from trainables.tasks.task import Split, Task
 
+MOST = 20_000
+"""Examples that are looked at, of each split and language: tokenising all of a large task takes minutes."""
+_UNKNOWN = 0.01
+"""Part of the sub-words that may be unknown without a remark."""
 _UNCUT = 1 << 20
 """Sub-words: longer than any text."""
 _UNBOUNDED = 1_000_000
@@ -31,12 +33,21 @@ def encoder_fit(task: Task, tokenizer: Tokenizer) -> Iterator[Finding]:
 def row_fit(
     task: Task, split: Split, language: str, examples: Sequence[Example], tokenizer: Tokenizer
 ) -> Iterator[Finding]:
-    """How many examples are cut, or read in several parts; of questions, those without their answer in the context."""
+    """How many examples are cut, or read in several parts; of questions, those without their answer in the context.
+
+    Of many rows some are looked at, spread evenly.
+    """
+    some = f" ({MOST:,} of {len(examples):,} rows were looked at)" if len(examples) > MOST else ""
+    examples = [examples[place] for place in spread(len(examples), MOST)]
 
     def remark(check: Check, text: str) -> Remark:
-        return Remark(check=check, text=text, split=split, language=language)
+        return Remark(check=check, text=f"{text}{some}", split=split, language=language)
 
-    lengths = _lengths(task, examples, tokenizer)
+    uncut = task.format.encode(examples, tokenizer, _UNCUT, training=False).sequences
+    lengths = uncut.lengths
+    unknown = (uncut.used == tokenizer.unk_token_id).mean() if len(uncut.used) else 0.0
+    if unknown >= _UNKNOWN:
+        yield remark(Check.INPUTS, f"{unknown:.1%} of the sub-words are unknown to the tokenizer")
     longer = int((lengths > task.max_length).sum())
     if longer:
         fate = _FATES.get(task.format.head, "are cut")
@@ -63,8 +74,3 @@ _FATES = {
     Head.SPAN: "are read in windows that overlap",
 }
 """What becomes of long inputs, where they are not cut."""
-
-
-def _lengths(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """int64[sequences]: sub-words of every input if nothing were cut."""
-    return task.format.encode(examples, tokenizer, _UNCUT, training=False).sequences.lengths
