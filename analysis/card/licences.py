@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.showing.markup import Markdown
 from trainables.model.names import BUNDLED_PACKAGE, EncoderKind, parse_encoder
+from trainables.tasks.declared import OWN
 from trainables.tasks.revisions import REVISIONS
 from trainables.tasks.tagging import CCGBANK, UD_RELEASE
 
@@ -17,6 +18,8 @@ def of_data(repository: str) -> str:
     """Where the licence of a data set stands, or what it says."""
     if repository in _KNOWN:
         return _KNOWN[repository]
+    if repository.startswith(f"{OWN}/"):
+        return "rows of one's own"
     return _page(f"datasets/{repository}") if repository in REVISIONS else "see the data set's own page"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from sweep.studies.journal_file import broken_line
+from trainables.data.carried import check_folder
+from trainables.data.source import DataError
 from trainables.data.stores import store_at
 from trainables.ledger import words
 from trainables.ledger.console import make_console
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
     counts: Counter[Condition] = Counter()
     gone: Counter[str] = Counter()
     num_bytes = 0
-    for found in (*inspect(store), *_journal(store)):
+    for found in (*inspect(store), *_own_tasks(store), *_journal(store)):
         counts[found.condition] += 1
         num_bytes += found.num_bytes
         gone.update(found.removed)
@@ -45,6 +47,22 @@ def main(arguments: Sequence[str], prog: str = "xstilts check") -> int:
         listed = " and ".join(f"the {name} of {count} runs" for name, count in sorted(gone.items()))
         console.print(Text(f"removed, since nothing needs them any more: {listed}", style="dim"))
     return 1 if counts[Condition.DAMAGED] else 0
+
+
+def _own_tasks(store: Store) -> Iterator[Inspected]:
+    """The tasks of one's own that the store keeps, their rows held against their names."""
+    for key in store.own_tasks():
+        folder = store.own_task(key)
+        try:
+            if folder is None:
+                raise DataError("it is not whole")
+            check_folder(folder)
+        except DataError as error:
+            text = f"{error}; the next `run` with its file keeps it again"
+            yield Inspected(what=f"tasks/{key}", condition=Condition.DAMAGED, text=text)
+        else:
+            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            yield Inspected(what=f"tasks/{key}", condition=Condition.SOUND, num_bytes=size)
 
 
 def _journal(store: Store) -> list[Inspected]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from search_spaces.config import SweepConfig
 from search_spaces.encoder_check import check_encoder
+from search_spaces.grid import tasks_of
 from sweep.command_line.setup import configured
 from sweep.planning.needs import sources_of
 from sweep.planning.planner import build_plan
@@ -22,12 +23,15 @@ from trainables.data.fetching import Without, wanted_rows
 from trainables.data.hub import HUB, DataSource, open_data
 from trainables.data.hub_files import hub_licence
 from trainables.data.licences import licence_of
+from trainables.data.own_files import FILES
 from trainables.data.wanted import Wanted
 from trainables.ledger.paths import expanded, writable_folder
 from trainables.ledger.plain import plain
 from trainables.ledger.plan import Plan
 from trainables.model.fetching import WantedEncoder, wanted_encoder
+from trainables.tasks import registry
 from trainables.tasks.language_modeling import WIKIPEDIA
+from trainables.tasks.task import Source, Split, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,7 @@ def errand_of(given: argparse.Namespace, console: Console) -> Errand:
     check_data(config)
     if given.stand_ins:
         data = Without(data, WIKIPEDIA)
+    own = [registry.task(name) for name in filter(registry.is_own, tasks_of(config.grid))]
     plan = build_plan(config, data)
     for line in (*(f"note: {note}" for note in plan.notes), *_without_data(plan)):
         console.print(Text(plain(line)))
@@ -81,7 +86,7 @@ def errand_of(given: argparse.Namespace, console: Console) -> Errand:
     check_encoder(config.encoder.name, config.encoder.revision, [node.spec for node in plan.nodes.values()])
     encoder = wanted_encoder(config.encoder.name, config.encoder.revision)
     _check_same_encoder(encoder, folder)
-    sources = sources_of(plan, data, config.data.repositories)
+    sources = [*sources_of(plan, data, config.data.repositories), *_sources_of(own, data)]
     if data.kind == HUB:
         configs = {(source.repository, source.config) for source in sources}
         console.print(Text(f"asking the hub for the files of {len(configs)} configurations", style="dim"))
@@ -96,6 +101,14 @@ def _folder(out: Path) -> Path:
         return expanded(writable_folder(str(out))).resolve()
     except ValueError as error:
         raise ValueError(f"--out {plain(str(out))}: {error}") from error
+
+
+def _sources_of(own: Sequence[Task], data: DataSource) -> Iterator[Source]:
+    """The files of the hub that tasks of one's own are read from; those of files beside their YAML are there."""
+    for task in own:
+        places = ((split, code) for split in Split for code in task.languages_of(split))
+        sources = (source for split, code in places for source in task.files(split, code))
+        yield from (each for each in sources if each.repository != FILES and data.has(each))
 
 
 def _without_data(plan: Plan) -> list[str]:

@@ -97,8 +97,7 @@ def earlier_allocation(config: SweepConfig, store: Store) -> Allocation | None:
 def note(setup: Setup) -> None:
     """Write the plan and what it was made from, before anything runs; the caller holds the store."""
     store = setup.store
-    for node in setup.plan.nodes.values():
-        keep_tasks(node.spec.definitions, store)
+    keep_tasks(setup.plan.definitions, store)
     if store.holds_trials and not any(node.is_searched for node in setup.plan.nodes.values()):
         store.save_studies(())  # not removed: it also says that the store holds trials that lost
     if setup.allocation:

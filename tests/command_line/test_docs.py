@@ -40,9 +40,9 @@ def rte(monkeypatch):
     place = names.index(lines[0].strip(" ,").partition(".")[2]) + 1
     assert names[place] == lines[2].strip(" ,").partition(".")[2]
     monkeypatch.setattr(registry, "_TASKS", (*registry._TASKS[:place], module.rte, *registry._TASKS[place:]))
-    registry.tasks.cache_clear()
+    registry._of_paper.cache_clear()
     yield "rte"
-    registry.tasks.cache_clear()
+    registry._of_paper.cache_clear()
 
 
 def test_the_guide_to_adding_a_task_works_as_written(rte, tmp_path, monkeypatch):

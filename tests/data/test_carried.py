@@ -178,7 +178,7 @@ def test_a_store_keeps_the_task_for_machines_that_have_neither_its_file_nor_its_
         bucket = request.getfixturevalue("s3_place")
         store, there = S3Store(bucket, tmp_path / "here").prepare(), S3Store(bucket, tmp_path / "there")
     made = carry(pairs(), mirror(ROWS), "", no_note)
-    assert not store.has_own_tasks
+    assert not store.own_tasks()
     admit_all(store)
     keep({"mine": made.definition}, store)
     keep({"mine": made.definition}, store)

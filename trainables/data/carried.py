@@ -1,7 +1,7 @@
 """Tasks of one's own as a sweep carries them: what they say and their rows, in one folder named by both.
 
-    <cache folder>/own/<name>-<definition>/task.json
-                                          /<language>/<split>.parquet
+    <cache folder>/own/tasks/<name>-<definition>/task.json
+                                                /<language>/<split>.parquet
 
 The planner writes the folder, the store keeps a copy below `tasks/`, and whoever needs the task later, a worker or a
 report, takes it from there: neither the files it was read from nor their code are asked again.
@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,10 @@ def carry(of: Task, data: DataSource, preference: str, note: Callable[[str], obj
 
 
 def keep(definitions: Mapping[str, str], store: Store) -> None:
-    """Have a store keep the folders of tasks, by name and definition; what it has stays as it is."""
+    """Have a store keep the folders of tasks, by name and definition; what it has stays, unless it is damaged."""
     for key in _keys(definitions):
-        if store.own_task(key) is None:
+        kept = store.own_task(key)
+        if kept is None or not _is_sound(kept):
             store.keep_own_task(key, cache_folder() / OWN / key)
 
 
@@ -99,16 +101,12 @@ def admit_all(store: Store, sweep: str = "") -> None:
 
     Raises as `admit` does.
     """
-    if not store.has_own_tasks:
+    if not store.own_tasks():
         return
     found: dict[str, str] = {}
     for each in dict.fromkeys([*([sweep] if sweep else []), *store.sweeps()]):
-        try:
-            nodes = store.plan(each).nodes.values()
-        except LedgerError:
-            continue
-        for node in nodes:
-            found = {**node.spec.definitions, **found}
+        with suppress(LedgerError):
+            found = {**store.plan(each).definitions, **found}
     admit(found, store)
 
 
@@ -123,6 +121,14 @@ def check_folder(folder: Path) -> None:
     definition = _definition(_said(folder), held)
     if not folder.name.endswith(f"-{definition}"):
         raise DataError(f"{folder} is not what its name stands for: its content comes to {definition}; remove it")
+
+
+def _is_sound(folder: Path) -> bool:
+    try:
+        check_folder(folder)
+    except DataError:
+        return False
+    return True
 
 
 def _read(of: Task, data: DataSource, preference: str) -> Iterator[tuple[tuple[Split, str], list[Example]]]:

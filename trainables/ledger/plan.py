@@ -147,6 +147,11 @@ class Plan:
             found.append(run_id)
         return tuple(found)
 
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Of the tasks of one's own of its runs, by name."""
+        return {name: held for node in self.nodes.values() for name, held in node.spec.definitions.items()}
+
     def to_json(self) -> str:
         """With a digest of itself; the inverse of `from_json`."""
         fields: dict[str, Any] = {

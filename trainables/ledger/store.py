@@ -296,10 +296,9 @@ class Store(Runs):
         """Folder of the tokenizers of all runs, each named by its content."""
         return self.root / "tokenizers"
 
-    @property
-    def has_own_tasks(self) -> bool:
-        """Whether some sweep had tasks of one's own."""
-        return bool(names_in(self.root / OWN_TASKS))
+    def own_tasks(self) -> tuple[str, ...]:
+        """The tasks of one's own of all sweeps, `<name>-<definition>`, sorted."""
+        return tuple(sorted(name for name in names_in(self.root / OWN_TASKS) if "." not in name))
 
     def own_task(self, key: str) -> Path | None:
         """The folder of a task of one's own, `<name>-<definition>`; None where it is not kept."""

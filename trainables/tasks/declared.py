@@ -29,8 +29,8 @@ from trainables.tasks.sampling import spread_examples
 from trainables.tasks.shapes import COLUMNS, FORMATS, parser
 from trainables.tasks.task import Role, Source, Sources, Split, Task
 
-OWN = "own"
-"""Repository of carried rows: `own/<name>-<definition>/<language>/<split>.parquet`."""
+OWN = "own/tasks"
+"""Repository of carried rows, `own/tasks/<name>-<definition>`; ids of the hub have one slash."""
 
 
 @dataclass(frozen=True, kw_only=True)

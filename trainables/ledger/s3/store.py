@@ -106,10 +106,9 @@ class S3Store(S3Runs, Store):
                 self._bucket.put(key, path.read_bytes())
         self._bucket.delete(there.keys() - here.keys())
 
-    @property
-    def has_own_tasks(self) -> bool:
-        """Whether some sweep had tasks of one's own."""
-        return bool(self._bucket.listing(f"{OWN_TASKS}/"))
+    def own_tasks(self) -> tuple[str, ...]:
+        """The tasks of one's own of all sweeps, `<name>-<definition>`, sorted."""
+        return tuple(sorted({key.split("/")[1] for key in self._bucket.listing(f"{OWN_TASKS}/")}))
 
     def own_task(self, key: str) -> Path | None:
         """The folder of a task of one's own, brought here from the bucket; None where it is not kept."""
