@@ -13,7 +13,7 @@ from trainables.ledger.nearest import unknown
 from trainables.ledger.recipe import Recipe, Stage, parse_recipe
 from trainables.tasks import languages, registry
 
-MLM_LANGUAGES = tuple(dict.fromkeys((*languages.XTREME, *languages.XLM_R)))
+MLM_LANGUAGES = languages.KNOWN
 """Languages that a recipe may give to MLM; which of them have text is known by the data."""
 
 

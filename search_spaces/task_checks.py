@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 
 from search_spaces.recipe_fields import MLM_LANGUAGES
@@ -12,14 +11,13 @@ from trainables.ledger.nearest import unknown
 from trainables.ledger.plain import plain
 from trainables.ledger.recipe import MLM, MethodKind
 from trainables.tasks import registry
+from trainables.tasks.declared import NAME
 from trainables.tasks.formats.base import Format, Head
 from trainables.tasks.formats.mining import MiningFormat
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.task import Role, Split, Task
 
 ROLES = (Role.INTERMEDIATE, Role.TARGET)
-_NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
-_LONGEST_NAME = 40
 _RESERVED = frozenset({BASELINE, MLM, MULTI_TASK, *MethodKind})
 
 
@@ -53,8 +51,8 @@ def problems(name: str, role: Role, form: type[Format], codes: Mapping[Split, Co
 
 
 def _of_name(name: str) -> Iterator[str]:
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
-        allowed = f"at most {_LONGEST_NAME} characters a-z, 0-9, _ and -, a letter first"
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        allowed = "at most 40 characters a-z, 0-9, _ and -, a letter first"
         yield f"given the name {plain(repr(name), 60)}; allowed: {allowed}"
     elif name in _RESERVED or name in MLM_LANGUAGES:
         what = "a language" if name in MLM_LANGUAGES else "a word of recipes"

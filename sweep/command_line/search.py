@@ -19,7 +19,8 @@ from sweep.command_line.setup import Setup, configured, earlier_allocation, note
 from sweep.command_line.stores import store_of
 from sweep.planning.known_costs import costs_of
 from sweep.planning.outlook import look_at
-from sweep.planning.planner import build_phase_plan
+from sweep.planning.own_tasks import carry_own
+from sweep.planning.planner import build_phase_plan, data_of
 from sweep.planning.start import check_start
 from sweep.planning.trials import with_trials
 from sweep.terminal.search_description import searches
@@ -42,8 +43,10 @@ def search(given: argparse.Namespace, console: Console) -> int:
     if not config.store:
         config = config.model_copy(update={"store": "results/search"})
     store = store_of(config)
+    data = data_of(config)
+    carry_own(config, data)
     costs = costs_of(config, store)
-    found, reasons = build_phase_plan(config, phase, costs=costs)
+    found, reasons = build_phase_plan(config, phase, data, costs=costs)
     if not found.nodes:
         raise ValueError(f"nothing to search: {'; '.join(reasons) or 'no task of this phase trains'}")
     for remark in (*(f"note: {text}" for text in found.notes), *(f"not searched: {reason}" for reason in reasons)):

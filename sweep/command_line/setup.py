@@ -19,7 +19,8 @@ from sweep.planning.cost import Costs
 from sweep.planning.courses import courses_of
 from sweep.planning.known_costs import costs_of
 from sweep.planning.outlook import look_at
-from sweep.planning.planner import build_plan
+from sweep.planning.own_tasks import carry_own
+from sweep.planning.planner import build_plan, data_of
 from sweep.planning.row_counts import RowCounts
 from sweep.planning.shares import with_peaks
 from sweep.planning.start import check_start
@@ -80,8 +81,10 @@ def planned(
     `data`, `rows` and `machines` are as in `build_plan`.
     """
     store = store_of(config)
+    opened = data or data_of(config)
+    carry_own(config, opened)  # before costs, which know finished runs by their tasks
     costs = costs_of(config, store, machines)
-    found = with_peaks(build_plan(config, data, rows=rows, machines=machines, costs=costs), store)
+    found = with_peaks(build_plan(config, opened, rows=rows, machines=machines, costs=costs), store)
     plan, allocation = with_trials(found, config.search, earlier_allocation(config, store))
     if config.race.enabled:
         courses_of(plan)

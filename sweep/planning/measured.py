@@ -125,7 +125,7 @@ def measured(record: Record, size: EncoderSize, share: Share, *, after_mlm: bool
 
 
 def runs_of(store: Store, encoder: EncoderRef, size: EncoderSize) -> dict[str, Measured]:
-    """Run id -> the finished runs of a store with this encoder; what cannot be read is left out."""
+    """Run id -> the finished runs of a store with this encoder; those of tasks that are not known here are left out."""
     shares = {run_id: node.share for run_id, node in _plan(store).nodes.items()}
     records = [store.record(run_id) for run_id in store.run_ids()[:MOST_RUNS] if store.is_finished(run_id)]
     specs = {record.run_id: record.spec for record in records}
@@ -134,8 +134,16 @@ def runs_of(store: Store, encoder: EncoderRef, size: EncoderSize) -> dict[str, M
             record, size, shares.get(record.run_id, Share(gpus=1.0)), after_mlm=_is_after_mlm(record.spec, specs)
         )
         for record in records
-        if record.spec.encoder == encoder and record.device and sum(record.seconds.values()) > 0
+        if record.spec.encoder == encoder
+        and record.device
+        and sum(record.seconds.values()) > 0
+        and all(_is_known(name, held) for name, held in record.spec.definitions.items())
     }
+
+
+def _is_known(name: str, definition: str) -> bool:
+    """Whether a task of one's own is known here as a run had it: only then can its work be told."""
+    return registry.is_own(name) and registry.task(name).definition == definition
 
 
 def _is_after_mlm(spec: RunSpec | None, specs: Mapping[str, RunSpec]) -> bool:

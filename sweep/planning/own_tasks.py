@@ -10,17 +10,24 @@ from trainables.data.source import DataSource
 from trainables.tasks import registry
 from trainables.tasks.task import Role
 
+_SAID: dict[str, tuple[str, ...]] = {}
+"""Definition -> what was said as its rows were read."""
+
 
 def carry_own(config: SweepConfig, data: DataSource) -> tuple[str, ...]:
     """Have the registry know the tasks of one's own of a grid as a sweep carries them; what the user should know of it.
 
-    Raises as `carry` does.
+    May be asked again: rows are read once. Raises as `carry` does.
     """
     notes: list[str] = []
     for name in filter(registry.is_own, tasks_of(config.grid)):
         of = registry.task(name)
         if not of.definition:
-            registry.enlist(carry(of, data, config.data.repositories.get(name, ""), notes.append))
+            said: list[str] = []
+            of = carry(of, data, config.data.repositories.get(name, ""), said.append)
+            registry.enlist(of)
+            _SAID[of.definition] = tuple(said)
+        notes += _SAID.get(of.definition, ())
         if of.trains:
             model = like(name, is_target=of.role is Role.TARGET)
             notes.append(f"{name}: trains with the published settings of {model} where no others are set")

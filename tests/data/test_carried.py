@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -189,35 +192,131 @@ def test_a_store_keeps_the_task_for_machines_that_have_neither_its_file_nor_its_
     examples = load(registry.task("mine"), Split.TRAIN, "en", open_data("demo")).examples
     assert examples == [PairExample(*row) for row in ROWS[Split.TRAIN]]
     with pytest.raises(DataError, match="does not have the task mine-0123"):
-        admit({"mine": "0123"}, there)
+        admit({"mine": "0123456789abcdef"}, there)
 
 
-def test_a_damaged_copy_in_a_store_is_refused(store, tmp_path, monkeypatch, mirror):
+def test_a_damaged_copy_in_a_store_is_refused_each_time_and_leaves_nothing(store, tmp_path, monkeypatch, mirror):
     made = carry(pairs(), mirror(ROWS), "", no_note)
     keep({"mine": made.definition}, store)
     [path] = store.root.glob("tasks/*/en/train.parquet")
+    sound = path.read_bytes()
     pq.write_table(pq.read_table(path).slice(1), path)
     monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "another machine"))
     registry.forget_own()
+    for _ in range(2):
+        with pytest.raises(DataError, match="is not what its name stands for"):
+            admit({"mine": made.definition}, store)
+    assert not list(cache_folder().glob("own/tasks/mine*/*"))
+    path.write_bytes(sound)
+    admit({"mine": made.definition}, store)
+    assert registry.task("mine").definition == made.definition
+
+
+def test_a_damaged_folder_of_the_cache_is_made_again(store, mirror):
+    rows = mirror(ROWS)
+    made = carry(pairs(), rows, "", no_note)
+    keep({"mine": made.definition}, store)
+    folder = cache_folder() / OWN / f"mine-{made.definition}"
+    for again in (lambda: carry(pairs(), rows, "", no_note), lambda: admit({"mine": made.definition}, store)):
+        (folder / "task.json").write_text("{}")
+        again()
+        check_folder(folder)
+    (store.root / "tasks" / folder.name / "task.json").write_text("{}")
+    keep({"mine": made.definition}, store)
+    check_folder(store.root / "tasks" / folder.name)
+
+
+def test_processes_that_ask_at_once_have_one_folder_between_them(store, tmp_path, mirror):
+    made = carry(pairs(), mirror(ROWS), "", no_note)
+    keep({"mine": made.definition}, store)
+    code = (
+        "import sys; from trainables.data.carried import admit; from trainables.ledger.store import Store; "
+        "from pathlib import Path; admit({'mine': sys.argv[1]}, Store(Path(sys.argv[2])))"
+    )
+    environment = {**os.environ, "XSTILTS_CACHE": str(tmp_path / "shared")}
+    words = [sys.executable, "-c", code, made.definition, str(store.root)]
+    begun = [subprocess.Popen(words, env=environment) for _ in range(3)]
+    assert [each.wait() for each in begun] == [0, 0, 0]
+    found = sorted(path.name for path in (tmp_path / "shared" / OWN).iterdir())
+    assert [name for name in found if not name.endswith(".lock")] == [f"mine-{made.definition}"]
+
+
+@pytest.mark.parametrize("name", ["../../ev", "Mine", "a/b", "", "x" * 41])
+def test_a_name_that_a_received_store_gives_is_no_path(name, store, mirror):
+    made = carry(pairs(), mirror(ROWS), "", no_note)
+    with pytest.raises(DataError, match="is no task of one's own"):
+        admit({name: made.definition}, store)
+    with pytest.raises(ValueError, match="allowed: at most 40 of a-z"):
+        Declared.from_dict({**declared(pairs()).to_dict(), "name": name})
+
+
+def test_what_a_received_store_says_is_held_against_its_name_and_links_are_not_followed(store, tmp_path, mirror):
+    made = carry(pairs(), mirror(ROWS), "", no_note)
+    with pytest.raises(DataError, match="is no task of one's own"):
+        admit({"mine": "../" + made.definition[3:]}, store)
+    with pytest.raises(ValueError, match=r"unknown language '\.\./\.\./etc'"):
+        Declared.from_dict({**declared(pairs()).to_dict(), "languages": {"train": ["../../etc"]}})
+    keep({"mine": made.definition}, store)
+    kept = store.root / "tasks" / f"mine-{made.definition}"
+    shutil.move(kept, kept.with_name(f"other-{made.definition}"))
+    with pytest.raises(DataError, match="is not what its name stands for"):
+        admit({"other": made.definition}, store)
+    shutil.move(kept.with_name(f"other-{made.definition}"), kept)
+    train = kept / "en" / "train.parquet"
+    shutil.move(train, tmp_path / "elsewhere.parquet")
+    train.symlink_to(tmp_path / "elsewhere.parquet")
+    shutil.rmtree(cache_folder() / OWN)
     with pytest.raises(DataError, match="is not what its name stands for"):
         admit({"mine": made.definition}, store)
 
 
+def test_what_was_not_whole_in_a_bucket_is_kept_again(s3_place, tmp_path, mirror, monkeypatch):
+    made = carry(pairs(), mirror(ROWS), "", no_note)
+    here, there = S3Store(s3_place, tmp_path / "here").prepare(), S3Store(s3_place, tmp_path / "there")
+    upload = here._bucket.upload
+
+    def fails_at_the_end(path, key):
+        if path.name == "task.json":
+            raise ConnectionError("gone")
+        upload(path, key)
+
+    monkeypatch.setattr(here._bucket, "upload", fails_at_the_end)
+    with pytest.raises(ConnectionError):
+        keep({"mine": made.definition}, here)
+    monkeypatch.setattr(here._bucket, "upload", upload)
+    assert there.own_task(f"mine-{made.definition}") is None
+    keep({"mine": made.definition}, here)
+    assert there.own_task(f"mine-{made.definition}") is not None
+
+
+def test_a_store_that_has_lost_its_tasks_says_so(store, mirror):
+    made = carry(pairs(), mirror(ROWS), "", no_note)
+    store.save_plan(planned(made))
+    shutil.rmtree(cache_folder() / OWN)
+    with pytest.raises(DataError, match=f"does not have the task mine-{made.definition}, which its runs are of"):
+        admit_all(store)
+
+
+def planned(made):
+    spec = dataclasses.replace(intermediate_spec("qqp"), definitions={"mine": made.definition})
+    node = Node(spec=spec, name="mine #1", row=Row("mine", False), cost=1.0, share=Share(cpus=1))
+    return Plan(nodes={spec.run_id: node}, cells={})
+
+
 def test_a_store_with_two_versions_of_a_task_has_that_of_the_last_sweep(store, mirror):
-    found = []
+    plans = {}
     for rows in (ROWS, {**ROWS, Split.TRAIN: ROWS[Split.TRAIN][:1]}):
         made = carry(pairs(), mirror(rows), "", no_note)
         keep({"mine": made.definition}, store)
-        spec = dataclasses.replace(intermediate_spec("qqp"), definitions={"mine": made.definition})
-        node = Node(spec=spec, name="mine #1", row=Row("mine", False), cost=1.0, share=Share(cpus=1))
-        found.append((made.definition, store, Plan(nodes={spec.run_id: node}, cells={})))
-    assert found[0][2].sweep != found[1][2].sweep
-    for definition, _, plan in found:
+        plans[made.definition] = planned(made)
+    assert len({plan.sweep for plan in plans.values()}) == 2
+    for definition, plan in plans.items():
         store.save_plan(plan)
         admit_all(store)
         assert registry.task("mine").definition == definition
-    admit_all(store, found[0][2].sweep)
-    assert registry.task("mine").definition == found[0][0]
+    first, plan = next(iter(plans.items()))
+    admit_all(store, plan.sweep)
+    assert registry.task("mine").definition == first
 
 
 def test_definitions_are_part_of_a_run_only_where_there_are_any():

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces import resolve
+from search_spaces.encoders import encoder_size
 from sweep.command_line.arguments import XSTILTS, parse
 from sweep.command_line.configuration import configure
 from sweep.command_line.main import main
+from sweep.planning.measured import runs_of
 from sweep.planning.planner import build_plan
 from tests.made.travels import write_all
 from trainables.data.own_files import OwnFiles
@@ -112,6 +115,31 @@ def test_a_second_start_computes_nothing_wherever_the_files_are_and_other_rows_a
     changed = definitions()
     assert changed["travelqa"] == known["travelqa"]
     assert changed["afriner"] != known["afriner"]
+
+
+def test_later_plans_in_the_store_know_its_runs_by_their_tasks(here):
+    """Those of the paper's tasks alone, of a changed task, and of the same task: their costs stand on its runs."""
+    store = Store(here / "results" / "own")
+    registry.forget_own()
+    words = ["plan", *command("run")[1:]]
+    paper = ["--intermediates", "none", "--targets", "tatoeba", "--languages", "de"]
+    assert (
+        main(["plan", "--data", "demo", "--encoder", "bundled:3", "--store", str(store), "--mlm", "off", *paper]) == 0
+    )
+    changed = (here / "tasks.yaml").read_text(encoding="utf-8").replace(", ha: ner/ha.train.conll", "")
+    (here / "without.yaml").write_text(changed, encoding="utf-8")
+    recipes = [word.replace(",afriner@ha", "").replace("tasks.yaml", "without.yaml") for word in words]
+    assert main(recipes) == 0
+    shutil.copytree(here / "moved" / "ner", here / "ner", dirs_exist_ok=True)
+    config = configure(parse(command("run"), XSTILTS))
+    build_plan(config)
+    encoder = resolve.encoder_ref(config)
+    runs = runs_of(store, encoder, encoder_size(config.encoder.name, config.encoder.revision))
+    own = {name: registry.task(name).definition for name in ("afriner", "travelqa")}
+    assert own == store.plan().definitions
+    assert len(runs) == 8
+    [trained] = [runs[node.run_id] for node in store.plan().nodes.values() if node.name == "travelqa #42"]
+    assert trained.work.steps == 2 * 120 / 8, "120 questions in batches of 8, twice"
 
 
 def _told(store):

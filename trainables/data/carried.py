@@ -10,8 +10,10 @@ report, takes it from there: neither the files it was read from nor their code a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -33,14 +35,18 @@ from trainables.data.source import DataError, DataSource, MissingDataError
 from trainables.ledger import files
 from trainables.ledger.digests import put_aside
 from trainables.ledger.errors import LedgerError
+from trainables.ledger.own_tasks import OWN_TASK_FILE
+from trainables.ledger.paths import names_in
+from trainables.ledger.plain import plain
 from trainables.ledger.seal import sealed, unsealed
-from trainables.ledger.store import OWN_TASK_FILE, Store
+from trainables.ledger.store import Store
 from trainables.tasks import registry
-from trainables.tasks.declared import OWN, Declared, declared, row_of
+from trainables.tasks.declared import NAME, OWN, Declared, declared, row_of
 from trainables.tasks.examples import Example
 from trainables.tasks.task import Source, Split, Task
 
 _FORMAT = 1
+_DEFINITION = re.compile(f"[0-9a-f]{{{DIGITS}}}")
 
 
 class CarriedData(MirrorData):
@@ -77,10 +83,11 @@ def carry(of: Task, data: DataSource, preference: str, note: Callable[[str], obj
 
 def keep(definitions: Mapping[str, str], store: Store) -> None:
     """Have a store keep the folders of tasks, by name and definition; what it has stays, unless it is damaged."""
-    for key in _keys(definitions):
-        kept = store.own_task(key)
-        if kept is None or not _is_sound(kept):
-            store.keep_own_task(key, cache_folder() / OWN / key)
+    for name, definition in definitions.items():
+        key = _key(name, definition)
+        kept = store.own_task(key) if store.has_own_task(key) else None
+        if kept is None or not _is_sound(kept, key):
+            store.keep_own_task(key, _folder(key))
 
 
 def admit(definitions: Mapping[str, str], store: Store) -> None:
@@ -89,11 +96,10 @@ def admit(definitions: Mapping[str, str], store: Store) -> None:
     Raises DataError for a task that the store does not have, or that is damaged there.
     """
     for name, definition in definitions.items():
+        key = _key(name, definition)
         known = registry.is_own(name) and registry.task(name).definition == definition
-        if known and (_folder(name, definition) / OWN_TASK_FILE).exists():
-            continue
-        [key] = _keys({name: definition})
-        registry.enlist(_said(_brought(key, store)).task(definition))
+        if not (known and _is_here(key)):
+            registry.enlist(_said(_brought(key, store)).task(definition))
 
 
 def admit_all(store: Store, sweep: str = "") -> None:
@@ -101,7 +107,7 @@ def admit_all(store: Store, sweep: str = "") -> None:
 
     Raises as `admit` does.
     """
-    if not store.own_tasks():
+    if not store.own_tasks() and not _names_own(store):
         return
     found: dict[str, str] = {}
     for each in dict.fromkeys([*([sweep] if sweep else []), *store.sweeps()]):
@@ -110,25 +116,57 @@ def admit_all(store: Store, sweep: str = "") -> None:
     admit(found, store)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise DataError unless a folder holds the task and the rows that its name stands for."""
+def check_folder(folder: Path, key: str = "") -> None:
+    """Raise DataError unless a folder holds the task and the rows that its key stands for, by default its name."""
+    key = key or folder.name
     held = {}
-    for path in sorted(folder.glob("*/*.parquet")):
+    for path in _rows_in(folder):
         try:
             held[f"{path.stem}/{path.parent.name}"] = _digest(pq.read_table(path).to_pylist())
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error
-    definition = _definition(_said(folder), held)
-    if not folder.name.endswith(f"-{definition}"):
-        raise DataError(f"{folder} is not what its name stands for: its content comes to {definition}; remove it")
+    says = _said(folder)
+    definition = _definition(says, held)
+    if key != f"{says.name}-{definition}":
+        raise DataError(f"{folder} is not what its name stands for: its content comes to {says.name}-{definition}")
 
 
-def _is_sound(folder: Path) -> bool:
+def _names_own(store: Store) -> bool:
+    """Whether the last plan of a store names tasks of one's own, without reading it."""
     try:
-        check_folder(folder)
+        return b'"definitions"' in (store.root / "plan.json").read_bytes()
+    except OSError:
+        return False
+
+
+def _rows_in(folder: Path) -> list[Path]:
+    """The files of rows in the folder of a task, `<language>/<split>.parquet`; no links."""
+    found = (folder / language / f"{split}.parquet" for language in names_in(folder) for split in Split)
+    return sorted(path for path in found if path.is_file() and not path.is_symlink() and not path.parent.is_symlink())
+
+
+def _is_sound(folder: Path, key: str) -> bool:
+    try:
+        check_folder(folder, key)
     except DataError:
         return False
     return True
+
+
+@functools.cache
+def _is_sound_here(folder: Path, changed_ns: int) -> bool:
+    """Whether a folder of the cache is sound; read once in a process and time of change."""
+    return _is_sound(folder, folder.name)
+
+
+def _is_here(key: str) -> bool:
+    """Whether the cache folder has a task, sound."""
+    folder = _folder(key)
+    try:
+        changed = max(path.stat().st_mtime_ns for path in (folder / OWN_TASK_FILE, *_rows_in(folder)))
+    except OSError:
+        return False
+    return _is_sound_here(folder, changed)
 
 
 def _read(of: Task, data: DataSource, preference: str) -> Iterator[tuple[tuple[Split, str], list[Example]]]:
@@ -167,17 +205,35 @@ def _written(says: Declared, rows: Mapping[tuple[Split, str], Sequence[Example]]
     held = {(split, code): [row_of(each, says.labels) for each in examples] for (split, code), examples in rows.items()}
     digests = {f"{split}/{code}": _digest(found) for (split, code), found in held.items()}
     definition = _definition(says, digests)
-    folder = _folder(says.name, definition)
-    if not (folder / OWN_TASK_FILE).exists():
-        files.make_folder(folder.parent)
-        with filelock.FileLock(folder.parent / ".lock"), files.replacing(folder, sole=True) as partial:
-            for (split, code), found in held.items():
-                path = partial / code / f"{split}.parquet"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                pq.write_table(pa.Table.from_pylist(found, columns_of(says.kind)), path)
-            text = sealed({"format": _FORMAT, "task": says.to_dict()})
-            (partial / OWN_TASK_FILE).write_text(text, encoding="utf-8")
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        for (split, code), found in held.items():
+            path = folder / code / f"{split}.parquet"
+            path.parent.mkdir(exist_ok=True)
+            pq.write_table(pa.Table.from_pylist(found, columns_of(says.kind)), path)
+        text = sealed({"format": _FORMAT, "task": says.to_dict()})
+        (folder / OWN_TASK_FILE).write_text(text, encoding="utf-8")
+
+    _have(_key(says.name, definition), write)
     return says.task(definition)
+
+
+def _have(key: str, make: Callable[[Path], object]) -> Path:
+    """The folder of a task in the cache folder, made where it is not there or not sound; many processes may ask."""
+    folder = _folder(key)
+    if _is_here(key):
+        return folder
+    files.make_folder(folder.parent)
+    with filelock.FileLock(folder.with_name(f"{key}.lock")):
+        if _is_here(key):
+            return folder
+        if folder.exists():
+            put_aside(folder)
+        with files.replacing(folder, sole=True) as partial:
+            make(partial)
+            check_folder(partial, key)
+    return folder
 
 
 def _said(folder: Path) -> Declared:
@@ -192,28 +248,30 @@ def _said(folder: Path) -> Declared:
 
 def _brought(key: str, store: Store) -> Path:
     """The folder of a task in the cache folder, taken from a store where it is not there or not sound."""
-    folder = cache_folder() / OWN / key
-    if not (folder / OWN_TASK_FILE).exists():
+
+    def copy(folder: Path) -> None:
         kept = store.own_task(key)
         if kept is None:
             raise DataError(f"{store} does not have the task {key}, which its runs are of")
-        with fills_cache():
-            files.make_folder(folder.parent)
-            with filelock.FileLock(folder.parent / ".lock"):
-                if folder.exists():
-                    put_aside(folder)
-                with files.replacing(folder, sole=True) as partial:
-                    shutil.copytree(kept, partial)
-        check_folder(folder)
-    return folder
+        folder.mkdir()
+        for path in (kept / OWN_TASK_FILE, *_rows_in(kept)):
+            made = folder / path.relative_to(kept)
+            made.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, made, follow_symlinks=False)
+
+    with fills_cache():
+        return _have(key, copy)
 
 
-def _folder(name: str, definition: str) -> Path:
-    return cache_folder() / OWN / f"{name}-{definition}"
+def _folder(key: str) -> Path:
+    return cache_folder() / OWN / key
 
 
-def _keys(definitions: Mapping[str, str]) -> list[str]:
-    return [f"{name}-{definition}" for name, definition in definitions.items()]
+def _key(name: str, definition: str) -> str:
+    """Name of the folder of a task; raises DataError for what is none, whatever a store says."""
+    if not NAME.fullmatch(name) or not _DEFINITION.fullmatch(definition):
+        raise DataError(f"{plain(name, 60)!r} with the definition {plain(definition, 60)!r} is no task of one's own")
+    return f"{name}-{definition}"
 
 
 def _definition(says: Declared, digests: Mapping[str, str]) -> str:

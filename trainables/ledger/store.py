@@ -49,7 +49,7 @@ from trainables.ledger.allocation import Allocation
 from trainables.ledger.errors import LedgerError, StoreError
 from trainables.ledger.locks import is_held
 from trainables.ledger.openings import Opening
-from trainables.ledger.paths import names_in
+from trainables.ledger.own_tasks import OwnTasks
 from trainables.ledger.plan import Plan
 from trainables.ledger.race import RaceRecord
 from trainables.ledger.receipts import Receipt
@@ -66,17 +66,13 @@ log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
 _Noted = TypeVar("_Noted", Opening, Receipt)
 
-OWN_TASKS = "tasks"
-OWN_TASK_FILE = "task.json"
-"""What a task says; where it is there, its rows are."""
-
 GLANCE_SECONDS = 1.0
 """Longer than `is_driven` holds the driver's lock to see whether it is free."""
 NOTE_SECONDS = 30.0
 """Longer than anybody takes to note what is opened."""
 
 
-class Store(Runs):
+class Store(Runs, OwnTasks):
     """A store in a folder: local disk or a disk that all nodes share.
 
     Its runs are those of `Runs`. Whoever plans, runs or reads goes through here.
@@ -295,20 +291,6 @@ class Store(Runs):
     def tokenizers(self) -> Path:
         """Folder of the tokenizers of all runs, each named by its content."""
         return self.root / "tokenizers"
-
-    def own_tasks(self) -> tuple[str, ...]:
-        """The tasks of one's own of all sweeps, `<name>-<definition>`, sorted."""
-        return tuple(sorted(name for name in names_in(self.root / OWN_TASKS) if "." not in name))
-
-    def own_task(self, key: str) -> Path | None:
-        """The folder of a task of one's own, `<name>-<definition>`; None where it is not kept."""
-        folder = self.root / OWN_TASKS / key
-        return folder if (folder / OWN_TASK_FILE).is_file() else None
-
-    def keep_own_task(self, key: str, folder: Path) -> None:
-        """Keep a copy of the folder of a task of one's own."""
-        with files.replacing(self.root / OWN_TASKS / key) as partial:
-            shutil.copytree(folder, partial)
 
     def save_config(self, text: str) -> Path:
         """Keep the configuration of the last sweep, YAML; returns its file."""

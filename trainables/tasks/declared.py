@@ -7,6 +7,7 @@ none in stores.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,11 +25,14 @@ from trainables.tasks.examples import (
 )
 from trainables.tasks.formats.base import Format
 from trainables.tasks.formats.span import Rule
+from trainables.tasks.languages import KNOWN
 from trainables.tasks.retrieval import pairs_among_others
 from trainables.tasks.sampling import spread_examples
 from trainables.tasks.shapes import COLUMNS, FORMATS, parser
 from trainables.tasks.task import Role, Source, Sources, Split, Task
 
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
+"""Names of tasks of one's own: they stand in recipes and in paths."""
 OWN = "own/tasks"
 """Repository of carried rows, `own/tasks/<name>-<definition>`; ids of the hub have one slash."""
 
@@ -62,6 +66,11 @@ class Declared:
     def __post_init__(self) -> None:
         if self.kind not in FORMATS:
             raise ValueError(unknown("format", self.kind, FORMATS))
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"given the name {self.name!r:.60}; allowed: at most 40 of a-z, 0-9, _, -, a letter first")
+        codes = [code for held in (self.languages, self.other_languages) for each in held.values() for code in each]
+        if strange := [code for code in codes if code not in KNOWN]:
+            raise ValueError(unknown("language", strange[0], KNOWN))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it; a field with its default is left out, so that later ones change no earlier definition."""

@@ -25,6 +25,9 @@ XLM_R = _codes(
 )
 """Languages that XLM-R was pretrained on (Conneau et al. 2020, appendix A): those that MLM may have."""
 
+KNOWN = tuple(dict.fromkeys((*XTREME, *XLM_R)))
+"""Those that a task of one's own, and MLM, may have."""
+
 XNLI = _codes("en ar bg de el es fr hi ru sw th tr ur vi zh")
 PAWSX = _codes("en de es fr ja ko zh")
 XQUAD = _codes("en ar de el es hi ru th tr vi zh")

@@ -28,12 +28,13 @@ from pathlib import Path
 from trainables.ledger import files
 from trainables.ledger.alive import LiveRun
 from trainables.ledger.errors import StoreError
+from trainables.ledger.own_tasks import OWN_TASK_FILE, OWN_TASKS
 from trainables.ledger.s3.errors import S3Error, S3UnreachableError
 from trainables.ledger.s3.lease import Lease
 from trainables.ledger.s3.mirror import md5
 from trainables.ledger.s3.place import S3Place
 from trainables.ledger.s3.runs import S3Runs
-from trainables.ledger.store import OWN_TASK_FILE, OWN_TASKS, Store, in_use
+from trainables.ledger.store import Store, in_use
 
 log = logging.getLogger(__name__)
 
@@ -119,21 +120,23 @@ class S3Store(S3Runs, Store):
         if f"{prefix}{OWN_TASK_FILE}" not in there:
             return None
         with files.replacing(self.root / OWN_TASKS / key) as partial:
-            for name in there:
+            for name in filter(_is_of_task, there):
                 path = partial / name.removeprefix(prefix)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._bucket.download(name, path)
         return super().own_task(key)
 
+    def has_own_task(self, key: str) -> bool:
+        """Whether the bucket has a task whole; what it says is written last."""
+        name = f"{OWN_TASKS}/{key}/{OWN_TASK_FILE}"
+        return name in self._bucket.listing(name)
+
     def keep_own_task(self, key: str, folder: Path) -> None:
-        """Keep a copy of the folder of a task of one's own, here and in the bucket, where it is whole once it says what
-        it is.
-        """
-        super().keep_own_task(key, folder)
-        kept = self.root / OWN_TASKS / key
-        for path in sorted(kept.rglob("*"), key=lambda path: path.name == OWN_TASK_FILE):
+        """Keep a copy of the folder of a task, in the bucket and here."""
+        for path in sorted(folder.rglob("*"), key=lambda path: path.name == OWN_TASK_FILE):
             if path.is_file():
-                self._bucket.upload(path, self._mirror.key(path))
+                self._bucket.upload(path, f"{OWN_TASKS}/{key}/{path.relative_to(folder).as_posix()}")
+        super().keep_own_task(key, folder)
 
     @property
     def is_driven(self) -> bool:
@@ -212,3 +215,9 @@ class S3Store(S3Runs, Store):
     def _assure(self, path: Path) -> None:
         if self._driving and not path.is_relative_to(self.root / "runs"):
             self._driving.assure()
+
+
+def _is_of_task(key: str) -> bool:
+    """Whether an object is one of a task of one's own, what it says or rows, and no path out of its folder."""
+    parts = key.split("/")
+    return not {"", ".", ".."} & set(parts) and (parts[-1] == OWN_TASK_FILE or parts[-1].endswith(".parquet"))
