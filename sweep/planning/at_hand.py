@@ -108,6 +108,20 @@ class AtHand:
                 self._note(f"{target}: no {split} rows for {_some(absent[split])}")
         return ""
 
+    def evaluated(self, tasks: Sequence[Task]) -> tuple[str, ...]:
+        """Languages that a run of these tasks is measured in: those that are asked for and have rows."""
+        return tuple(
+            dict.fromkeys(
+                code for task in tasks for split in EVALUATED for code in self._asked(task, split)
+                if code not in self._absent(task, split)
+            )
+        )  # fmt: skip
+
+    def has_text(self, language: str) -> bool:
+        """Whether there is text for MLM in a language, or a stand-in."""
+        known = registry.task(MLM).languages[Split.TRAIN]
+        return language in known and not missing_mlm([language], self._data)
+
     def restriction(self, tasks: Sequence[Task]) -> tuple[str, ...]:
         """Languages the runs of these tasks are restricted to; empty when the user's choice takes none away."""
         every = dict.fromkeys(code for task in tasks for code in _languages(task))
