@@ -120,10 +120,12 @@ class _Planner:
             self._note(controls)
         for remark in self._swapped.notes() if self.config.target.language_adapters else ():
             self._note(remark)
+        self._at_hand.note_stand_ins()
         return Plan(nodes=self._in_order(), cells=found, without_data=without, notes=tuple(self.notes))
 
     def plan_of(self, phase: Phase) -> tuple[Plan, tuple[str, ...]]:
         found, without = self._of_cells(self._parent_of if phase is Phase.INTERMEDIATE else self._run_of)
+        self._at_hand.note_stand_ins()
         asked = [self.nodes[run_id] for run_id in dict.fromkeys(found.values()) if run_id]
         needed = {node.run_id for each in asked for node in (each, *self._upstream(each.spec))}
         nodes = {id_: node for id_, node in self.nodes.items() if id_ in needed and node.spec.phase is phase}
