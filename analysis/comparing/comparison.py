@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from analysis.comparing.provenance import Provenance, SettingChange, provenance, setting_changes
 from analysis.comparing.side import Side
-from analysis.scores.headings import row_order, target_order
+from analysis.scores.headings import AnalysisError, row_order, target_order
 from analysis.selection.averages import Gap, TaskScore, mean
 from analysis.selection.selection import Selection
 from analysis.statistics.estimate import MARGIN, Estimate, NoVerdict, Verdict
@@ -83,7 +83,16 @@ class Comparison:
 
 
 def compare(a: Side, b: Side, margin: float = MARGIN) -> Comparison:
-    """Match the cells of two sweeps by row, target and seed, and say what chance does not explain."""
+    """Match the cells of two sweeps by row, target and seed, and say what chance does not explain.
+
+    Raises AnalysisError where both have a task of one's own under one name that is not the same.
+    """
+    for name in sorted(a.own_tasks.keys() & b.own_tasks.keys()):
+        if a.own_tasks[name] != b.own_tasks[name]:
+            raise AnalysisError(
+                f"the task {name!r} is not the same in both: {a.own_tasks[name]} in {a.place}, {b.own_tasks[name]} in "
+                f"{b.place}, by what it says or by its rows; allowed: stores with the same one"
+            )
     scored_a, scored_b = (_scored(side) for side in (a, b))
     common = sorted(scored_a.keys() & scored_b.keys(), key=_order)
     return Comparison(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +29,14 @@ class Side:
         sweep: its runs and results.
         runs: the run of every finished cell.
         reader: of its predictions, on the split that selects alone.
+        own_tasks: definitions of the tasks of one's own that it has, by name.
     """
 
     place: Path | str
     sweep: Sweep
     runs: dict[Cell, Run]
     reader: RowReader
+    own_tasks: Mapping[str, str]
 
     def score(self, cell: Cell) -> TaskScore | Gap:
         """Of the split that selects; a Gap where the sweep has none."""
@@ -67,7 +69,10 @@ def open_side(place: Path | str, sweep: str | None = None, conditions: Sequence[
         )
     if not found.runs:
         raise AnalysisError(f"{place}: there is no finished run that can be used")
-    return Side(place=place, sweep=found, runs=one_run_per_cell(found.runs), reader=RowReader(store))
+    own = {name: held for run in found.runs for name, held in run.record.spec.definitions.items()}
+    return Side(
+        place=place, sweep=found, runs=one_run_per_cell(found.runs), reader=RowReader(store), own_tasks=own
+    )  # fmt: skip
 
 
 def _is_foreign(store: Store, run_id: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.advice.donors import advised_donors
+from analysis.advice.signals import Source
 from analysis.languages.association import FEWEST_LANGUAGES, SHUFFLES, Association, associations
 from analysis.languages.distances import PACKAGE, source
 from analysis.languages.rules import Outcome, compare
@@ -12,6 +14,7 @@ from analysis.report.content import Block, Code, Folded, Grid, Head, Line, Parag
 from analysis.statistics.estimate import Verdict
 from analysis.tables.table import number
 from analysis.tables.table2 import SEEN
+from trainables.ledger.recipe import recipe_of
 from trainables.tasks.families import family_of
 from trainables.tasks.language_facts import by_family
 
@@ -102,7 +105,8 @@ def _association(found: Association) -> tuple[Value, ...]:
 
 
 def _rules(found: Transfer) -> tuple[Block, ...]:
-    outcomes = compare(found)
+    sources = [Source(recipe=recipe_of(row)) for row in found.rows.values()]
+    outcomes = compare(found, advised_donors(found, sources, None))
     if not outcomes:
         return (Paragraph(said="Rules for choosing a donor: fewer than two recipients have donors to choose among."),)
     heads = ("gain", "regret", "regret without a donor, least", "most", "best without a donor")
@@ -111,7 +115,8 @@ def _rules(found: Transfer) -> tuple[Block, ...]:
     said = (
         f"Least regret: {least.rule}. Every rule picks a donor for each of {least.recipients} recipients, without "
         "looking at the gain of the pair that it picks; regret is the distance to the best donor of each recipient in "
-        "points. Then again without each donor in turn."
+        "points. Then again without each donor in turn. The advice is that of `advise --no-features`: by all distances "
+        "together; with what a few hundred rows tell, `python -m benchmarks.advice` has it."
     )
     titles = (Head(title="rule"), *(Head(title=title, numeric=True) for title in heads))
     return (

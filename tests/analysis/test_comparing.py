@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from analysis.comparing.comparison import compare
 from analysis.comparing.side import open_side
+from analysis.scores.headings import AnalysisError
 from analysis.statistics.estimate import NoVerdict, Verdict, Word
 from analysis.statistics.rows import RowReader
 from sweep.command_line.main import main
@@ -247,3 +248,12 @@ def test_two_encoders_in_one_store_can_be_compared_by_conditions(tmp_path, capsy
     )
     text = capsys.readouterr().out
     assert "encoder.name of xnli: A bundled:3, B bundled:6 (1 run)" in text
+
+
+def test_a_task_of_ones_own_that_is_not_the_same_in_both_is_not_compared(tmp_path):
+    a, b = (open_side(fill(tmp_path / name).root) for name in "ab")
+    assert (a.own_tasks, b.own_tasks) == ({}, {})
+    a, b = (dataclasses.replace(side, own_tasks={"mine": held}) for side, held in ((a, "0123"), (b, "4567")))
+    with pytest.raises(AnalysisError, match=r"the task 'mine' is not the same in both: 0123 in .*a, 4567 in .*b"):
+        compare(a, b)
+    compare(a, dataclasses.replace(b, own_tasks={"mine": "0123", "other": "4567"}))

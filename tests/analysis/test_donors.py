@@ -185,5 +185,5 @@ def test_the_report_has_gains_distances_and_rules(tmp_path):
     assert row[gains["columns"].index("sw")] == {"text": "+32.0 §", "number": 32.0}
     assert row[-1]["number"] == pytest.approx(2.0)
     assert [line[0] for line in against["lines"]][:2] == ["family", "script"]
-    assert {"English", "best on average", "nearest, family"} <= {line[0] for line in rules["lines"]}
+    assert {"English", "best on average", "nearest, family", "advice"} <= {line[0] for line in rules["lines"]}
     assert (tmp_path / "report" / "figures" / "donors-panx-panx.svg").exists()

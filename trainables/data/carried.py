@@ -28,7 +28,7 @@ from trainables.data.labels import with_labels
 from trainables.data.loading import read_examples
 from trainables.data.mirror import MirrorData
 from trainables.data.own_files import columns_of
-from trainables.data.shared_rows import shared_rows
+from trainables.data.shared_rows import SeenRows, row_hashes
 from trainables.data.source import DataError, DataSource, MissingDataError
 from trainables.ledger import files
 from trainables.ledger.digests import put_aside
@@ -152,10 +152,10 @@ def _check_ids(of: Task, split: Split, language: str, examples: Sequence[Example
 
 def _check_shared(of: Task, rows: Mapping[tuple[Split, str], Sequence[Example]], note: Callable[[str], object]) -> None:
     """Say which rows of training are evaluated, too; raise DataError unless the task allows them."""
-    trained = [example for (split, _), examples in rows.items() if split is Split.TRAIN for example in examples]
-    for (split, language), examples in rows.items() if trained else ():
-        found = shared_rows(trained, examples) if split is not Split.TRAIN else None
-        if not found or not found.by_text:
+    trained = (example for (split, _), examples in rows.items() if split is Split.TRAIN for example in examples)
+    seen = SeenRows(row_hashes(trained))
+    for (split, language), examples in rows.items():
+        if split is Split.TRAIN or not (found := seen.shared(examples)).by_text:
             continue
         what = f"{of.name}: {found.by_text} of {found.rows} {split} rows in {language} are training rows, too"
         if not of.shares_rows:

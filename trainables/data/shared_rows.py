@@ -5,10 +5,16 @@ XQuAD's English questions are of SQuAD's development set, which stops the traini
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trainables.tasks.examples import Example
+
+RowHashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,35 +35,46 @@ class Shared:
 
 
 class SeenRows:
-    """Rows among which others are looked for; labels are not looked at."""
+    """Rows among which others are looked for, as hashes; labels are not looked at."""
 
-    def __init__(self, examples: Iterable[Example]) -> None:
-        self._ids, self._texts = set(), set()
-        for example in examples:
-            self._ids.add(example.id)
-            self._texts.add(_text(example))
+    def __init__(self, hashes: RowHashes) -> None:
+        """`hashes` is uint64[2, R]: of the ids and of the texts of R rows."""
+        self._ids, self._texts = (frozenset(part.tolist()) for part in hashes)
 
     def has_id(self, example: Example) -> bool:
         """Whether a row has the id; one that is the number of a row in its file is never the same."""
-        return not example.id.isdigit() and example.id in self._ids
+        return not example.id.isdigit() and _hash(example.id) in self._ids
 
     def has_text(self, example: Example) -> bool:
         """Whether a row has the texts, whatever case and spaces."""
         return _text(example) in self._texts
 
+    def shared(self, evaluated: Iterable[Example]) -> Shared:
+        """The evaluated rows that are among these, counted."""
+        found = [(self.has_id(example), self.has_text(example)) for example in evaluated]
+        return Shared(
+            rows=len(found),
+            by_id=sum(by_id for by_id, _ in found),
+            by_text=sum(by_text for _, by_text in found),
+            either=sum(by_id or by_text for by_id, by_text in found),
+        )
+
+
+def row_hashes(examples: Iterable[Example]) -> RowHashes:
+    """uint64[2, R] of the ids and the texts of R rows, the same on every machine."""
+    pairs = [(_hash(example.id), _text(example)) for example in examples]
+    return np.array(pairs, dtype=np.uint64).reshape(-1, 2).T
+
 
 def shared_rows(seen: Iterable[Example], evaluated: Iterable[Example]) -> Shared:
     """The evaluated rows that were seen, counted."""
-    rows = SeenRows(seen)
-    found = [(rows.has_id(example), rows.has_text(example)) for example in evaluated]
-    return Shared(
-        rows=len(found),
-        by_id=sum(by_id for by_id, _ in found),
-        by_text=sum(by_text for _, by_text in found),
-        either=sum(by_id or by_text for by_id, by_text in found),
-    )
+    return SeenRows(row_hashes(seen)).shared(evaluated)
 
 
 def _text(example: Example) -> int:
-    """Of the texts, without case and spaces; a hash, for there are half a million of them."""
-    return hash(tuple(" ".join(text.casefold().split()) for text in example.texts))
+    """Of the texts, without case and spaces."""
+    return _hash("\0".join(" ".join(text.casefold().split()) for text in example.texts))
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "big")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from trainables.data.findings import Check, Finding, Problem, Remark
 from trainables.data.loading import Loaded
 from trainables.data.own_files import FILES
-from trainables.data.shared_rows import SeenRows
+from trainables.data.shared_rows import SeenRows, row_hashes
 from trainables.data.source import DataSource, MissingDataError
 from trainables.ledger.plain import plain
 from trainables.tasks.examples import ChoiceExample, Example, PairExample, TaggingExample
@@ -99,7 +99,7 @@ def shared_findings(task: Task, held: Mapping[Place, Sequence[Example]]) -> Iter
     A remark where the task says that it may be so.
     """
     kind = Remark if task.shares_rows else Problem
-    seen = SeenRows(_trained(held))
+    seen = SeenRows(row_hashes(_trained(held)))
     own_ids = task.format.head is Head.SPAN
     for (split, language), examples in held.items():
         if split is Split.TRAIN:

@@ -20,6 +20,7 @@ from trainables.phases.context import Context
 from trainables.phases.fit import fit
 from trainables.phases.leaving import leave_encoder
 from trainables.phases.predictions import PredictionTable, publish
+from trainables.phases.shared import Evaluated, note_shared
 from trainables.phases.swapping import said, swapped
 from trainables.phases.trained_heads import leave_heads
 from trainables.report import Advanced
@@ -57,6 +58,7 @@ def run_target(context: Context) -> Generator[Advanced, None, Record]:
             if part.split is part.task.selection_split:
                 compared[part.task.name][part.language] = comparison
             yield _evaluating(fitted.outcome.steps)
+        note_shared(context, (part.rows for part in parts))
         for task in tasks:
             publish(context, task.name, tables[task.name])
             context.findings += findings(task, task.selection_split, compared[task.name])
@@ -71,6 +73,11 @@ class _Part:
     split: Split
     language: str
     encoded: Encoded
+
+    @property
+    def rows(self) -> Evaluated:
+        """The rows alone."""
+        return Evaluated(task=self.task, split=self.split, language=self.language, examples=self.encoded.examples)
 
     def score(self, outputs: Sequence[np.ndarray], table: PredictionTable) -> tuple[list[Score], Comparison]:
         """Scores of the outputs, and what is trivial beside them; the predictions go into the table."""
