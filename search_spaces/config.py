@@ -218,9 +218,12 @@ class TargetFields(TrainingFields):
     """How target runs train; `tasks` overrides it for single tasks.
 
     `method`: what all of them train in place of all weights, as in recipes; empty for all weights.
+    `language_adapters`: whether rows that begin with the adapters of a language are measured in every language with
+    that language's own.
     """
 
     method: Annotated[str, AfterValidator(_method)] = ""
+    language_adapters: bool = False
     tasks: Annotated[dict[Target, TrainingFields], AfterValidator(_that_train), AfterValidator(_with_rows)] = {}
 
 

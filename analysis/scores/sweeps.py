@@ -22,6 +22,8 @@ from trainables.ledger.recipe import recipe_of
 from trainables.ledger.spec import Phase
 
 _OF_A_RUN = ("seed", "parent", "phase")
+_SWAPS = "swaps."
+"""Runs of language adapters, of the same seed; rows that have none are in the same table."""
 _EVERYWHERE = ("encoder.name", "encoder.revision", "data.source")
 _BY_PHASE = ("data.train_rows", "data.eval_rows")
 _MLM = ("mlm.languages", "mlm.sentences", "mlm.alpha", "mlm.mask_probability")
@@ -82,7 +84,7 @@ def differences(runs: Iterable[Run]) -> list[Difference]:
                 counts["", name, False][value] += 1
             elif name in _BY_PHASE:
                 counts[phase.value, name, False][value] += 1
-            elif name not in _OF_A_RUN:
+            elif name not in _OF_A_RUN and not name.startswith(_SWAPS):
                 counts[own, name, makes_encoder][value] += 1
     found = [
         Difference(scope=own, setting=name, runs=dict(values))

@@ -25,6 +25,7 @@ def as_json(found: Foresight) -> dict[str, Any]:
     bill, setup = found.bill, found.setup
     plan = bill.plan
     encoder = next((node.spec.encoder for node in plan.nodes.values()), None)
+    adapters = {"language_adapters": bill.language_adapters} if bill.language_adapters.runs else {}
     return {
         "format": FORMAT,
         "name": setup.config.name,
@@ -32,7 +33,7 @@ def as_json(found: Foresight) -> dict[str, Any]:
         "sweep": plan.sweep,
         "encoder": {"name": encoder.name, "revision": encoder.revision} if encoder else None,
         "cells": _cells(found),
-        "runs": {name: _lot(lot) for name, lot in bill.lots.items()},
+        "runs": {name: _lot(lot) for name, lot in {**bill.lots, **adapters}.items()},
         "hours": {"unit": bill.unit, **_span(bill.hours), "of_searches": bill.search_hours.expected},
         "clusters": [_clock(clock) for clock in bill.clocks],
         "critical_path": _chain(bill.chains[0]) if bill.chains else None,

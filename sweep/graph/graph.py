@@ -1,6 +1,7 @@
 """The graph of a sweep: which node is open, which run starts next, what its end means for the others.
 
-A node opens when its parent has its winner. Its runs start from that winner: the configured run, or the trials of its
+A node opens when its parent has its winner, and every run whose adapters of a language it needs has ended well, which
+is never searched. Its runs start from that winner: the configured run, or the trials of its
 study, the best of which, by the English dev figure of its own task alone (protocol.md 2.6), is the only run that its
 children start from. Driver, plan and benchmarks drive this one object. Pure state: no Ray, no clock of its own.
 """
@@ -91,8 +92,8 @@ class Graph:
         needed = {node_id: node.trials for node_id, node in plan.nodes.items()} if left is None else left
         self._ranks = ranks(plan.nodes, {*done}.difference(plan.nodes.keys() - plain), needed, parallel)
         self._order = {node_id: index for index, node_id in enumerate(plan.nodes)}
-        self._held: dict[str, str] = {}
-        self._to_open: deque[tuple[str, str]] = deque()
+        self._held: dict[str, None] = {}
+        self._to_open: deque[str] = deque()
         self._of: dict[str, str] = {}
         self._ends: dict[str, State] = {}
         self._children: defaultdict[str, list[str]] = defaultdict(list)
@@ -103,7 +104,7 @@ class Graph:
                 self._children[parent].append(node_id)
         for node_id, node in plan.nodes.items():
             if self._stands_alone(node, done):
-                self._to_open.append((node_id, node.spec.parent))
+                self._to_open.append(node_id)
         self._open_all()
         self._race_on()
 
@@ -252,28 +253,29 @@ class Graph:
     def _leave_again(self, run_id: str, *, is_finished: bool) -> State:
         """What waits for the encoder of a run may start, or is blocked with all below it."""
         self._there[run_id] = is_finished
-        waiting = self._again.pop(run_id)
-        for child, place in waiting:
-            if is_finished:
-                self._queue.add(child, place)
-            else:
+        for child, place in self._again.pop(run_id):
+            if not is_finished:
                 self._give_up(child, run_id)
+            elif not any(child == each for waiting in self._again.values() for each, _ in waiting):
+                self._queue.add(child, place)
         return State.DONE if is_finished else State.FAILED
 
     def _give_up(self, run_id: str, parent: str) -> None:
-        """A run that cannot start, since the encoder of its parent was removed and could not be computed again."""
+        """A run that cannot start, since the encoder of a parent was removed and could not be computed again."""
         node_id = self._of[run_id]
+        for waiting in self._again.values():
+            waiting[:] = [each for each in waiting if each[0] != run_id]
         self.blocked_by.setdefault(node_id, self._of[parent])
         self._block(node_id)
         if run_id in self._again:
             self._leave_again(run_id, is_finished=False)
 
     def _stands_alone(self, node: Node, done: Collection[str]) -> bool:
-        """Whether a node need not wait for its parent: it has none here, or it is done and all above it as planned.
+        """Whether a node need not wait for its parents: it has none here, or it is done and all above it as planned.
 
         An earlier stage that is not done is waited for: the encoder of a later one may have to be computed again.
         """
-        above = [self.plan.nodes[ancestor] for ancestor in self.plan.ancestors(node.run_id)]
+        above = [self.plan.nodes[ancestor] for ancestor in self.plan.upstream(node.run_id)]
         if not above or node.run_id not in done:
             return not above
         if any(each.is_searched for each in (node, *above)):
@@ -281,18 +283,20 @@ class Graph:
         return node.spec.phase is not Phase.INTERMEDIATE or all(each.run_id in done for each in above)
 
     def _open_all(self) -> None:
-        """Begin the nodes whose parent's winner has become known; which may be the winners of others."""
+        """Begin the nodes whose parents' winners have become known; which may be the winners of others."""
         while self._to_open:
-            self._open(*self._to_open.popleft())
+            self._open(self._to_open.popleft())
 
-    def _open(self, node_id: str, parent: str) -> None:
-        """Begin a node whose parent's winner is known, once a race wants it."""
+    def _open(self, node_id: str) -> None:
+        """Begin a node whose parents' winners are known, once a race wants it."""
         if node_id in self.trials:
             return
         if self._races and not self._races.opens(node_id):
-            self._held[node_id] = parent
+            self._held[node_id] = None
             return
-        found = self.trials[node_id] = self._open_node(self.plan.nodes[node_id], parent)
+        node = self.plan.nodes[node_id]
+        parent = self._winner(node.spec.parent) or node.spec.parent
+        found = self.trials[node_id] = self._open_node(node, parent)
         if self._races and self._races.stops(node_id) and any(t.state is State.DONE for t in found.trials):
             found.stop()
         self._advance(node_id)
@@ -307,21 +311,24 @@ class Graph:
             self._close(node_id)
 
     def _hand_out(self, node_id: str, run: Run, rank: float) -> None:
-        """Let a run wait for room, once the encoder that it starts from is there."""
-        node, parent = self.plan.nodes[node_id], run.spec.parent
+        """Let a run wait for room, once the encoders that it needs are there."""
+        node = self.plan.nodes[node_id]
         self.runs[run.run_id] = run
         self._of[run.run_id] = node_id
         share = self._share(node)
         place = Waiting(share=share, cost=node.cost, rank=rank, place=(self._order[node_id], run.number))
-        if node.spec.parent not in self.trials or not self._is_missing(parent):
-            self._queue.add(run.run_id, place)
+        planned = {run.spec.parent: node.spec.parent, **{own: own for own in node.spec.swaps.values()}}
+        missing = {own: each for own, each in planned.items() if each in self.trials and self._is_missing(own)}
+        for own, each in missing.items():
+            if self._there.get(own, True):
+                self._compute_again(each, own, rank)
+        if lost := next((own for own in missing if own not in self._again), ""):
+            self._give_up(run.run_id, lost)
             return
-        if self._there.get(parent, True):
-            self._compute_again(node.spec.parent, parent, rank)
-        if parent in self._again:
-            self._again[parent].append((run.run_id, place))
-        else:
-            self._give_up(run.run_id, parent)
+        for own in missing:
+            self._again[own].append((run.run_id, place))
+        if not missing:
+            self._queue.add(run.run_id, place)
 
     def _is_missing(self, run_id: str) -> bool:
         """Whether the encoder of a finished run is not there."""
@@ -340,10 +347,21 @@ class Graph:
     def _close(self, node_id: str) -> None:
         trials = self.trials[node_id]
         if trials.winner:
-            self._to_open.extend((child, trials.winner) for child in self._children[node_id])
+            self._to_open.extend(
+                child for child in self._children[node_id] if all(map(self._has_won, self.plan.nodes[child].parents))
+            )
         else:
             self._block(node_id)
         self._searches_closed += self.plan.nodes[node_id].is_searched
+
+    def _winner(self, node_id: str) -> str:
+        """The winner of a node, empty while there is none."""
+        found = self.trials.get(node_id)
+        return found.winner if found and found.is_complete else ""
+
+    def _has_won(self, node_id: str) -> bool:
+        """Whether nothing needs to wait for a node: it has its winner, or is not of this plan."""
+        return node_id not in self.plan.nodes or bool(self._winner(node_id))
 
     def _block(self, node_id: str) -> None:
         pending = list(self._children[node_id])
@@ -359,10 +377,10 @@ class Graph:
             for node_id, trials in list(self.trials.items()):
                 if not trials.is_complete and self._races.stops(node_id):
                     self._stop(node_id)
-            for node_id, parent in list(self._held.items()):
+            for node_id in list(self._held):
                 if self._races.opens(node_id):
                     del self._held[node_id]
-                    self._to_open.append((node_id, parent))
+                    self._to_open.append(node_id)
             self._open_all()
 
     def _stop(self, node_id: str) -> None:

@@ -226,7 +226,7 @@ def _cells_below(plan: Plan) -> dict[str, list[tuple[Row, str, int]]]:
     """Node id -> row, target and seed of the cells that it serves, itself or through what starts from it."""
     found: defaultdict[str, list[tuple[Row, str, int]]] = defaultdict(list)
     for cell, node_id in plan.cells.items():
-        for served in (node_id, *plan.ancestors(node_id)):
+        for served in (node_id, *plan.upstream(node_id)):
             found[served].append((cell.row, cell.target, cell.seed))
     return found
 

@@ -47,6 +47,7 @@ class AtHand:
         self._evaluated: dict[str, int] = {}
         self._sentences: dict[tuple[str, ...], int] = {}
         self._text: dict[tuple[str, ...], Mapping[str, tuple[Source, ...]]] = {}
+        self._stand_ins: dict[str, None] = {}
 
     def fingerprint(self, sources: Sequence[Source]) -> str:
         """Of the content of these files."""
@@ -108,6 +109,20 @@ class AtHand:
                 self._note(f"{target}: no {split} rows for {_some(absent[split])}")
         return ""
 
+    def evaluated(self, tasks: Sequence[Task]) -> tuple[str, ...]:
+        """Languages that a run of these tasks is measured in: those that are asked for and have rows."""
+        return tuple(
+            dict.fromkeys(
+                code for task in tasks for split in EVALUATED for code in self._asked(task, split)
+                if code not in self._absent(task, split)
+            )
+        )  # fmt: skip
+
+    def has_text(self, language: str) -> bool:
+        """Whether there is text for MLM in a language, or a stand-in."""
+        known = registry.task(MLM).languages[Split.TRAIN]
+        return language in known and not missing_mlm([language], self._data)
+
     def restriction(self, tasks: Sequence[Task]) -> tuple[str, ...]:
         """Languages the runs of these tasks are restricted to; empty when the user's choice takes none away."""
         every = dict.fromkeys(code for task in tasks for code in _languages(task))
@@ -126,6 +141,11 @@ class AtHand:
         if not self._text[key]:
             raise NoRowsError("MLM: no text in any language")
         return self._text[key]
+
+    def note_stand_ins(self) -> None:
+        """Say for which languages of MLM there is a stand-in only, of all that were asked for."""
+        if self._stand_ins:
+            self._note(f"MLM: no Wikipedia for {_some(list(self._stand_ins))}; words of PAN-X stand in for it")
 
     def train_rows(self, task: Task, languages: Sequence[str] = (), cap: int = 0) -> int:
         """Training rows of all these languages, as far as a cap that is spread evenly over them lets them be.
@@ -175,9 +195,7 @@ class AtHand:
             raise NoRowsError(f"MLM: no text in {', '.join(absent)}")
         if held and absent:
             self._note(f"MLM: no text in {', '.join(absent)}; their share goes to the other languages")
-        stand_ins = [code for code, sources in held.items() if sources[0].repository == STAND_IN]
-        if stand_ins:
-            self._note(f"MLM: no Wikipedia for {_some(stand_ins)}; words of PAN-X stand in for it")
+        self._stand_ins |= {code: None for code, sources in held.items() if sources[0].repository == STAND_IN}
         return held
 
     def _rows_in(self, task: Task, language: str) -> int:

@@ -80,6 +80,7 @@ class Bill:
         hours: of all that is left, by the shares of the runs.
         search_hours: those of them that are for searches.
         lots: by phase, and of all together.
+        language_adapters: those of the intermediate runs that are there for the adapters of other languages alone.
         clocks: a cluster each, in the order asked.
         chains: the critical path, and the next longest chains.
     """
@@ -89,6 +90,7 @@ class Bill:
     hours: Span
     search_hours: Span
     lots: Mapping[str, Lot]
+    language_adapters: Lot
     clocks: tuple[WallClock, ...]
     chains: tuple[Chain, ...]
 
@@ -121,7 +123,11 @@ def bill_of(outlook: Outlook, store: Store, config: SweepConfig, clusters: Seque
         unit=unit(plan),
         hours=sum(own.values(), ZERO) + search_hours,
         search_hours=search_hours,
-        lots={name: _lot(outlook, phases_of) for name, phases_of in phases.items()},
+        lots={
+            name: _lot(outlook, [run_id for run_id, node in plan.nodes.items() if node.spec.phase in phases_of])
+            for name, phases_of in phases.items()
+        },
+        language_adapters=_lot(outlook, _for_swaps(plan)),
         clocks=tuple(_with_disk(wall_clock(outlook, config, each), outlook, store, config) for each in clusters),
         chains=longest_chains(outlook, parallel),
     )
@@ -170,8 +176,15 @@ def _hours(node: Node, plan: Plan) -> Span:
     return of_node(node) * (expected / node.cost) if node.cost else ZERO
 
 
-def _lot(outlook: Outlook, phases: Sequence[Phase]) -> Lot:
-    nodes = {run_id: node for run_id, node in outlook.plan.nodes.items() if node.spec.phase in phases}
+def _for_swaps(plan: Plan) -> list[str]:
+    """Runs whose adapters of a language take the place of others', and that no row starts from."""
+    nodes = plan.nodes.values()
+    swapped = dict.fromkeys(run_id for node in nodes for run_id in node.spec.swaps.values())
+    return [run_id for run_id in swapped if run_id in plan.nodes and run_id not in {node.spec.parent for node in nodes}]
+
+
+def _lot(outlook: Outlook, run_ids: Sequence[str]) -> Lot:
+    nodes = {run_id: outlook.plan.nodes[run_id] for run_id in run_ids}
     left = {run_id: outlook.left(run_id, searched=False) for run_id in nodes}
     trials = {run_id: outlook.trials_left(run_id) for run_id in nodes}
     return Lot(

@@ -16,6 +16,7 @@ from sweep.planning.at_hand import AtHand, NoRowsError
 from sweep.planning.controls import Amount, english_controls
 from sweep.planning.cost import Costs
 from sweep.planning.footprint import Texts, footprint_of, texts_of
+from sweep.planning.language_adapters import Swapped, language_of_first, why_not_swapped
 from sweep.planning.machines import this_machine
 from sweep.planning.memory import need_of
 from sweep.planning.own_tasks import carry_own
@@ -111,17 +112,22 @@ class _Planner:
         self._steps: dict[str, int] = {}
         self._abroad: dict[Recipe, Amount] = {}
         self._machines = machines
+        self._swapped = Swapped()
 
     def plan(self) -> Plan:
         found, without = self._of_cells(self._run_of)
         if controls := english_controls(self._abroad, {str(cell.row) for cell in (*found, *without)}):
             self._note(controls)
+        for remark in self._swapped.notes() if self.config.target.language_adapters else ():
+            self._note(remark)
+        self._at_hand.note_stand_ins()
         return Plan(nodes=self._in_order(), cells=found, without_data=without, notes=tuple(self.notes))
 
     def plan_of(self, phase: Phase) -> tuple[Plan, tuple[str, ...]]:
         found, without = self._of_cells(self._parent_of if phase is Phase.INTERMEDIATE else self._run_of)
+        self._at_hand.note_stand_ins()
         asked = [self.nodes[run_id] for run_id in dict.fromkeys(found.values()) if run_id]
-        needed = {node.run_id for each in asked for node in (each, *self._ancestors(each.spec))}
+        needed = {node.run_id for each in asked for node in (each, *self._upstream(each.spec))}
         nodes = {id_: node for id_, node in self.nodes.items() if id_ in needed and node.spec.phase is phase}
         return Plan(nodes=nodes, cells={}, notes=tuple(self.notes)), tuple(dict.fromkeys(without.values()))
 
@@ -150,7 +156,7 @@ class _Planner:
     def _in_order(self) -> dict[str, Node]:
         """Intermediate runs that a cell needs, earlier stages first, then the runs that start from them."""
         rest = {id_: node for id_, node in self.nodes.items() if node.spec.phase is not Phase.INTERMEDIATE}
-        needed = {ancestor.run_id for node in rest.values() for ancestor in self._ancestors(node.spec)}
+        needed = {ancestor.run_id for node in rest.values() for ancestor in self._upstream(node.spec)}
         first = {id_: node for id_, node in self.nodes.items() if id_ in needed}
         return first | rest
 
@@ -161,6 +167,10 @@ class _Planner:
             found.append(self.nodes[spec.parent])
             spec = found[-1].spec
         return found
+
+    def _upstream(self, spec: RunSpec) -> list[Node]:
+        """Its ancestors, and the runs of other languages' adapters that it is measured with."""
+        return [*self._ancestors(spec), *(self.nodes[run_id] for run_id in spec.swaps.values())]
 
     def _run_of(self, cell: Cell) -> str:
         measured = self._tasks_measured_with(cell.target)
@@ -189,10 +199,32 @@ class _Planner:
             method=method if trains else None,
             definitions=_definitions(tasks),
         )
+        spec = replace(spec, swaps=self._swaps(cell, spec))
         rows = {measured[0]: self._at_hand.train_rows(tasks[0], languages, cap)} if trains else {}
         name = f"{cell.row} -> {','.join(measured)} #{cell.seed}"
         node = self._node(spec, name, cell.row, measured, rows)
         return self._add(node)
+
+    def _swaps(self, cell: Cell, spec: RunSpec) -> dict[str, str]:
+        """Language -> run whose adapters of it this run is to predict it with, which comes into the plan."""
+        stages = [node.spec for node in reversed(self._ancestors(spec))]
+        own = language_of_first(stages)
+        if not own or not self.config.target.language_adapters:
+            return {}
+        if why := why_not_swapped(spec, stages):
+            self._swapped.keeps(cell, why)
+            return {}
+        first = self._recipes[cell.row].stages[0]
+        found = {}
+        for code in self._at_hand.evaluated([registry.task(name) for name in spec.tasks]):
+            if code == own:
+                continue
+            if not self._at_hand.has_text(code):
+                self._swapped.absent[str(first)][code] = None
+                continue
+            found[code] = self._encoder_of(Recipe(stages=(replace(first, languages=(code,)),)), cell.seed)
+            self._swapped.languages[str(first)][code] = None
+        return found
 
     def _parent_of(self, cell: Cell) -> str:
         """Id of the run that the cell's row starts from; empty for the baseline."""

@@ -100,11 +100,14 @@ def _phases(bill: Bill) -> Table:
     table = Table("phase", box=None, padding=(0, 2, 0, 0))
     for heading in ("runs", "done", "to do", "estimated work", *_SEARCHED * bill.outlook.is_searched):
         table.add_column(heading, justify="right")
-    for name, lot in bill.lots.items():
+    rows = [(name, lot, "bold" if name == ALL else "") for name, lot in bill.lots.items()]
+    if bill.language_adapters.runs:
+        rows.insert(1, ("  language adapters", bill.language_adapters, "dim"))
+    for name, lot, style in rows:
         further = (f"{lot.trials}", duration(lot.trial_seconds.expected)) if bill.outlook.is_searched else ()
         table.add_row(
             name, str(lot.runs), str(lot.done), str(lot.runs - lot.done), duration(lot.seconds.expected), *further,
-            style="bold" if name == ALL else "",
+            style=style,
         )  # fmt: skip
     return table
 

@@ -131,6 +131,16 @@ def test_settings_that_a_row_says_itself_are_no_other_sweeps(swept):
     assert differences(load(store)) == []
 
 
+def test_language_adapters_of_other_seeds_and_rows_are_no_other_sweeps(store):
+    rows = "grid.intermediates=none,mlm@en/adapter,mlm@sw/adapter"
+    made = plan(rows, "grid.mlm=off", "grid.targets=panx", "data.languages=en,de,sw", "grid.seeds=1,2",
+                "target.method=adapter", "target.language_adapters=on")  # fmt: skip
+    for node in made.nodes.values():
+        store.finish(dataclasses.replace(record(node.spec), row=str(node.row)))
+    assert len({tuple(node.spec.swaps.items()) for node in made.nodes.values()}) == 1 + 2 * 2
+    assert differences(load(store)) == []
+
+
 def test_the_plan_decides_where_the_same_run_has_two_names(store):
     """A dose in one sweep is the cap of all runs in another."""
     [spec] = [n.spec for n in plan("grid.intermediates=panx@sw:50", "grid.mlm=off", "grid.targets=panx").nodes.values()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.made.specs import INTERMEDIATE, RETRIEVAL, SPECS, TARGET
+from trainables.ledger.recipe import Method, MethodKind
 from trainables.ledger.spec import (
     DataRef,
     EncoderRef,
@@ -241,6 +242,23 @@ def test_today_s_specs_say_which_fields_of_later_ones_they_do_not_know():
     fields = OLD["target"] | {"optimisation": OLD["target"]["optimisation"] | {"label_smoothing": 0.1}}
     with pytest.raises(ValueError, match="unknown Optimisation field 'label_smoothing'"):
         RunSpec.from_dict(fields)
+
+
+def test_language_adapters_are_of_target_runs_that_leave_them_as_they_are():
+    method = Method(kind=MethodKind.ADAPTER, size=48)
+    plain = dataclasses.replace(TARGET, parent="0123456789ab", method=method)
+    swapped = dataclasses.replace(plain, swaps={"sw": "9d98b8e9fb3f", "de": "3da054d8b6aa"})
+    assert "swaps" not in plain.to_dict()
+    assert swapped.run_id != plain.run_id
+    assert swapped.parents == ("0123456789ab", "9d98b8e9fb3f", "3da054d8b6aa")
+    assert RunSpec.from_dict(json.loads(json.dumps(swapped.to_dict()))) == swapped
+    turned = dataclasses.replace(plain, swaps=dict(reversed(swapped.swaps.items())))
+    assert turned.run_id == swapped.run_id
+    for changes in ({"method": None}, {"parent": ""}):
+        with pytest.raises(ValueError, match="swapped in target runs with a method and a parent, got phase target"):
+            dataclasses.replace(swapped, **changes)
+    with pytest.raises(ValueError, match="got phase intermediate"):
+        dataclasses.replace(INTERMEDIATE, method=method, parent="0123456789ab", swaps={"sw": "9d98b8e9fb3f"})
 
 
 def test_an_id_is_computed_once():

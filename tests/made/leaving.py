@@ -54,11 +54,11 @@ def record_of(spec: RunSpec, name: str, value: float) -> Record:
 
 
 def leaving(store: Store, value: Callable[[Run], float] = lambda run: 50.0) -> Callable[[Run], None]:
-    """Computes runs that leave an encoder and heads; their parent's must be there."""
+    """Computes runs that leave an encoder and heads; those of their parents must be there."""
 
     def compute(run: Run) -> None:
-        if run.spec.parent:
-            store.fetch(run.spec.parent, ENCODER)
+        for parent in run.spec.parents:
+            store.fetch(parent, ENCODER)
         leave(store, run.spec, record_of(run.spec, run.name, value(run)))
 
     return compute

@@ -110,7 +110,7 @@ class Node:
     @property
     def parents(self) -> tuple[str, ...]:
         """Ids of the runs that must be finished first."""
-        return (self.spec.parent,) if self.spec.parent else ()
+        return self.spec.parents
 
     @property
     def is_searched(self) -> bool:
@@ -145,6 +145,16 @@ class Plan:
         found: list[str] = []
         while (run_id := self.nodes[run_id].spec.parent) in self.nodes:
             found.append(run_id)
+        return tuple(found)
+
+    def upstream(self, run_id: str) -> tuple[str, ...]:
+        """The runs of the plan that must be finished before a run, those of other languages' adapters among them."""
+        found: dict[str, None] = {}
+        pending = [run_id]
+        while pending:
+            above = [each for each in self.nodes[pending.pop()].parents if each in self.nodes and each not in found]
+            found |= dict.fromkeys(above)
+            pending += above
         return tuple(found)
 
     @property
@@ -189,10 +199,16 @@ def resolve(plan: Plan, winners: Mapping[str, RunSpec]) -> Plan:
     ids: dict[str, str] = {}
     nodes: dict[str, Node] = {}
     for node_id, node in plan.nodes.items():
-        spec = winners.get(node_id) or replace(node.spec, parent=ids.get(node.spec.parent, node.spec.parent))
+        spec = winners.get(node_id) or _after(node.spec, ids)
         ids[node_id] = spec.run_id
         nodes[ids[node_id]] = replace(node, spec=spec)
     return replace(plan, nodes=nodes, cells={cell: ids[node_id] for cell, node_id in plan.cells.items()})
+
+
+def _after(spec: RunSpec, ids: Mapping[str, str]) -> RunSpec:
+    """The spec as it starts from winners, by the ids of runs as planned."""
+    swaps = {language: ids.get(run_id, run_id) for language, run_id in spec.swaps.items()}
+    return replace(spec, parent=ids.get(spec.parent, spec.parent), swaps=swaps)
 
 
 def _sweep_id(plan: Plan) -> str:

@@ -187,6 +187,9 @@ class RunSpec:
         steps: updates that it makes; 0 is what its epochs come to.
         method: what is trained, where it is not all weights.
         definitions: of those of its tasks that are one's own, name -> definition (`trainables.data.carried`).
+        swaps: evaluated language -> run id of the intermediate run whose adapters of that language take the place of
+            those that the parent's encoder has of a language, while it is predicted; target phase only, and with a
+            method, which leaves them as they are.
     """
 
     phase: Phase
@@ -201,6 +204,7 @@ class RunSpec:
     steps: int = 0
     method: Method | None = None
     definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    swaps: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -219,7 +223,17 @@ class RunSpec:
             raise ValueError(
                 f"MLM beside a task is asked for by `mlm`, not as one of the tasks {', '.join(self.tasks)}"
             )
+        if self.swaps and not (self.phase is Phase.TARGET and self.method and self.parent):
+            raise ValueError(
+                "language adapters are swapped in target runs with a method and a parent, got "
+                f"phase {self.phase}, method {self.method or 'none'}, parent {self.parent or 'none'}"
+            )
         COUNT_OR_NONE.check("steps", self.steps)
+
+    @functools.cached_property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the runs that must be finished first: `parent`, then those of `swaps`."""
+        return tuple(dict.fromkeys(filter(None, (self.parent, *self.swaps.values()))))
 
     @functools.cached_property
     def run_id(self) -> str:

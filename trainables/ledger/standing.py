@@ -81,7 +81,7 @@ def _dropped(plan: Plan, store: Store) -> dict[str, str]:
     cells = _dropped_cells(plan, store)
     reasons: dict[str, list[str]] = {}
     for cell, run_id in plan.cells.items() if cells else ():
-        for served in (run_id, *plan.ancestors(run_id)):
+        for served in (run_id, *plan.upstream(run_id)):
             reasons.setdefault(served, []).append(cells.get(cell, ""))
     return {run_id: "; ".join(dict.fromkeys(found)) for run_id, found in reasons.items() if all(found)}
 

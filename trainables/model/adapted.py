@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,14 +66,28 @@ def save_adapted(
         write_adapters(adapters, partial, below, languages).write(partial)
 
 
+@contextmanager
+def language_of(model: PreTrainedModel, stack: Stack, folder: Path) -> Iterator[None]:
+    """Have the adapters of a language that another folder holds inside of the block, and those from before after it.
+
+    Raises as `swap_language` does.
+    """
+    own = bottlenecks_of(model)[_place(stack, _of_language(stack, "this encoder"))]
+    before = {name: held.clone() for name, held in own.weights().items()}
+    try:
+        swap_language(model, stack, folder)
+        yield
+    finally:
+        own.load(before)
+
+
 def swap_language(model: PreTrainedModel, stack: Stack, folder: Path) -> None:
     """Exchange the adapters of a language in an encoder, which `stack` says, for those that another folder holds.
 
     Raises ValueError unless each has exactly one of a language, of the same size.
     """
     own, other = _of_language(stack, "this encoder"), _of_language(read_stack(folder), str(folder))
-    place = [entry for entry in stack.entries if entry.method.kind is MethodKind.ADAPTER].index(own)
-    bottlenecks_of(model)[place].load(read_adapters(folder, other))
+    bottlenecks_of(model)[_place(stack, own)].load(read_adapters(folder, other))
 
 
 def _of_language(stack: Stack, what: str) -> Entry:
@@ -79,6 +95,11 @@ def _of_language(stack: Stack, what: str) -> Entry:
     if len(found) != 1:
         raise ValueError(f"{what} has {len(found)} adapters of a language; allowed: one, as mlm@sw/adapter makes it")
     return found[0]
+
+
+def _place(stack: Stack, own: Entry) -> int:
+    """Which of the bottlenecks of an encoder these are."""
+    return [entry for entry in stack.entries if entry.method.kind is MethodKind.ADAPTER].index(own)
 
 
 def _weights_files(parent: Path, stack: Stack) -> list[Path]:

@@ -1,4 +1,8 @@
-"""Target phase: fine-tune on target data, English by default, then predict every language without more training."""
+"""Target phase: fine-tune on target data, English by default, then predict every language without more training.
+
+Where the spec says so, a language is predicted with its own adapters in the place of those of the row's language
+(MAD-X). The network has the row's again after that.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from trainables.phases.fit import fit
 from trainables.phases.leaving import leave_encoder
 from trainables.phases.predictions import PredictionTable, publish
 from trainables.phases.shared import Evaluated, note_shared
+from trainables.phases.swapping import said, swapped
 from trainables.phases.trained_heads import leave_heads
 from trainables.report import Advanced
 from trainables.tasks.formats.base import Encoded
@@ -45,7 +50,7 @@ def run_target(context: Context) -> Generator[Advanced, None, Record]:
                 yield _evaluating(fitted.outcome.steps)
         fitted.restore([part.encoded for part in parts], context.tokenizer.pad_token_id)
     with context.stage("evaluate"):
-        outputs = yield from _predicted(context, fitted.network, tasks[0].name, parts, fitted.outcome.steps)
+        outputs = yield from _by_adapter(context, fitted.network, tasks[0].name, parts, fitted.outcome.steps)
         compared: defaultdict[str, dict[str, Comparison]] = defaultdict(dict)
         for part, found in zip(parts, outputs, strict=True):
             own, comparison = part.score(found, tables[part.task.name])
@@ -108,10 +113,29 @@ def _part(context: Context, task: Task, split: Split, language: str) -> _Part:
     return _Part(task=task, split=split, language=language, encoded=encoded)
 
 
+def _by_adapter(
+    context: Context, network: Network, head: str, parts: Sequence[_Part], steps: int
+) -> Generator[Advanced, None, list[list[np.ndarray]]]:
+    """Outputs of every part, each with the adapters of its language where the run has them."""
+    swaps = context.spec.swaps
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, part in enumerate(parts):
+        places[swaps.get(part.language, "")].append(place)
+    outputs: list[list[np.ndarray]] = [[]] * len(parts)
+    for run_id, own in places.items():
+        with swapped(context, network, run_id):
+            found = yield from _predicted(context, network, head, [parts[place] for place in own], steps)
+        for place, each in zip(own, found, strict=True):
+            outputs[place] = each
+    if swaps:
+        context.notes.append(said(swaps, [part.language for part in parts]))
+    return outputs
+
+
 def _predicted(
     context: Context, network: Network, head: str, parts: Sequence[_Part], steps: int
 ) -> Generator[Advanced, None, list[list[np.ndarray]]]:
-    """Outputs of every part, with the head of the task that was trained."""
+    """Outputs of parts, with the head of the task that was trained."""
     running = predict_all(
         network,
         head,
