@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from search_spaces.config import SweepConfig
+from search_spaces.fields import listed
 from search_spaces.plain_yaml import (
     MOST_CHARACTERS,
     MOST_DEPTH,
@@ -39,6 +40,8 @@ _WORDS: Mapping[str, str] = MappingProxyType({
 """What is allowed, by pydantic's type of error, where its own words do not say it."""
 
 
+_TASKS = "tasks"
+"""Section of the files of tasks of one's own."""
 _LONGEST = 120
 """Characters of what was given that a message shows."""
 
@@ -74,7 +77,8 @@ class Override:
 def load_yaml(path: Path, defaults: SweepConfig) -> SweepConfig:
     """Read a configuration file; sections and fields it leaves out come from `defaults`.
 
-    Raises ConfigError with every problem of the file, as `FILE:LINE: section.field: given ..., allowed: ...`.
+    Files of tasks that it names are relative to its folder. Raises ConfigError with every problem of the file, as
+    `FILE:LINE: section.field: given ..., allowed: ...`; where tasks cannot be read, with theirs alone.
     """
     document = _parse(path)
 
@@ -83,11 +87,21 @@ def load_yaml(path: Path, defaults: SweepConfig) -> SweepConfig:
         return f"{path}:{document.lines[known]}" if known else str(path)
 
     problems = [f"{path}:{line}: {'.'.join(keys)} is given twice" for keys, line in document.twice]
-    config, found = _validate(_merge(to_dict(defaults), document.values), place)
+    config, found = _validate(_merge(to_dict(defaults), _with_tasks_of(path, document.values)), place)
     if problems or found:
         raise ConfigError([*problems, *found])
     assert config is not None
     return config
+
+
+def moved_yaml(path: Path) -> str:
+    """The text of a configuration file for another folder; files of tasks are absolute in it.
+
+    As it is where it names none, else without its comments. Raises ConfigError for a file that is not YAML.
+    """
+    values = _parse(path).values
+    placed = _with_tasks_of(path.absolute(), values)
+    return path.read_bytes().decode() if placed == values else write_yaml(placed)
 
 
 def dump_yaml(config: SweepConfig) -> str:
@@ -159,6 +173,17 @@ def _put(values: dict[str, Any], override: Override) -> str:
     return ""
 
 
+def _with_tasks_of(path: Path, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of a file, in which the files of tasks that they name are relative to its folder."""
+    if not isinstance(values.get(_TASKS), str | list):
+        return values
+
+    def placed(given: Any) -> Any:
+        return str(path.parent / given) if isinstance(given, str) and given[:1] not in ("", "~") else given
+
+    return {**values, _TASKS: [placed(each) for each in listed(values[_TASKS])]}
+
+
 def _merge(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in values.items():
@@ -193,7 +218,10 @@ def _validate(values: dict[str, Any], place: Any) -> tuple[SweepConfig | None, l
     try:
         return SweepConfig.model_validate(values), []
     except ValidationError as error:
-        return None, list(dict.fromkeys(_sentence(details, values, place) for details in error.errors()))
+        found = error.errors()
+        # Names of rows and targets may be unknown for no other reason than that tasks could not be read.
+        found = [each for each in found if each["loc"][:1] == (_TASKS,)] or found
+        return None, list(dict.fromkeys(_sentence(details, values, place) for details in found))
 
 
 def _sentence(error: ErrorDetails, values: dict[str, Any], place: Any) -> str:

@@ -134,6 +134,8 @@ def read_fields(says: Any) -> TaskFields | list[tuple[Keys, str]]:
 
 def _told(errors: list[ErrorDetails]) -> Iterator[tuple[Keys, str]]:
     for error in errors:
+        if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
+            continue  # only those that are right were counted; the others have errors of their own
         keys = tuple(str(key) for key in error["loc"] if key != "[key]")
         model = _MODELS.get(len(keys), TaskFields) if keys[:1] == ("hub",) else TaskFields
         message = error["msg"].removeprefix("Value error, ")

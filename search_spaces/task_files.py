@@ -16,7 +16,7 @@ from trainables.tasks import registry
 
 
 def enlist_files(paths: Sequence[str]) -> tuple[str, ...]:
-    """Enlist the tasks of these files and of installed packages; returns the absolute paths.
+    """Enlist the tasks of these files and of installed packages; returns the absolute paths, each once.
 
     Raises DataError for a file that cannot be read as tasks, ValueError for two tasks of one name.
     """
@@ -24,7 +24,7 @@ def enlist_files(paths: Sequence[str]) -> tuple[str, ...]:
     for own in packaged_tasks():
         places[own.name] = "an installed package"
         registry.enlist(own)
-    found = tuple(str(expanded(path).resolve()) for path in paths)
+    found = distinct(tuple(str(expanded(path).resolve()) for path in paths))
     for path, own in ((each, own) for each in found for own in read_tasks(Path(each))):
         if own.name in places:
             raise ValueError(f"two tasks have the name {own.name!r}, of {places[own.name]} and of {path}")
@@ -33,6 +33,4 @@ def enlist_files(paths: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
-TaskFiles = Annotated[
-    tuple[PathText, ...], BeforeValidator(listed), AfterValidator(distinct), AfterValidator(enlist_files)
-]
+TaskFiles = Annotated[tuple[PathText, ...], BeforeValidator(listed), AfterValidator(enlist_files)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search_spaces.plain_yaml import Keys
 from search_spaces.task_fields import HubFields, TaskFields
-from trainables.data.column_files import Columns
+from trainables.data.column_files import LAYOUTS, Columns
 from trainables.data.own_files import COLUMN_SUFFIXES, FILES, FileSource, is_squad, why_no_file, why_no_kind
 from trainables.ledger.nearest import unknown
 from trainables.ledger.paths import expanded
@@ -22,7 +22,6 @@ from trainables.tasks.task import Source, Sources, Split
 
 COMMENT = "comment"
 """Beside the columns: how lines begin that are no words, in files in columns."""
-_LAYOUTS = {".conllu": Columns(words=1, tags=3, comment="#")}
 _REVISION = (
     "allowed: a commit, 40 characters 0-9 and a-f, since a branch may move. This prints it: git ls-remote {} HEAD"
 )
@@ -99,7 +98,7 @@ class TaskRows:
             suffix not in COLUMN_SUFFIXES and not (suffix == ".tsv" and self._numbers)
         ):
             return None
-        usual = _LAYOUTS.get(suffix, Columns())
+        usual = LAYOUTS.get(suffix, Columns())
         return Columns(
             words=self._numbers.get("words", usual.words),
             tags=self._numbers.get(TAGS, usual.tags),

@@ -11,6 +11,7 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from search_spaces.config_file import moved_yaml
 from search_spaces.encoder_check import check_encoder
 from sweep.command_line.arguments import XSTILTS, parse
 from sweep.command_line.errand import Errand, errand_of
@@ -45,7 +46,7 @@ def fetch(given: argparse.Namespace, console: Console) -> int:
         _complain(outcome)
         return 1
     if given.config:
-        files.write(errand.folder / given.config.name, given.config.read_bytes())
+        files.write(errand.folder / given.config.name, moved_yaml(given.config))
     console.print(Text(f"{len(outcome.brought)} files fetched, {len(outcome.kept)} were there; {MANIFEST} has digests"))
     return _prove(given, errand, console)
 

@@ -35,14 +35,17 @@ def _parser(prog: str) -> words.Parser:
         "data sets of its task, or in plain ones. Where rows say what is right, the score is shown too.",
         epilog="plain columns (label columns may be left out; `id` and `language` may be there):\n"
         "  pairs      text_a, text_b [label]\n  choices    prompt, choices [label]\n"
-        "  words      words [tags]\n  questions  question, context [answers]\n\n"
+        "  words      words [tags]; of a task of one's own, tokens [tags], too\n"
+        "  questions  question, context [answers]\n\n"
         f"example:\n  {prog} models/xnli --rows pairs.csv --out predictions.jsonl\n\n"
         "exit codes: 0 predicted, 2 bad input",
     )
     parser.add_argument("model", type=words.path, metavar="MODEL", help="folder that `xstilts export` wrote")
     parser.add_argument(
-        "--rows", type=words.path, required=True, metavar="FILE", help="JSON lines, CSV, TSV or parquet, by its suffix"
-    )
+        "--rows", type=words.path, required=True, metavar="FILE",
+        help="JSON lines, CSV, TSV or parquet, by its suffix; words and tags in columns, too (.conll, .conllu, .txt), "
+        "and questions as of SQuAD (.json)",
+    )  # fmt: skip
     parser.add_argument(
         "--out", type=words.path, metavar="FILE",
         help="JSON lines, CSV, TSV or parquet, by its suffix (default: JSON lines on the terminal)",

@@ -14,6 +14,7 @@ from search_spaces.own_tasks import read_tasks
 from sweep.command_line.configuration import configure
 from sweep.terminal.task_findings import findings_of, verdicts
 from trainables.data.appraisal import Appraisal, appraise
+from trainables.data.asked_once import AskedOnce
 from trainables.data.hub import HUB, open_data
 from trainables.data.own_files import FILES
 from trainables.data.sight import Sight, sights
@@ -32,7 +33,7 @@ def check_tasks(given: argparse.Namespace, console: Console) -> int:
     """
     tasks = read_tasks(given.check)
     config = _configured(given)
-    data = open_data(config.data.source, config.data.raw.folders)
+    data = AskedOnce(open_data(config.data.source, config.data.raw.folders))
     tokenizer = _tokenizer(config)
     found = [appraise(task, data, tokenizer) for task in tasks]
     console.print(verdicts(found))

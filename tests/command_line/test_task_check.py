@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from search_spaces.plain_yaml import write_yaml
 from sweep.command_line.main import main
 from tests.made.pair_tasks import pair_rows, write_pairs
 from trainables.tasks.task import Split
@@ -123,6 +127,29 @@ def test_files_that_a_task_cannot_name_are_its_problem(capsys):
     out = capsys.readouterr().out
     assert "train en: naming its files raises ZeroDivisionError" in out
     assert "as the model sees them" not in out
+
+
+def test_a_repository_without_network_is_one_problem(tmp_path):
+    """In a process that is told to be offline, with nothing of the hub in its cache."""
+    languages = ("de", "en", "fr", "sw")
+    rows = {code: {"config": code, "split": "test"} for code in languages}
+    trained = {"en": {"config": "en", "split": "train"}}
+    hub = {"repository": "a/b", "revision": "0" * 40, "train": trained, "stopping": trained, "dev": rows, "test": rows}
+    says = {"role": "target", "format": "pair", "labels": ["good", "bad"], "hub": hub}
+    Path("own.yaml").write_text(write_yaml({"mine": says, "other": says}), encoding="utf-8")
+    call = "import sys; from sweep.command_line.main import main; sys.exit(main(sys.argv[1:]))"
+    ended = subprocess.run(
+        [sys.executable, "-c", call, "tasks", "--check", "own.yaml"], capture_output=True, text=True, check=False,
+        timeout=100, env=os.environ | {
+            "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home"), "COLUMNS": "300",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+    )  # fmt: skip
+    assert ended.returncode == 1, ended.stderr
+    assert len(re.findall(r"\b(?:target) +pair +1 problem\b", ended.stdout)) == 2
+    said = " ".join(ended.stdout.split())
+    assert said.count("cannot be read: ConnectionError: Couldn't reach 'a/b' on the Hub") == 2
+    assert said.count("No rows of a/b were looked at: train, stopping, dev, test") == 2
 
 
 @pytest.mark.parametrize(

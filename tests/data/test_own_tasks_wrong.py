@@ -195,6 +195,14 @@ def test_all_that_is_wrong_with_a_file_is_said_at_once(tmp_path):
     assert any("unknown field of a task 'lables'" in line for line in lines)
 
 
+def test_labels_that_are_wrong_are_not_said_to_be_too_few_besides(tmp_path):
+    with pytest.raises(DataError) as error:
+        read_tasks(write_task(tmp_path, "pair", labels=[True, False, "maybe"]))
+    assert [line.partition("task mine: ")[2].partition(";")[0] for line in str(error.value).splitlines()] == [
+        "labels.0 is True", "labels.1 is False",
+    ]  # fmt: skip
+
+
 def in_test(tmp_path, kind, rows, suffix=".jsonl", **says):
     """A task whose test rows in German are others than those it is trained on."""
     held = section(kind, suffix)["files"] | {"test": {"de": f"rows/test{suffix}"}}

@@ -12,7 +12,7 @@ from trainables.data.findings import Check, Finding, Problem, Remark
 from trainables.data.fit import encoder_fit, row_fit
 from trainables.data.labels import with_labels
 from trainables.data.loading import Loaded, load
-from trainables.data.source import DataSource, MissingDataError
+from trainables.data.source import DataSource, MissingDataError, UnreachableError
 from trainables.data.whole_rows import (
     Place,
     label_counts,
@@ -57,7 +57,8 @@ class Appraisal:
 def appraise(task: Task, data: DataSource, tokenizer: Tokenizer, *, rows: int = 40) -> Appraisal:
     """Read all rows of a task and look at them; `rows` of each split and language go through encoding and scoring.
 
-    Nothing that a task does raises here: what its functions raise is a problem.
+    A repository that cannot be reached is asked for each of them, unless the data is `AskedOnce`. Nothing that a task
+    does raises here: what its functions raise is a problem.
     """
     found: list[Finding] = [*declaration_problems(task), *encoder_fit(task, tokenizer)]
     loaded: dict[Place, Loaded] = {}
@@ -74,6 +75,8 @@ def appraise(task: Task, data: DataSource, tokenizer: Tokenizer, *, rows: int = 
 
     try:
         task = with_labels(task, data)
+    except UnreachableError:
+        pass  # its rows are not there either
     except Exception as error:
         note(Check.LABELS, None, error)
     missing: dict[Place, MissingDataError] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from trainables.data.source import DataError
@@ -27,6 +28,12 @@ class Columns:
     words: int = 0
     tags: int = -1
     comment: str = ""
+
+
+LAYOUTS: Mapping[str, Columns] = MappingProxyType({
+    ".conll": Columns(), ".conllu": Columns(words=1, tags=3, comment="#"), ".txt": Columns(),
+})  # fmt: skip
+"""Where words and tags are where nothing else is said, by the suffix of the file."""
 
 
 def read_columns_file(path: Path, columns: Columns = Columns()) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from trainables.data.raw import RawRelease
 from trainables.data.raw_bucc import BuccFiles
 from trainables.data.raw_ccg import CcgFiles
 from trainables.data.raw_ud import UdFiles
-from trainables.data.source import DataError, DataSource, MissingDataError, check_columns
+from trainables.data.source import DataError, DataSource, MissingDataError, UnreachableError, check_columns
 from trainables.ledger import files
 from trainables.ledger.digests import DamagedFileError, check, digest, put_aside
 from trainables.ledger.nearest import nearest, unknown
@@ -42,6 +42,8 @@ COMPLETE = "COMPLETE"
 """Marker of the demo corpus, written last: the SHA-256 of its other files."""
 _ASK_SECONDS = 10.0
 """How long the hub may take to name a commit."""
+_NETWORK = frozenset({"ConnectionError", "TimeoutError", "TransportError"})
+"""Errors of the network by name: Python's, and those of whichever library the hub's client is built on."""
 _OFFLINE = "Give a folder with the same layout (--data DIR) or use the built-in corpus (--data demo)"
 
 
@@ -137,7 +139,7 @@ class HubData(DataSource):
         import datasets  # late: it takes a second, and a mirror or the demo does without
 
         location = self.location(source)
-        with _friendly(location):
+        with _friendly(location, source.repository):
             rows = datasets.load_dataset(
                 source.repository,
                 source.config,
@@ -163,14 +165,17 @@ class HubData(DataSource):
 
         if is_commit(revision):
             return revision
-        with _friendly(f"hub {repository}@{revision}"):
+        with _friendly(f"hub {repository}@{revision}", repository):
             return str(huggingface_hub.HfApi().dataset_info(repository, revision=revision, timeout=_ASK_SECONDS).sha)
 
 
 @contextmanager
-def _friendly(location: str) -> Iterator[None]:
+def _friendly(location: str, repository: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # Every layer below (datasets, the hub client, the network) has its own errors.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingDataError(f"{location} cannot be read: {type(error).__name__}: {reason}. {_OFFLINE}") from error
+        text = f"{location} cannot be read: {type(error).__name__}: {reason}. {_OFFLINE}"
+        if any(kind.__name__ in _NETWORK for kind in type(error).__mro__):
+            raise UnreachableError(text, repository) from error
+        raise MissingDataError(text) from error

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trainables.data.column_files import Columns, read_columns_file
+from trainables.data.column_files import LAYOUTS, Columns, read_columns_file
 from trainables.data.digests import DIGITS, FileDigests
 from trainables.data.parquet import count_rows
 from trainables.data.row_files import SUFFIXES, RowFile, read_row_file
@@ -28,7 +28,7 @@ from trainables.tasks.task import Source
 
 FILES = "files"
 """Repository of rows in files of one's own."""
-COLUMN_SUFFIXES = (".conll", ".conllu", ".txt")
+COLUMN_SUFFIXES = tuple(LAYOUTS)
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
 _TYPES: Mapping[str, pa.DataType] = MappingProxyType({
     "choices": _TEXTS, "words": _TEXTS, TAGS: _TEXTS, "translations": _TEXTS,

@@ -1,4 +1,4 @@
-"""Rows of one's own from a file: JSON lines, CSV, TSV or parquet, in a schema of a task."""
+"""Rows of one's own in a schema of a task, from JSON lines, CSV, TSV, parquet, columns as of CoNLL, SQuAD's JSON."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainables.data.row_files import read_row_file
+from trainables.data.column_files import LAYOUTS, read_columns_file
+from trainables.data.own_files import is_squad, why_no_kind
+from trainables.data.row_files import RowFile, read_row_file
 from trainables.data.source import DataError
+from trainables.data.squad_files import holds_squad, read_squad_file
 from trainables.ledger.nearest import nearest
 from trainables.ledger.plain import plain
 from trainables.tasks.examples import Example
+from trainables.tasks.formats.base import Head
 from trainables.tasks.languages import ENGLISH
 from trainables.tasks.rows import decoded, shown
 from trainables.tasks.schemas import ID, LANGUAGE, Schema, example_of, schemas
+from trainables.tasks.shapes import COLUMNS, TAGS
 from trainables.tasks.task import Task
 
 
@@ -41,7 +46,7 @@ def read_rows(path: Path, of: Task, language: str = ENGLISH) -> OwnRows:
     Raises DataError for a file that cannot be read, for columns of no schema, and for a row that breaks its schema,
     which the message names by its number.
     """
-    file = read_row_file(path)
+    file = _read(path, of)
     schema = _schema(path, file.columns, of)
     examples, is_gold, languages = [], [], []
     for number, row in enumerate(map(_cells, file.rows) if file.is_text else file.rows, start=1):
@@ -62,11 +67,24 @@ def read_rows(path: Path, of: Task, language: str = ENGLISH) -> OwnRows:
     )  # fmt: skip
 
 
+def _read(path: Path, of: Task) -> RowFile:
+    kind = of.format.head
+    layout = LAYOUTS.get(path.suffix.lower()) if kind is Head.TAGGING else None
+    if said := why_no_kind(path, kind, layout):
+        raise DataError(said)
+    if layout:
+        return RowFile(columns=["words", TAGS], rows=read_columns_file(path, layout))
+    if is_squad(path, kind) and holds_squad(path):
+        return RowFile(columns=COLUMNS["span"], rows=read_squad_file(path, is_answered=False))
+    return read_row_file(path)
+
+
 def _schema(path: Path, columns: Sequence[str], of: Task) -> Schema:
+    """The first schema that the columns have whole, label included; else the first whose inputs they have."""
     known = schemas(of)
-    for schema in known:
-        if set(schema.inputs) <= set(columns):
-            return schema
+    fitting = [schema for schema in known if set(schema.inputs) <= set(columns)]
+    if fitting:
+        return next((schema for schema in fitting if schema.label in columns), fitting[0])
     wanted = dict.fromkeys(name for schema in known for name in schema.inputs)
     hints = [f"{column!r} may be {near!r}" for column in columns if (near := nearest(column, wanted))]
     allowed = "; or ".join(map(str, known))

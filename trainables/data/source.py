@@ -23,6 +23,18 @@ class MissingDataError(DataError):
     """A file that is not there."""
 
 
+class UnreachableError(MissingDataError):
+    """A repository that cannot be reached, none of whose files is here.
+
+    Attributes:
+        repository: as a source has it.
+    """
+
+    def __init__(self, text: str, repository: str = "") -> None:
+        super().__init__(text)
+        self.repository = repository
+
+
 UNKNOWN = -1
 """Rows of files that are not opened for a count."""
 

@@ -15,11 +15,21 @@ from trainables.tasks.shapes import place_of
 _SHAPE = 'expected {"data": [{"paragraphs": [{"context": ..., "qas": [{"id", "question", "answers"}]}]}]}'
 
 
-def read_squad_file(path: Path) -> list[dict[str, Any]]:
+def holds_squad(path: Path) -> bool:
+    """Whether a file is one object with `data`, not one a line; raises OSError for a file that cannot be read."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and isinstance(content.get("data"), list)
+
+
+def read_squad_file(path: Path, *, is_answered: bool = True) -> list[dict[str, Any]]:
     """Rows `{"id", "question", "context", "answers": {"text", "answer_start"}}`, a question each.
 
-    Questions without an answer (SQuAD 2) have empty lists; an answer without its offset is where it is found first.
-    Raises DataError for another shape, an id that stands twice, and an answer that is not where it is said to be.
+    Questions without an answer (SQuAD 2) have empty lists, as have those that say nothing of answers unless the file
+    `is_answered`; an answer without its offset is where it is found first. Raises DataError for another shape, an id
+    that stands twice, and an answer that is not where it is said to be.
     """
     try:
         content = json.loads(path.read_bytes().decode("utf-8-sig"))
@@ -29,6 +39,8 @@ def read_squad_file(path: Path) -> list[dict[str, Any]]:
         raise DataError(f"{path} is no JSON ({error}); {_SHAPE}") from error
     rows: dict[str, dict[str, Any]] = {}
     for place, context, question in _questions(content, path):
+        if not is_answered and isinstance(question, dict):
+            question = {"answers": [], **question}
         row = _row(f"{path}, {place}", context, question)
         if row["id"] in rows:
             raise DataError(f"{path}, {place}: id {plain(row['id'])} stands twice")

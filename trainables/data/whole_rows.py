@@ -9,7 +9,7 @@ from trainables.data.findings import Check, Finding, Problem, Remark
 from trainables.data.loading import Loaded
 from trainables.data.own_files import FILES
 from trainables.data.shared_rows import SeenRows, row_hashes
-from trainables.data.source import DataSource, MissingDataError
+from trainables.data.source import DataSource, MissingDataError, UnreachableError
 from trainables.ledger.plain import plain
 from trainables.tasks.examples import ChoiceExample, Example, PairExample, TaggingExample
 from trainables.tasks.formats.base import Head
@@ -33,7 +33,20 @@ def label_counts(task: Task, examples: Iterable[Example]) -> dict[str, int]:
 
 
 def missing_findings(task: Task, missing: Mapping[Place, MissingDataError]) -> Iterator[Finding]:
-    """Rows that are not there, once a split: a problem, or a remark of languages that only some runs ask for."""
+    """Rows that are not there, once a split: a problem, or a remark of languages that only some runs ask for.
+
+    Those of a repository that cannot be reached are one finding.
+    """
+    unreachable: dict[str, list[Place]] = {}
+    for place, error in missing.items():
+        if isinstance(error, UnreachableError):
+            unreachable.setdefault(error.repository, []).append(place)
+    for repository, places in unreachable.items():
+        splits = ", ".join(dict.fromkeys(split for split, _ in places))
+        text = f"{plain(str(missing[places[0]]))}. No rows of {plain(repository)} were looked at: {splits}"
+        needed = any(code in task.languages.get(split, ()) for split, code in places)
+        yield (Problem if needed else Remark)(check=Check.ROWS, text=text)
+    missing = {place: error for place, error in missing.items() if not isinstance(error, UnreachableError)}
     for split in Split:
         usual = task.languages.get(split, ())
         for kind, wanted in ((Problem, True), (Remark, False)):

@@ -14,6 +14,7 @@ from trainables.tasks.examples import ChoiceExample, Example, PairExample, SpanE
 from trainables.tasks.formats.base import Head
 from trainables.tasks.labels import label_index
 from trainables.tasks.rows import Row, text, texts
+from trainables.tasks.shapes import ALIASES
 from trainables.tasks.task import Task
 
 ID = "id"
@@ -48,9 +49,13 @@ class Schema:
 
 
 def schemas(of: Task) -> tuple[Schema, ...]:
-    """Those of the task's files, its default source first, then the plain one; each once."""
+    """Those of the task's files, its default source first, then the plain one; each once.
+
+    Those of a task of one's own have the other plain names, too.
+    """
     found: dict[tuple[tuple[str, ...], str], Schema] = {}
-    for schema in (*_of_files(of), _plain(of)):
+    known = (*_of_files(of), _plain(of))
+    for schema in (*known, *(_renamed(schema) for schema in known if of.definition)):
         found.setdefault((schema.inputs, schema.label), schema)
     return tuple(found.values())
 
@@ -77,6 +82,16 @@ def _of_files(of: Task) -> Iterator[Schema]:
                 inputs = tuple(name for name in source.columns if name not in (*labels, ID, LANGUAGE))
                 label = next((name for name in source.columns if name in labels), labels[0])
                 yield Schema(inputs=inputs, label=label, parse=source.parse)
+
+
+def _renamed(schema: Schema) -> Schema:
+    """A schema with the other plain names of its columns."""
+    others = {plain: other for other, plain in ALIASES.items()}
+
+    def parse(row: Row, row_id: str) -> Example | None:
+        return schema.parse({**row, **{plain: row[other] for other, plain in ALIASES.items() if other in row}}, row_id)
+
+    return Schema(inputs=tuple(others.get(name, name) for name in schema.inputs), label=schema.label, parse=parse)
 
 
 def _plain(of: Task) -> Schema:
