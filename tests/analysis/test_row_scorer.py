@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.statistics.row_scores import RowScorer, task_score
+from analysis.statistics.scoring import scoring
 from trainables.metrics.span_qa import answer_scores, mlqa_normalise, mlqa_scores, squad_normalise
 from trainables.metrics.tagging_f1 import chunk_f1
 from trainables.phases.predictions import PredictionTable
@@ -26,8 +27,12 @@ def table(rows):
     return made.to_arrow()
 
 
+def how(target):
+    return scoring(task(target).format, task(target).metrics)
+
+
 def scored(target, rows):
-    return RowScorer()(task(target).format, table(rows)).tolist()
+    return RowScorer()(how(target), table(rows)).tolist()
 
 
 @pytest.mark.parametrize("target", ["xquad", "mlqa"])
@@ -74,14 +79,14 @@ def test_a_null_is_no_text():
     found = table([("en", "a", ["b"])])
     broken = found.set_column(3, "prediction", pa.array([[None]], type=pa.list_(pa.string())))
     with pytest.raises(ValueError, match="a prediction is null"):
-        RowScorer()(task("xquad").format, broken)
+        RowScorer()(how("xquad"), broken)
 
 
 def test_task_score_is_the_mean_over_languages_of_their_own():
     assert task_score(np.array([1.0, 0.0, 1.0]), np.array([0, 0, 1])) == 75.0
     gold = [["B-PER", "O"], ["B-LOC", "I-LOC"], ["B-PER", "O"]]
     found = [["B-PER", "B-PER"], ["B-LOC", "O"], ["B-PER", "O"]]
-    counts = RowScorer()(task("panx").format, table([("en", f, g) for f, g in zip(found, gold, strict=True)]))
+    counts = RowScorer()(how("panx"), table([("en", f, g) for f, g in zip(found, gold, strict=True)]))
     expected = (chunk_f1(gold[:2], found[:2]) + chunk_f1(gold[2:], found[2:])) / 2
     assert task_score(counts, np.array([0, 0, 1])) == pytest.approx(expected, abs=1e-12)
 
@@ -89,5 +94,5 @@ def test_task_score_is_the_mean_over_languages_of_their_own():
 def test_task_score_of_answers_is_the_mean_of_f1_and_exact_match():
     rows = [("en", "a b", ["a"]), ("en", "c", ["c", "d"])]
     whole = mlqa_scores([gold for _, _, gold in rows], [found for _, found, _ in rows], "en")
-    found = RowScorer()(task("mlqa").format, table(rows))
+    found = RowScorer()(how("mlqa"), table(rows))
     assert task_score(found, np.zeros(2, dtype=np.int64)) == pytest.approx(sum(whole.values()) / 2)
