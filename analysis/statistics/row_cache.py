@@ -1,8 +1,8 @@
 """Scores by row on disk, so that the next reader need not compute them: `STORE/cache/rows/<run>/<target>-<split>.rows`.
 
 A file is an `.npz` behind its own digest. It says what it was made from: the SHA-256 of the predictions, how rows are
-scored, and the version of the rules here. Whatever is not exactly that, or cannot be read, counts as not there. A store that cannot be written
-keeps nothing.
+scored, and the version of the rules here. Whatever is not exactly that, or cannot be read, counts as not there. A store
+that cannot be written keeps nothing.
 """
 
 from __future__ import annotations

@@ -120,7 +120,9 @@ def _equal(table: pa.Table) -> NDArray[np.float64]:
 
 
 def _of_label(label: str, table: pa.Table) -> NDArray[np.int32]:
-    gold, found = (np.array(_single(table, column).to_pylist()) == label for column in ("reference", "prediction"))
+    names, codes = _coded(_single(table, "reference"), _single(table, "prediction"))
+    is_label = np.array([name == label for name in names], dtype=bool)
+    gold, found = (is_label[each] for each in codes)
     return np.stack([gold & found, gold, found], axis=1).astype(np.int32)
 
 
