@@ -13,10 +13,13 @@ import pyarrow.parquet as pq
 from analysis.scores.headings import AnalysisError
 from analysis.scores.load import Run
 from analysis.statistics.row_scores import COLUMNS, RowScorer
+from analysis.statistics.scoring import Kind, Scoring, scoring
 from trainables.ledger.store import Store
+from trainables.tasks.formats.choice import ChoiceFormat
 from trainables.tasks.formats.pair import PairFormat
 from trainables.tasks.formats.sentence import SentenceFormat
 from trainables.tasks.formats.span import SpanFormat
+from trainables.tasks.formats.tagging import TaggingFormat
 from trainables.tasks.task import Split, Task
 
 SAME = 1e-6
@@ -53,7 +56,7 @@ def read(store: Store, run: Run, of: Task, split: Split, language: str) -> dict[
 
 
 def row_scores(of: Task, language: str, rows: Mapping[str, Predicted]) -> dict[str, float]:
-    """Score of every row by its id: 0 or 1; QA: mean of F1 and EM; tags and pairs: F1 of the row's own.
+    """Score of every row by its id: 0 or 1; QA: mean of F1 and EM; tags and mined pairs: that of the row's own.
 
     Raises AnalysisError for rows that are not of the task's format, or a task without scores by row.
     """
@@ -64,7 +67,7 @@ def row_scores(of: Task, language: str, rows: Mapping[str, Predicted]) -> dict[s
         "reference": [list(row.reference) for row in rows.values()],
     }
     try:
-        found = RowScorer()(of.format, pa.table(columns, schema=COLUMNS))
+        found = RowScorer()(_scoring(of), pa.table(columns, schema=COLUMNS))
     except ValueError as error:
         raise AnalysisError(f"the predictions on {of.name} {language}: {error}") from error
     if found.ndim > 1:
@@ -75,7 +78,14 @@ def row_scores(of: Task, language: str, rows: Mapping[str, Predicted]) -> dict[s
 
 def is_graded(of: Task) -> bool:
     """Whether a row may be partly right."""
-    return not isinstance(of.format, PairFormat | SentenceFormat)
+    return _scoring(of).kind is not Kind.EQUAL
+
+
+def _scoring(of: Task) -> Scoring:
+    """A label is right or wrong, whatever is measured of them all; of the metrics of tags the first one counts."""
+    if isinstance(of.format, PairFormat):
+        return scoring(of.format, ("accuracy",))
+    return scoring(of.format, of.metrics[:1] if isinstance(of.format, TaggingFormat) else of.metrics)
 
 
 def _only(texts: Texts) -> str:
@@ -84,7 +94,7 @@ def _only(texts: Texts) -> str:
 
 def _check(run: Run, of: Task, split: Split, language: str, rows: Sequence[Predicted]) -> None:
     """Raise AnalysisError unless the rows give the scores that the record has."""
-    of_one = isinstance(of.format, PairFormat | SentenceFormat)
+    of_one = isinstance(of.format, PairFormat | ChoiceFormat | SentenceFormat)
     given: list[Any] = [_only(row.prediction) if of_one or isinstance(of.format, SpanFormat) else row.prediction
                         for row in rows]  # fmt: skip
     gold: list[Any] = [_only(row.reference) if of_one else row.reference for row in rows]

@@ -1,8 +1,8 @@
 """Scores by row on disk, so that the next reader need not compute them: `STORE/cache/rows/<run>/<target>-<split>.rows`.
 
-A file is an `.npz` behind its own digest. It says what it was made from: the SHA-256 of the predictions and the version
-of the rules here. Whatever is not exactly that, or cannot be read, counts as not there. A store that cannot be written
-keeps nothing.
+A file is an `.npz` behind its own digest. It says what it was made from: the SHA-256 of the predictions, how rows are
+scored, and the version of the rules here. Whatever is not exactly that, or cannot be read, counts as not there. A store
+that cannot be written keeps nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.statistics.scoring import Scoring
 from trainables.ledger import files
 from trainables.ledger.digests import digest
 from trainables.ledger.record import Record
@@ -27,7 +28,7 @@ from trainables.ledger.seal import sealed_bytes, unsealed_bytes
 from trainables.ledger.store import Store
 from trainables.tasks.task import Split
 
-VERSION = 1
+VERSION = 2
 """Of the rules of scores (`row_scores`) and items (`row_items`); another one makes all kept rows void."""
 
 
@@ -46,12 +47,13 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What scores by row are of: a run on a split of a target, whose task score is recorded in percent."""
+    """What scores by row are of: a run on a split of a target, whose task score is recorded in percent; and how."""
 
     record: Record
     target: str
     split: Split
     recorded: float
+    how: Scoring
 
 
 class RowCache:
@@ -103,6 +105,7 @@ class RowCache:
             "target": of.target,
             "split": str(of.split),
             "recorded": of.recorded,
+            "scoring": str(of.how),
             "source": of.record.spec.data.source,
         }
 

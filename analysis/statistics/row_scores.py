@@ -1,8 +1,4 @@
-"""Scores by row from a table of predictions; no model is needed.
-
-    accuracy (XNLI, PAWS-X, Tatoeba)    0 or 1
-    span QA                             mean of F1 and exact match
-    chunks (POS, NER), pairs (BUCC)     counts of right, gold and found
+"""Scores by row from a table of predictions, as `scoring` says; no model is needed.
 
 Shapes: N rows, W words of all rows.
 """
@@ -18,14 +14,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from analysis.statistics.scoring import ANSWER_METRICS, Kind, Scoring
 from trainables.metrics.span_qa import Normalise, answer_scores, mlqa_normalise, squad_normalise
 from trainables.metrics.tagging_f1 import chunk_counts
-from trainables.tasks.formats.base import Format
-from trainables.tasks.formats.mining import MiningFormat
-from trainables.tasks.formats.pair import PairFormat
-from trainables.tasks.formats.sentence import SentenceFormat
-from trainables.tasks.formats.span import Rule, SpanFormat
-from trainables.tasks.formats.tagging import TaggingFormat
+from trainables.tasks.formats.span import Rule
 
 Ints = NDArray[np.int64]
 
@@ -45,50 +37,56 @@ class RowScorer:
 
     def __init__(self) -> None:
         self._normalised: dict[tuple[Rule, str], Normalise] = {}
-        self._answers: dict[tuple[Rule, str, str, tuple[str, ...]], float] = {}
+        self._answers: dict[tuple[Rule, str, str, tuple[str, ...]], tuple[float, float]] = {}
 
-    def __call__(self, form: Format, table: pa.Table) -> NDArray[Any]:
+    def __call__(self, how: Scoring, table: pa.Table) -> NDArray[Any]:
         """float64[N] from 0 to 1, or counts int32[N, 3] of right, gold and found.
 
-        Raises ValueError for formats without scores by row and for rows that are not of the format.
+        Raises ValueError for rows that are not of the format.
         """
-        match form:
-            case PairFormat() | SentenceFormat():
+        match how.kind:
+            case Kind.EQUAL:
                 return _equal(table)
-            case SpanFormat(rule=rule):
-                return self._spans(rule, table)
-            case TaggingFormat():
+            case Kind.LABEL:
+                return _of_label(how.label, table)
+            case Kind.ANSWER:
+                return self._spans(how, table)
+            case Kind.WORDS:
+                return _words(table)
+            case Kind.CHUNKS:
                 return _chunks(table)
-            case MiningFormat():
+            case Kind.PAIRS:
                 return _pairs(table)
-        raise ValueError("no scores by row; there are some for pairs, sentences, spans, tags and mining")
 
-    def _spans(self, rule: Rule, table: pa.Table) -> NDArray[np.float64]:
+    def _spans(self, how: Scoring, table: pa.Table) -> NDArray[np.float64]:
         given = _single(table, "prediction").to_pylist()
         rows = zip(_language(table), given, table["reference"].to_pylist(), strict=True)
-        return np.array([self._answer(rule, language, found, tuple(gold)) for language, found, gold in rows])
+        answers = [self._answer(how.rule, language, found, tuple(gold)) for language, found, gold in rows]
+        measured = [ANSWER_METRICS.index(metric) for metric in how.metrics]
+        shares: NDArray[np.float64] = np.array(answers, dtype=np.float64).reshape(-1, 2)[:, measured].mean(axis=1)
+        return shares
 
-    def _answer(self, rule: Rule, language: str, given: str, gold: tuple[str, ...]) -> float:
+    def _answer(self, rule: Rule, language: str, given: str, gold: tuple[str, ...]) -> tuple[float, float]:
+        """F1 and exact match."""
         own = language if rule is Rule.MLQA else ""
         key = (rule, own, given, gold)
         if key not in self._answers:
             if (rule, own) not in self._normalised:
                 plain = functools.partial(mlqa_normalise, language=own) if rule is Rule.MLQA else squad_normalise
                 self._normalised[rule, own] = functools.cache(plain)
-            f1, exact = answer_scores(gold, given, self._normalised[rule, own])
-            self._answers[key] = (f1 + exact) / 2
+            self._answers[key] = answer_scores(gold, given, self._normalised[rule, own])
         return self._answers[key]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Words:
+class _Lists:
     """A column of lists of texts, as one list: `values[bounds[n]:bounds[n + 1]]` belong to row n."""
 
     values: pa.Array
     bounds: Ints
 
     @classmethod
-    def of(cls, table: pa.Table, column: str) -> _Words:
+    def of(cls, table: pa.Table, column: str) -> _Lists:
         lists = table[column].combine_chunks()
         if lists.null_count or lists.flatten().null_count:
             raise ValueError(f"a {column} is null")
@@ -98,10 +96,10 @@ class _Words:
 
 def _single(table: pa.Table, column: str) -> pa.Array:
     """N texts of a column whose lists hold one each; raises ValueError for others."""
-    words = _Words.of(table, column)
-    if (np.diff(words.bounds) != 1).any():
+    lists = _Lists.of(table, column)
+    if (np.diff(lists.bounds) != 1).any():
         raise ValueError(f"a {column} has not one text")
-    return words.values
+    return lists.values
 
 
 def _language(table: pa.Table) -> list[str]:
@@ -121,14 +119,33 @@ def _equal(table: pa.Table) -> NDArray[np.float64]:
     return (gold == given).astype(np.float64)
 
 
+def _of_label(label: str, table: pa.Table) -> NDArray[np.int32]:
+    names, codes = _coded(_single(table, "reference"), _single(table, "prediction"))
+    is_label = np.array([name == label for name in names], dtype=bool)
+    gold, found = (is_label[each] for each in codes)
+    return np.stack([gold & found, gold, found], axis=1).astype(np.int32)
+
+
+def _words(table: pa.Table) -> NDArray[np.int32]:
+    _, references, predictions, bounds = _tags(table)
+    right = np.concatenate([[0], np.cumsum(references == predictions)])
+    words = np.diff(bounds)
+    return np.stack([right[bounds[1:]] - right[bounds[:-1]], words, words], axis=1).astype(np.int32)
+
+
 def _chunks(table: pa.Table) -> NDArray[np.int32]:
-    gold, given = (_Words.of(table, column) for column in ("reference", "prediction"))
+    return chunk_counts(*_tags(table)).astype(np.int32)
+
+
+def _tags(table: pa.Table) -> tuple[list[str], Ints, Ints, Ints]:
+    """Tags, each once; int[W] which of them are right, and were given; int[N + 1] bounds of the sentences."""
+    gold, given = (_Lists.of(table, column) for column in ("reference", "prediction"))
     if (differs := gold.bounds != given.bounds).any():
         row = int(np.flatnonzero(differs)[0]) - 1
         lengths = [int(words.bounds[row + 1] - words.bounds[row]) for words in (given, gold)]
         raise ValueError(f"row {row}: {lengths[0]} predicted tags for {lengths[1]} words")
     tags, (references, predictions) = _coded(gold.values, given.values)
-    return chunk_counts(tags, references, predictions, gold.bounds).astype(np.int32)
+    return tags, references, predictions, gold.bounds
 
 
 def _pairs(table: pa.Table) -> NDArray[np.int32]:

@@ -2,7 +2,7 @@
 
 The rows are those of one split of a target, all languages: for the split that selects, what the table's dev score is a
 mean of (XQuAD, TyDiQA, Tatoeba: their single set). A row is a pair, a question, a sentence or, for BUCC, a foreign
-sentence. `row_scores` says what its score is, `row_items` which rows are translations of each other.
+sentence. `scoring` says what its score is, `row_items` which rows are translations of each other.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from analysis.statistics.racing import Floats, points
 from analysis.statistics.row_cache import Frame, Measured, RowCache
 from analysis.statistics.row_items import items
 from analysis.statistics.row_scores import COLUMNS, RowScorer, coded, task_score, texts
+from analysis.statistics.scoring import scoring
 from trainables.ledger.errors import StoreError
 from trainables.ledger.record import Record
 from trainables.ledger.store import Store
@@ -83,10 +84,15 @@ class RowReader:
 
     def _rows(self, run_id: str, of: Task, split: Split) -> Rows:
         try:
+            how = scoring(of.format, of.metrics)
+        except ValueError as error:
+            raise RowsError(str(error)) from error
+        try:
             record = self._store.record(run_id)
             if damage := self._store.damage(run_id):
                 raise StoreError(damage)
-            measured = Measured(record=record, target=of.name, split=split, recorded=_recorded(record, of, split))
+            recorded = _recorded(record, of, split)
+            measured = Measured(record=record, target=of.name, split=split, recorded=recorded, how=how)
             frame, scores = self._kept.get(measured) or self._computed(measured, of)
         except RowsError:
             raise
@@ -101,7 +107,7 @@ class RowReader:
         table = _predictions(self._store, measured)
         if not table.num_rows:
             raise RowsError(f"run {run_id} has no predictions on {of.name} {measured.split}")
-        scores = self._score(of.format, table)
+        scores = self._score(measured.how, table)
         languages, ids = table["language"].to_pylist(), table["id"].to_pylist()
         again = task_score(scores, coded(languages)[1])
         if abs(again - measured.recorded) > _TOLERANCE:
@@ -116,8 +122,8 @@ class RowReader:
 def read_rows(store: Store, run_id: str, target: str, split: Split | None = None) -> Rows:
     """Rows of a finished run on a split, on the one that selects for the target where none is named.
 
-    Whether test rows may be looked at is for the caller to know. Raises RowsError when the predictions are missing or
-    broken, lack a language, or do not give the recorded score.
+    Whether test rows may be looked at is for the caller to know. Raises RowsError when the target's metrics have no
+    scores by row, and when the predictions are missing or broken, lack a language, or do not give the recorded score.
     """
     return RowReader(store)(run_id, target, split)
 

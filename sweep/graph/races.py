@@ -63,7 +63,7 @@ class Races:
         fresh = RaceRecord(rule=rule, seeds=seeds, races=tuple(map(self._fresh, courses)), sweep=plan.sweep)
         kept = store.race()
         stands = kept is not None and _course_of(kept) == _course_of(fresh)
-        self.record = replace(_continued(kept), sweep=plan.sweep) if kept and stands else fresh
+        self.record = _continued(kept, fresh) if kept and stands else fresh
         self._index()
 
     def gate(self, node_id: str) -> Gate:
@@ -268,9 +268,8 @@ def _course_of(record: RaceRecord) -> object:
     return record.rule, record.seeds, {race.target: race.compared for race in record.races}
 
 
-def _continued(kept: RaceRecord) -> RaceRecord:
-    """A record whose races go on; rows that could not be read are tried again."""
-    races = (
-        replace(race, why_none="") if race.rounds > 1 and len(race.contenders) > 1 else race for race in kept.races
-    )
-    return replace(kept, races=tuple(races))
+def _continued(kept: RaceRecord, fresh: RaceRecord) -> RaceRecord:
+    """A record whose races go on, those of a fresh one; rows that could not be read are tried again."""
+    why_none = {race.target: race.why_none for race in fresh.races}
+    races = tuple(replace(race, why_none=why_none[race.target]) for race in kept.races)
+    return replace(kept, races=races, sweep=fresh.sweep)

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from analysis.scores.headings import target_order
+from analysis.statistics.scoring import scoring
 from sweep.graph.course import Course, Round
 from trainables.ledger.cells import Row
 from trainables.ledger.plan import Plan
+from trainables.tasks.registry import task
 
 
 def courses_of(plan: Plan) -> dict[str, Course]:
@@ -16,7 +18,7 @@ def courses_of(plan: Plan) -> dict[str, Course]:
     nodes: defaultdict[str, defaultdict[Row, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
     for cell, node_id in plan.cells.items():
         nodes[cell.target][cell.row][cell.seed] = node_id
-    found = {target: _course(plan, nodes[target]) for target in sorted(nodes, key=target_order)}
+    found = {target: _course(plan, target, nodes[target]) for target in sorted(nodes, key=target_order)}
     if any(not course.why_none for course in found.values()):
         return found
     reasons = dict.fromkeys(course.why_none for course in found.values())
@@ -27,11 +29,23 @@ def courses_of(plan: Plan) -> dict[str, Course]:
     )
 
 
-def _course(plan: Plan, nodes: Mapping[Row, Mapping[int, str]]) -> Course:
+def _course(plan: Plan, target: str, nodes: Mapping[Row, Mapping[int, str]]) -> Course:
     seeds = tuple(dict.fromkeys(cell.seed for cell in plan.cells))
     runs = [plan.nodes[node_id] for row in nodes.values() for node_id in row.values()]
     trials = min(node.trials if node.is_searched else 0 for node in runs)
     halves = (True, False) if trials else (False,)
     rounds = tuple(Round(seed, halfway) for seed in seeds for halfway in halves)
-    why = "" if len(rounds) > 1 else "one round only, which leaves nothing to save"
-    return Course(nodes=nodes, rounds=rounds, trials=trials, why_none="one row only" if len(nodes) < 2 else why)
+    return Course(nodes=nodes, rounds=rounds, trials=trials, why_none=_why_none(target, len(nodes), len(rounds)))
+
+
+def _why_none(target: str, rows: int, rounds: int) -> str:
+    if rows < 2:
+        return "one row only"
+    if rounds < 2:
+        return "one round only, which leaves nothing to save"
+    of = task(target)
+    try:
+        scoring(of.format, of.metrics)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -13,6 +13,7 @@ from analysis.examples.examples import Kind, examples
 from analysis.examples.page import page
 from analysis.selection.sweep import gather
 from sweep.command_line.main import main
+from tests.made.own_targets import SCORED, UNSCORED, enlist_target
 from tests.made.predictions import finish_with
 from tests.made.records import DATA, intermediate_spec, record, target_spec
 from trainables.data.hub import load, open_data
@@ -102,6 +103,46 @@ def test_of_a_tagged_sentence_the_words_that_are_not_alike_are_shown(tmp_path):
     assert row.prediction == ("3: VERB", "4: X")
     # chunks: four are right; DET and PUNCT of three, then DET, NOUN and VERB of four
     assert (row.before, row.after) == (pytest.approx(2 * 2 / (4 + 3)), pytest.approx(2 * 3 / (4 + 4)))
+
+
+@pytest.mark.parametrize(
+    ("what", "gold", "before", "after", "scores"),
+    [
+        ("accuracy over words", ["NOUN", "VERB", "X"], ["NOUN", "X", "NOUN"], ["NOUN", "VERB", "NOUN"], (1 / 3, 2 / 3)),
+        ("accuracy over words of chunks", ["B-PER", "O"], ["O", "O"], ["B-PER", "O"], (1 / 2, 1)),
+        ("choices", "third", "first", "third", (0, 1)),
+        ("F1 of a label", "other", "same", "other", (0, 1)),
+        ("exact match of answers", ("b",), "b c", "b", (0, 1)),
+    ],
+)
+def test_rows_of_a_task_of_ones_own_are_scored_by_its_metric(tmp_path, what, gold, before, after, scores):
+    enlist_target(*SCORED[what])
+    [row] = found_in(made(tmp_path, "mine", {"": [("r", before, gold)], "squad": [("r", after, gold)]}), "mine").rows
+    assert (row.before, row.after) == pytest.approx(scores)
+
+
+@pytest.mark.parametrize(
+    ("what", "gold", "before", "after", "scores"),
+    [
+        ("accuracy with F1", "other", "same", "other", (0, 1)),
+        ("F1 with accuracy", ["B-PER", "I-PER", "O"], ["B-PER", "O", "O"], ["B-PER", "I-PER", "O"], (0, 1)),
+    ],
+)
+def test_where_metrics_have_no_common_scores_labels_are_right_or_wrong_and_the_first_metric_of_tags_counts(
+    tmp_path, what, gold, before, after, scores
+):
+    enlist_target(*UNSCORED[what])
+    found = found_in(made(tmp_path, "mine", {"": [("r", before, gold)], "squad": [("r", after, gold)]}), "mine")
+    assert [(row.before, row.after) for row in found.rows] == [scores]
+    assert found.is_graded == (what == "F1 with accuracy")
+
+
+def test_choices_are_right_or_wrong(tmp_path):
+    enlist_target(*SCORED["choices"])
+    rows = {"": [("r", "first", "first")], "squad": [("r", "second", "first")]}
+    found = found_in(made(tmp_path, "mine", rows), "mine")
+    assert not found.is_graded
+    assert found.counts[Kind.BROKEN] == 1
 
 
 def test_sentences_of_bucc_that_a_run_found_nothing_in_count_too(tmp_path):
