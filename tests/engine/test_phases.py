@@ -175,3 +175,10 @@ def test_a_second_belongs_to_one_stage(store, monkeypatch):
     with context.stage("load"), context.stage("check"):
         pass
     assert context.seconds == {"check": 3.0, "load": 7.0}
+
+
+def test_a_run_that_is_alone_with_its_store_writes_checkpoints(tmp_path):
+    """Benchmarks compute runs without a lock; the folder of a run is there before its first checkpoint."""
+    options = dataclasses.replace(OPTIONS, checkpoint_seconds=1e-6, checkpoint_share=1.0)
+    record = run_to_end(spec(Phase.TARGET, "xnli"), "alone", Store(tmp_path).prepare(), options)
+    assert any(note.startswith("checkpoints while it trained: ") for note in record.notes)

@@ -36,7 +36,8 @@ def run(spec: RunSpec, name: str, store: Store, options: Options) -> Iterator[Ad
 
 
 def run_to_end(spec: RunSpec, name: str, store: Store, options: Options) -> Record:
-    """Compute a run and return its record."""
+    """Compute a run and return its record; for a caller who is alone with the store and holds no lock on the run."""
+    store.work(spec.run_id)  # its checkpoints are written below a folder that is there
     for item in run(spec, name, store, options):
         if isinstance(item, Record):
             return item
