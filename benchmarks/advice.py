@@ -80,8 +80,7 @@ def _of_store(store: Path, data: str, rows: int, console: Console) -> dict[str, 
 
 def _of_donors(found: Transfer, known: Prepared, console: Console) -> dict[str, Any]:
     """Print the rules for choosing a donor; what they come to in JSON."""
-    sample = next((goal.sample for goal in known.goals if goal.name == found.target), None)
-    outcomes = compare(found, advised_donors(found, known.sources, sample))
+    outcomes = compare(found, advised_donors(found, known.sources))
     table = Table("rule", "gain", "regret", "least", "most", "best in", title=found.title)
     for each in outcomes:
         figures = (each.gain, each.regret, each.least_regret, each.most_regret)

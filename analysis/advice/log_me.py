@@ -3,6 +3,8 @@
 Of Bayesian linear regression with prior precision `alpha` of the weights and noise precision `beta` on the targets, the
 logarithm of the evidence at the best two, per row, mean over the classes (one against the rest; You et al. 2021).
 
+All that is needed of the features is their Gram matrix, so that thousands of rows cost no more than hundreds.
+
 Shapes: N rows, D features, C classes, R rank.
 """
 
@@ -44,21 +46,31 @@ def fit(features: Array, labels: NDArray[np.integer]) -> Fit:
     classes = np.unique(labels)
     if len(classes) < 2:
         raise ValueError(f"labels to explain: given {len(classes)} kinds of them; allowed: two or more")
-    left_NR, scales_R, right_RD = np.linalg.svd(np.asarray(features, np.float64), full_matrices=False)
+    features_ND = np.asarray(features, np.float64)
+    squares_R, right_DR = _principal(features_ND)
     values, weights = [], []
     for label in classes:
         targets_N = (labels == label).astype(np.float64)
-        value, alpha, beta = _evidence(left_NR, scales_R**2, targets_N)
+        along_R = right_DR.T @ (features_ND.T @ targets_N)
+        value, alpha, beta = _evidence(squares_R, along_R**2 / squares_R, targets_N)
         values.append(value)
-        shrunk_R = beta * scales_R / (alpha + beta * scales_R**2)
-        weights.append(right_RD.T @ (shrunk_R * (left_NR.T @ targets_N)))
+        weights.append(right_DR @ (beta * along_R / (alpha + beta * squares_R)))
     return Fit(value=float(np.mean(values)), weights=np.stack(weights, axis=1))
 
 
-def _evidence(left_NR: Array, squares_R: Array, targets_N: Array) -> tuple[float, float, float]:
-    """Log evidence per row at its maximum, and the two precisions there, by MacKay's fixed point."""
+def _principal(features_ND: Array) -> tuple[Array, Array]:
+    """Squares of the singular values, and the right singular vectors; those that are 0 but for rounding left out."""
+    squares_D, right_DD = np.linalg.eigh(features_ND.T @ features_ND)
+    kept = squares_D > max(features_ND.shape) * np.finfo(np.float64).eps * squares_D.max()
+    return squares_D[kept], right_DD[:, kept]
+
+
+def _evidence(squares_R: Array, projected_R: Array, targets_N: Array) -> tuple[float, float, float]:
+    """Log evidence per row at its maximum, and the two precisions there, by MacKay's fixed point.
+
+    `projected_R` are the squares of the targets along the left singular vectors.
+    """
     rows = len(targets_N)
-    projected_R = (left_NR.T @ targets_N) ** 2
     outside = max(float(targets_N @ targets_N - projected_R.sum()), 0.0)
     alpha = beta = 1.0
     for _ in range(_STEPS):

@@ -15,8 +15,9 @@ from analysis.languages.transfer import Transfer
 from analysis.statistics.estimate import Verdict, Word
 from trainables.tasks.language_facts import by_family, in_order
 
-_LEFT, _ABOVE, _BELOW, _HEIGHT, _WIDEST = 0.45, 0.62, 0.42, 0.17, 0.3
-"""Inches: donors at the left, families and recipients above, the key below; a cell, which is no wider than that."""
+_LEFT, _RIGHT, _ABOVE, _BELOW, _HEIGHT, _WIDEST = 0.45, 0.3, 0.62, 0.42, 0.17, 0.3
+"""Inches: donors at the left, the end of the last family's name at the right, families and recipients above, the key
+below; a cell, which is no wider than that."""
 _SUPERVISED, _MISSING, _ON_LIGHT, _ON_DARK = "#ffffff", "#e9e9e9", "#111111", "#fefefe"
 
 
@@ -24,8 +25,8 @@ _SUPERVISED, _MISSING, _ON_LIGHT, _ON_DARK = "#ffffff", "#e9e9e9", "#111111", "#
 def donor_map(found: Transfer) -> Picture:
     """Donors down, recipients across, both by family; the verdict as a sign, supervised pairs crossed."""
     donors, recipients = _by_family(found.donors), _by_family(found.recipients)
-    width = min((WIDTH - _LEFT - 0.1) / len(recipients), _WIDEST)
-    size = (max(_LEFT + width * len(recipients) + 0.1, 3.9), _ABOVE + _HEIGHT * len(donors) + _BELOW)
+    width = min((WIDTH - _LEFT - _RIGHT) / len(recipients), _WIDEST)
+    size = (max(_LEFT + width * len(recipients) + _RIGHT, 3.9), _ABOVE + _HEIGHT * len(donors) + _BELOW)
     figure = Figure(figsize=size)
     axes = figure.add_axes((
         _LEFT / size[0], _BELOW / size[1], width * len(recipients) / size[0], _HEIGHT * len(donors) / size[1],

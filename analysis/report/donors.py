@@ -106,7 +106,7 @@ def _association(found: Association) -> tuple[Value, ...]:
 
 def _rules(found: Transfer) -> tuple[Block, ...]:
     sources = [Source(recipe=recipe_of(row)) for row in found.rows.values()]
-    outcomes = compare(found, advised_donors(found, sources, None))
+    outcomes = compare(found, advised_donors(found, sources))
     if not outcomes:
         return (Paragraph(said="Rules for choosing a donor: fewer than two recipients have donors to choose among."),)
     heads = ("gain", "regret", "regret without a donor, least", "most", "best without a donor")
@@ -115,8 +115,8 @@ def _rules(found: Transfer) -> tuple[Block, ...]:
     said = (
         f"Least regret: {least.rule}. Every rule picks a donor for each of {least.recipients} recipients, without "
         "looking at the gain of the pair that it picks; regret is the distance to the best donor of each recipient in "
-        "points. Then again without each donor in turn. The advice is that of `advise --no-features`: by all distances "
-        "together; with what a few hundred rows tell, `python -m benchmarks.advice` has it."
+        "points. Then again without each donor in turn. The advice goes by all distances "
+        "together."
     )
     titles = (Head(title="rule"), *(Head(title=title, numeric=True) for title in heads))
     return (

@@ -22,8 +22,11 @@ from trainables.ledger.recipe import recipe_of
 from trainables.ledger.record import Finding, Symptom
 from trainables.ledger.states import State
 from trainables.tasks.registry import is_own, task
+from trainables.tasks.task import Split
 
 LONGEST_REASON = 300
+MOST_NAMED = 3
+"""Rows that a note names one by one where it can say as well how many there are."""
 _FURTHER = "further rows"
 """Those that are not of the paper's kind."""
 METRIC_TITLES = {"accuracy": "acc", "f1": "F1", "exact_match": "EM", "em": "EM"}
@@ -270,26 +273,39 @@ def _symptoms(findings: Iterable[Finding]) -> str:
 
 
 def _seen(results: Results) -> str:
-    """The cells with such languages, by language."""
+    """The cells with such languages, by language; of many rows that each name theirs, no more than the number."""
     found: dict[tuple[str, ...], list[tuple[Row, str]]] = defaultdict(list)
+    named: dict[str, list[tuple[Row, str]]] = defaultdict(list)
     for variant in results.variants:
         for target in results.targets:
             score = results.dev(variant, target)
             if isinstance(score, TaskScore) and score.seen:
                 found[score.seen].append((variant, target))
-    return "; ".join(f"{', '.join(codes)}: {cell_list(cells, results)}" for codes, cells in found.items())
+                if set(score.seen) == {code for stage in recipe_of(variant).stages for code in stage.languages}:
+                    named[target].append((variant, target))
+    many = {target: cells for target, cells in named.items() if len(cells) > MOST_NAMED}
+    said = [f"the languages that a row names: {len(cells)} rows -> {heading(target)}" for target, cells in many.items()]
+    told = set(chain.from_iterable(many.values()))
+    for codes, cells in found.items():
+        if others := [cell for cell in cells if cell not in told]:
+            said.append(f"{', '.join(codes)}: {cell_list(others, results)}")
+    return "; ".join(said)
 
 
 def _restrictions(results: Results) -> str:
-    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    """Targets that lack the same languages, or have the same: whichever is shorter to say."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
     for target in results.targets:
+        have = task(target).languages
+        whole = dict.fromkeys((*have.get(Split.DEV, ()), *have.get(Split.TEST, ())))
         for variant in results.variants:
             score = results.dev(variant, target)
             if isinstance(score, TaskScore) and score.restricted:
-                languages = tuple(score.languages)
-                if heading(target) not in found[languages]:
-                    found[languages].append(heading(target))
-    return "; ".join(f"{', '.join(targets)} to {', '.join(languages)}" for languages, targets in found.items())
+                lacking = [code for code in whole if code not in score.restricted]
+                is_short = 0 < len(lacking) < len(score.languages)
+                said = f"without {', '.join(lacking)}" if is_short else f"to {', '.join(score.languages)}"
+                found[said][heading(target)] = None
+    return "; ".join(f"{', '.join(targets)} {said}" for said, targets in found.items())
 
 
 def _reasons(results: Results) -> Iterator[str]:

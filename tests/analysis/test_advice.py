@@ -285,5 +285,5 @@ def test_the_nearest_donor_is_advised_and_never_one_whose_labels_the_recipient_h
     )  # fmt: skip
     sources = [Source(recipe=parse_recipe("panx" if code == "en" else f"panx@{code}")) for code in places]
     found = Transfer(**vars(found) | {"rows": found.rows | {"en": Row("panx", False)}})
-    advised = advised_donors(found, sources, None, lambda kind, a, b: abs(places[a] - places[b]))
+    advised = advised_donors(found, sources, lambda kind, a, b: abs(places[a] - places[b]))
     assert advised == {"en": "de", "de": "en", "sw": "de"}

@@ -16,10 +16,13 @@ from analysis.report.writer import report_on
 from analysis.scores.load import load
 from analysis.selection.results import collect
 from tests.made.donors import fill_donors
+from tests.made.figures import cut_off
 from tests.made.records import fill
 from tests.made.reports import in_json
 from trainables.ledger.cells import Row
 from trainables.ledger.recipe import parse_recipe
+from trainables.tasks.registry import task
+from trainables.tasks.task import Split
 
 PLACES = {"en": 0.0, "de": 0.1, "fr": 0.2, "hi": 0.5, "ta": 0.6, "sw": 0.9, "yo": 1.0}
 
@@ -171,6 +174,12 @@ def test_the_picture_is_the_same_twice_and_says_what_is_crossed():
     assert picture.svg == donor_map(found).svg
     assert picture.name == "donors-panx-panx"
     assert "Crossed: no zero-shot transfer" in picture.caption
+
+
+@pytest.mark.parametrize(("target", "donors"), [("panx", 40), ("panx", 1), ("udpos", 12)])
+def test_no_name_of_a_family_is_cut_off(target, donors):
+    recipients = task(target).languages[Split.DEV]
+    assert cut_off(donor_map(transfer(lambda donor, code: 1.0, recipients[:donors], recipients)).figure) == []
 
 
 def test_the_report_has_gains_distances_and_rules(tmp_path):

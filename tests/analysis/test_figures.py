@@ -4,11 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from pandas import DataFrame
 
 from analysis.figures import heat_map
@@ -23,7 +21,7 @@ from analysis.figures.mlm import with_and_without_mlm
 from analysis.figures.search_curves import search_curves
 from analysis.figures.write import inline
 from analysis.scores.load import Run
-from tests.made.figures import NONE, estimate, published, verdicts_of, words_in
+from tests.made.figures import NONE, cut_off, estimate, published, verdicts_of, words_in, words_of
 from tests.made.records import intermediate_spec, record, target_spec
 from trainables.ledger.cells import Row
 from trainables.ledger.record import DevPoint
@@ -268,20 +266,6 @@ def test_cost_against_gain_draws_a_point_for_every_row_that_has_both():
     assert cost_against_gain(results, {}) is None
 
 
-class Words(RendererAgg):
-    """Notes the box of every word that is drawn, in pixels."""
-
-    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
-        self.boxes.append((s, Text.get_window_extent(mtext, self)))
-
-
-def words_of(figure):
-    renderer = Words(*figure.bbox.size, figure.dpi)
-    renderer.boxes = []
-    figure.draw(renderer)
-    return renderer.boxes
-
-
 @pytest.mark.parametrize("width", [0.0, 0.05, 0.3, 1.0])
 def test_labels_of_sixteen_points_overlap_neither_each_other_nor_the_frame(width):
     places = np.random.default_rng(3).uniform(0, width, (16, 2))
@@ -336,11 +320,7 @@ def papers_pictures(tmp_path_factory):
 
 
 def test_no_word_of_the_papers_pictures_is_cut_off(papers_pictures):
-    for picture in papers_pictures:
-        page = picture.figure.bbox
-        for text, box in words_of(picture.figure):
-            inside = page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1 and page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1
-            assert inside, (picture.name, text)
+    assert {picture.name: cut_off(picture.figure) for picture in papers_pictures if cut_off(picture.figure)} == {}
 
 
 def test_the_papers_pictures_are_small_enough_for_one_page_and_have_names_of_their_own(papers_pictures):

@@ -36,6 +36,14 @@ def test_it_is_the_largest_evidence(rows, width):
     assert log_me(features, labels) == pytest.approx(expected, abs=2e-3)
 
 
+def test_features_that_repeat_each_other_have_the_evidence_of_their_sum():
+    features, labels = problem(40, 5, 0.5)
+    repeated = np.concatenate([features, features], axis=1)
+    expected = np.mean([plain(repeated, (labels == label).astype(float)) for label in (0, 1)])
+    assert log_me(repeated, labels) == pytest.approx(expected, abs=2e-3)
+    assert log_me(repeated / np.sqrt(2), labels) == pytest.approx(log_me(features, labels), abs=1e-6)
+
+
 def test_features_that_tell_the_labels_score_higher_than_those_that_do_not():
     features, labels = problem(200, 8, 0.2, classes=3)
     other = np.random.default_rng(1).normal(size=features.shape)

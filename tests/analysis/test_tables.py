@@ -12,11 +12,14 @@ from analysis.tables.latex import latex
 from analysis.tables.rendering import markdown, printed
 from analysis.tables.table import Block, Column, Entry, Line, Table, number
 from analysis.tables.table2 import table2
+from tests.made.donors import fill_donors
 from tests.made.records import DATA, fill, intermediate_spec, language_scores, record, target_spec
 from trainables.ledger.cells import Cell
 from trainables.ledger.standing import Standing
 from trainables.ledger.states import State
 from trainables.ledger.store import Store
+from trainables.tasks.registry import task
+from trainables.tasks.task import Split
 
 
 def table_of(runs, status=None):
@@ -147,6 +150,25 @@ def test_restricted_columns_name_their_languages(tmp_path):
     table = table_of(load(store))
     assert [column.title + column.marks for column in table.columns] == ["XNLI‡", "PAWS-X", "Avg"]
     assert "‡ restricted to some of its languages: XNLI to en, de." in table.notes
+
+
+@pytest.mark.parametrize(("donors", "said"), [
+    (("de", "sw"), "de: NER (de) -> NER; sw: NER (sw) -> NER"),
+    (("de", "fi", "sw", "ta"), "the languages that a row names: 4 rows -> NER"),
+])  # fmt: skip
+def test_the_note_on_languages_whose_labels_were_seen_stays_short(tmp_path, donors, said):
+    store = fill_donors(tmp_path, "panx", ("en", *donors), lambda donor, recipient: 50.0)
+    [note] = [note for note in table_of(load(store)).notes if note.startswith("§")]
+    assert note.endswith(f"are over these languages. {said}.")
+
+
+def test_columns_that_lack_few_languages_name_those(tmp_path):
+    store = Store(tmp_path).prepare()
+    for target in ("xnli", "pawsx"):
+        have = task(target).languages[Split.TEST]
+        data = dataclasses.replace(DATA, languages=tuple(code for code in have if code != "de"))
+        store.finish(record(target_spec(target, data=data), language_scores(target, 60.0, only=data.languages)))
+    assert "‡ restricted to some of its languages: XNLI, PAWS-X without de." in table_of(load(store)).notes
 
 
 def test_only_some_capped_cells_are_marked_one_by_one(tmp_path):

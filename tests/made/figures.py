@@ -6,6 +6,11 @@ import random
 from collections.abc import Collection
 from xml.etree import ElementTree
 
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
 from analysis.figures.gains import AVERAGE, gain
 from analysis.published.tables import dev_scores
 from analysis.scores.headings import row_order, target_order
@@ -88,3 +93,28 @@ def words_in(svg: str) -> list[str]:
     """The texts of an SVG document or element, in the order in which they are drawn."""
     root = ElementTree.fromstring(svg)
     return ["".join(element.itertext()) for element in root.iter() if element.tag in ("text", f"{SVG}text")]
+
+
+class _Words(RendererAgg):
+    """Notes the box of every word that is drawn, in pixels."""
+
+    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
+        self.boxes.append((s, Text.get_window_extent(mtext, self)))
+
+
+def words_of(figure: Figure) -> list[tuple[str, Bbox]]:
+    """Every word of a figure, and where it stands."""
+    renderer = _Words(*figure.bbox.size, figure.dpi)
+    renderer.boxes = []
+    figure.draw(renderer)
+    return renderer.boxes
+
+
+def cut_off(figure: Figure) -> list[str]:
+    """Words that stand more than a pixel outside the page."""
+    page = figure.bbox
+    return [
+        text
+        for text, box in words_of(figure)
+        if box.x0 < page.x0 - 1 or page.x1 + 1 < box.x1 or box.y0 < page.y0 - 1 or page.y1 + 1 < box.y1
+    ]
