@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from analysis.scores.load import Run
 from trainables.ledger.cells import Cell
 from trainables.ledger.plan import Plan
 from trainables.ledger.recipe import MLM
 from trainables.ledger.spec import Phase, RunSpec
 from trainables.tasks.families import family_of
 from trainables.tasks.languages import ENGLISH
+
+if TYPE_CHECKING:
+    from analysis.scores.load import Run
 
 Label = tuple[str, str]
 """Family and language."""

@@ -9,7 +9,6 @@ from functools import cache, lru_cache
 from analysis.scores.headings import AnalysisError
 from analysis.scores.lineage import Seen, seen_of_plan
 from analysis.selection.averages import Gap, TaskScore, score_of
-from analysis.selection.results import comparable
 from sweep.graph.retention import Retention, named_by
 from trainables.ledger.artefacts import Keep
 from trainables.ledger.cells import Cell, Row
@@ -67,6 +66,8 @@ def dev_score(store: Store, plan: Plan) -> Score:
             found = whole(run_id, cell.target)
             before = seen()[cell].before
             if before and isinstance(found, TaskScore):
+                from analysis.selection.results import comparable  # late: pandas, for rows that have seen labels alone
+
                 found = found.without(before)
                 baseline = whole(beside, cell.target) if beside else None
                 compared = comparable(found, baseline)
