@@ -20,8 +20,9 @@ COMMANDS = (
 )  # fmt: skip
 OWN = {
     "status": {"--preset", "--config", "--set", "--store", "--watch", "--json", "--debug"},
-    "tasks": {"--preset", "--config", "--set", "--data", "--debug"},
+    "tasks": {"--tasks", "--check", "--encoder", "--preset", "--config", "--set", "--data", "--debug"},
     "advise": {
+        "--tasks",
         "--preset", "--config", "--encoder", "--targets", "--data", "--intermediates", "--mlm", "--languages",
         "--seeds", "--train-rows", "--eval-rows", "--set", "--store", "--sample", "--no-features", "--json", "--debug",
     },
@@ -81,7 +82,7 @@ def test_a_plan_takes_the_options_of_the_run_that_it_is_of(capsys):
     assert run - plan == {"--recompute", "--open-test"}
     assert plan - run == {"--gpus", "--budget", "--probe", "--json"}
     assert {"--targets", "--search", "--race", "--address", "--store"} <= run
-    assert not {"--phase", "--tasks", "--trials", "--hours"} & run
+    assert not {"--phase", "--trials", "--hours"} & run
 
 
 def test_a_simulation_takes_the_options_of_a_plan_and_says_what_goes_wrong(capsys):
@@ -139,14 +140,17 @@ def test_the_version_is_that_of_the_package(capsys):
             "`xstilts tasks` has no option '--targets'; `xstilts run`, `xstilts plan`, `xstilts simulate`, "
             "`xstilts fetch`, `xstilts doctor` have it",
         ),
-        ("tasks --targets=xnli", "allowed here: --preset, --config, --data, --set, --debug"),
+        (
+            "tasks --targets=xnli",
+            "allowed here: --tasks, --preset, --config, --data, --encoder, --set, --check, --debug",
+        ),
         ("plan --phase target", "`xstilts search` has it"),
         ("status --stroe x", "unknown option '--stroe'; did you mean '--store'? known: --preset"),
         ("reprot x", "unknown command 'reprot'; did you mean 'report'? known: run, plan, simulate, status, tasks"),
         ("--seeds 1 run", "--seeds comes after a command; allowed: run, plan"),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("search --phase target --tasks xnli --trials 3 --hours 2", "--trials 3 and --hours 2: allowed: one of them"),
-        ("search --phase target", "required: --tasks. `xstilts search --help` shows all options"),
+        ("search --phase target", "--tasks: allowed: tasks to search, for example squad,qqp"),
     ],
 )
 def test_what_cannot_be_understood_exits_with_2_and_says_why(words, said, capsys):
