@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 
-import pyarrow as pa
-
 from trainables.data.digests import DIGITS
 from trainables.data.hub import HUB
 from trainables.data.reading import files_of
-from trainables.data.source import DataSource, MissingDataError
+from trainables.data.source import DataSource, MissingDataError, PassedOn
 from trainables.ledger.plan import Plan
 from trainables.tasks.revisions import REVISIONS, is_commit
 from trainables.tasks.task import Source
 
 
-class ForeseenData(DataSource):
+class ForeseenData(PassedOn):
     """Another source, but for fingerprints: where the hub cannot be asked for the commit behind a branch, the name of
     the branch stands for it, and `unasked` says why.
 
@@ -24,39 +22,20 @@ class ForeseenData(DataSource):
     """
 
     def __init__(self, data: DataSource) -> None:
-        self.kind = data.kind
+        super().__init__(data)
         self.unasked: dict[str, str] = {}
-        self._data = data
-
-    def has(self, source: Source) -> bool:
-        return self._data.has(source)
-
-    def problem(self, source: Source) -> str:
-        return self._data.problem(source)
-
-    def table(self, source: Source) -> pa.Table:
-        return self._data.table(source)
 
     def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
         branches = {source.repository for source in sources if _is_branch(source)}
         if self.kind != HUB or not branches:
-            return self._data.fingerprint(sources, anew=anew)
+            return self.base.fingerprint(sources, anew=anew)
         if not branches & self.unasked.keys():
             try:
-                return self._data.fingerprint(sources, anew=anew)
+                return self.base.fingerprint(sources, anew=anew)
             except MissingDataError as error:
                 self.unasked |= dict.fromkeys(sorted(branches), str(error))
         named = sorted({f"{source.path}@{REVISIONS.get(source.repository, '')}" for source in sources})
         return hashlib.sha256("\n".join(["preliminary", *named]).encode()).hexdigest()[:DIGITS]
-
-    def num_rows(self, source: Source) -> int:
-        return self._data.num_rows(source)
-
-    def is_whole(self, source: Source) -> bool:
-        return self._data.is_whole(source)
-
-    def location(self, source: Source) -> str:
-        return self._data.location(source)
 
 
 def preliminary_runs(

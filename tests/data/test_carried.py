@@ -134,7 +134,8 @@ def test_what_is_said_comes_back_and_defaults_are_not_written():
         says = declared(task(name))
         assert Declared.from_dict(json.loads(json.dumps(says.to_dict()))) == says
         assert says.format() == task(name).format
-    assert "family" not in declared(task("qqp")).to_dict()
+    assert declared(task("qqp")).to_dict()["family"] == "paraphrase"
+    assert "family" not in declared(task("tatoeba")).to_dict(), "it names none"
     plain = dataclasses.replace(task("panx"), format=dataclasses.replace(task("panx").format, chunk_f1=False))
     assert declared(plain).format().chunk_f1 is False
     with pytest.raises(ValueError, match="unknown field of a task 'metric'; did you mean 'metrics'"):

@@ -10,7 +10,8 @@ import signal
 
 import pytest
 
-from tests.made import buckets, graphs
+from tests.made import graphs
+from tests.made.buckets import objects, put
 from tests.made.records import intermediate_spec, record, target_spec
 from trainables.ledger.errors import DamagedRunError, MissingRunError, RemovedError, StoreError
 from trainables.ledger.openings import Opening
@@ -29,18 +30,6 @@ def here(s3_place, tmp_path):
 def there(s3_place, tmp_path):
     """The same store, seen from another machine."""
     return S3Store(s3_place, tmp_path / "there")
-
-
-def objects(store):
-    found = buckets.client(int(store.place.endpoint_override.split(":")[1]))
-    pages = found.get_paginator("list_objects_v2").paginate(Bucket=store.place.bucket)
-    prefix = f"{store.place.prefix}/"
-    return {item["Key"].removeprefix(prefix): item["Size"] for page in pages for item in page.get("Contents", ())}
-
-
-def put(store, key, body):
-    client = buckets.client(int(store.place.endpoint_override.split(":")[1]))
-    client.put_object(Bucket=store.place.bucket, Key=f"{store.place.prefix}/{key}", Body=body)
 
 
 def leave(store, content=b"weights", spec=SPEC, *, finishes=True):

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 
 from trainables.ledger.s3.place import S3Place
+from trainables.ledger.s3.store import S3Store
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "made",
@@ -116,3 +117,17 @@ class Gate:
                 target.sendall(part)
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+
+
+def objects(store: S3Store) -> dict[str, int]:
+    """Key -> bytes of the objects of a store."""
+    found = client(int(store.place.endpoint_override.split(":")[1]))
+    pages = found.get_paginator("list_objects_v2").paginate(Bucket=store.place.bucket)
+    prefix = f"{store.place.prefix}/"
+    return {item["Key"].removeprefix(prefix): item["Size"] for page in pages for item in page.get("Contents", ())}
+
+
+def put(store: S3Store, key: str, body: bytes) -> None:
+    """Write an object of a store, past it."""
+    service = client(int(store.place.endpoint_override.split(":")[1]))
+    service.put_object(Bucket=store.place.bucket, Key=f"{store.place.prefix}/{key}", Body=body)

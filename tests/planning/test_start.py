@@ -17,14 +17,11 @@ from search_spaces.encoders import encoder_size
 from sweep.grid import main
 from tests.made.encoders import POSITIONS, ROWS, encoder_folder, rewrite
 from tests.made.phases import spec
+from tests.made.starts import GRID, SENTENCES, TATOEBA, refused
 from tests.made.texts import write_rows
 from trainables.ledger.spec import Phase
 from trainables.model.names import EncoderUnavailableError
 from trainables.model.tokenizer import load_tokenizer
-
-TATOEBA = "google/xtreme/tatoeba.deu/validation"
-SENTENCES = {"source_sentence": ["Ja.\n", "Nein.\n"], "target_sentence": ["Yes.\n", "No.\n"]}
-GRID = ["--targets", "tatoeba", "--intermediates", "none"]
 
 
 @pytest.fixture(autouse=True)
@@ -32,16 +29,6 @@ def elsewhere(tmp_path, tmp_path_factory, monkeypatch):
     """An empty current folder; a cache of this test run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-def refused(words, capsys):
-    """What is said of a command that ends with 2 and leaves nothing behind."""
-    before = sorted(Path().iterdir())
-    assert main(words) == 2
-    assert sorted(Path().iterdir()) == before
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    return said.replace("\n", " ")
 
 
 class TestData:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pyarrow as pa
 
-from trainables.data.source import DataSource, UnreachableError
+from trainables.data.source import DataSource, PassedOn, UnreachableError
 from trainables.tasks.task import Source
 
 
-class AskedOnce(DataSource):
+class AskedOnce(PassedOn):
     """The data of another source; a repository that `table` could not reach once is unreachable from then on."""
 
     def __init__(self, base: DataSource) -> None:
-        self.base = base
-        self.kind = base.kind
+        super().__init__(base)
         self._unreachable: dict[str, UnreachableError] = {}
-
-    def has(self, source: Source) -> bool:
-        return self.base.has(source)
-
-    def problem(self, source: Source) -> str:
-        return self.base.problem(source)
 
     def table(self, source: Source) -> pa.Table:
         """As the base has it; raises UnreachableError at once for a repository that was not reached before."""
@@ -33,15 +24,3 @@ class AskedOnce(DataSource):
         except UnreachableError as error:
             self._unreachable[error.repository] = error
             raise
-
-    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
-        return self.base.fingerprint(sources, anew=anew)
-
-    def num_rows(self, source: Source) -> int:
-        return self.base.num_rows(source)
-
-    def is_whole(self, source: Source) -> bool:
-        return self.base.is_whole(source)
-
-    def location(self, source: Source) -> str:
-        return self.base.location(source)

@@ -107,7 +107,7 @@ def admit_all(store: Store, sweep: str = "") -> None:
 
     Raises as `admit` does.
     """
-    if not store.own_tasks() and not _names_own(store):
+    if not store.own_tasks() and not store.plans_own_tasks:
         return
     found: dict[str, str] = {}
     for each in dict.fromkeys([*([sweep] if sweep else []), *store.sweeps()]):
@@ -129,14 +129,6 @@ def check_folder(folder: Path, key: str = "") -> None:
     definition = _definition(says, held)
     if key != f"{says.name}-{definition}":
         raise DataError(f"{folder} is not what its name stands for: its content comes to {says.name}-{definition}")
-
-
-def _names_own(store: Store) -> bool:
-    """Whether the last plan of a store names tasks of one's own, without reading it."""
-    try:
-        return b'"definitions"' in (store.root / "plan.json").read_bytes()
-    except OSError:
-        return False
 
 
 def _rows_in(folder: Path) -> list[Path]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from trainables.data.hub import DEMO
 from trainables.data.hub_files import hub_rows
 from trainables.data.joined import JoinedData
 from trainables.data.mirror import MirrorData
 from trainables.data.raw import RawRelease
-from trainables.data.source import DataSource
+from trainables.data.source import DataSource, PassedOn
 from trainables.data.wanted import Wanted, copied
 from trainables.tasks.declared import OWN
 from trainables.tasks.task import Source
@@ -78,13 +76,12 @@ def _of_release(release: RawRelease, source: Source) -> list[Wanted]:
     ]
 
 
-class Without(DataSource):
+class Without(PassedOn):
     """Data of which one repository is left out, as if it were not there."""
 
     def __init__(self, base: DataSource, repository: str) -> None:
-        self.base = base
+        super().__init__(base)
         self.repository = repository
-        self.kind = base.kind
 
     def has(self, source: Source) -> bool:
         return not self.problem(source)
@@ -92,18 +89,3 @@ class Without(DataSource):
     def problem(self, source: Source) -> str:
         left_out = source.repository == self.repository
         return f"{source.repository} is left out" if left_out else self.base.problem(source)
-
-    def table(self, source: Source) -> pa.Table:
-        return self.base.table(source)
-
-    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
-        return self.base.fingerprint(sources, anew=anew)
-
-    def num_rows(self, source: Source) -> int:
-        return self.base.num_rows(source)
-
-    def is_whole(self, source: Source) -> bool:
-        return self.base.is_whole(source)
-
-    def location(self, source: Source) -> str:
-        return self.base.location(source)

@@ -81,6 +81,35 @@ class DataSource(ABC):
         """Where the rows are, for messages: a path, or repository, configuration and split."""
 
 
+class PassedOn(DataSource):
+    """The data of another source as it is; what differs is for subclasses to say."""
+
+    def __init__(self, base: DataSource) -> None:
+        self.base = base
+        self.kind = base.kind
+
+    def has(self, source: Source) -> bool:
+        return self.base.has(source)
+
+    def problem(self, source: Source) -> str:
+        return self.base.problem(source)
+
+    def table(self, source: Source) -> pa.Table:
+        return self.base.table(source)
+
+    def fingerprint(self, sources: Sequence[Source], *, anew: bool = False) -> str:
+        return self.base.fingerprint(sources, anew=anew)
+
+    def num_rows(self, source: Source) -> int:
+        return self.base.num_rows(source)
+
+    def is_whole(self, source: Source) -> bool:
+        return self.base.is_whole(source)
+
+    def location(self, source: Source) -> str:
+        return self.base.location(source)
+
+
 def kept_rows(column: pa.ChunkedArray, keep: Keep, location: str) -> pa.ChunkedArray:
     """bool[rows]: which rows of a file that mixes languages belong to a source, by their value in `keep.column`.
 

@@ -193,6 +193,14 @@ class Store(Runs, OwnTasks):
         """Whether a sweep was planned here."""
         return self._note("plan.json").exists()
 
+    @property
+    def plans_own_tasks(self) -> bool:
+        """Whether the last plan names tasks of one's own, told without reading it whole."""
+        try:
+            return b'"definitions"' in self._note("plan.json").read_bytes()
+        except OSError:
+            return False
+
     def sweeps(self) -> list[str]:
         """Ids of all sweeps that were planned here, the last one first."""
         paths = self._note("plans").glob("*.json")

@@ -51,6 +51,7 @@ def xnli() -> Task:
         },
         reasons={"facebook/xnli": "google/xtreme read the files with quote handling, so quotation marks may differ"},
         fine_tuning="xnli",
+        family="nli",
         parallel=True,
         max_length=256,
         num_train_rows=392_702,
@@ -82,6 +83,7 @@ def anli() -> Task:
             }
         },
         fine_tuning="anli",
+        family="nli",
         max_length=256,
         num_train_rows=1_104_934,
         seed_stopping=True,

@@ -24,6 +24,7 @@ def qqp() -> Task:
         languages={Split.TRAIN: (ENGLISH,), Split.STOPPING: (ENGLISH,)},
         sources={"nyu-mll/glue": {Split.TRAIN: _qqp("train"), Split.STOPPING: _qqp("validation")}},
         fine_tuning="qqp",
+        family="paraphrase",
         max_length=256,
         num_train_rows=363_846,
     )
@@ -58,6 +59,7 @@ def pawsx() -> Task:
             "google-research-datasets/paws-x": "google/xtreme lost rows to quote handling: 49,175 of 49,401 in English"
         },
         fine_tuning="pawsx",
+        family="paraphrase",
         parallel=True,
         max_length=256,
         num_train_rows=49_401,

@@ -30,6 +30,7 @@ def squad() -> Task:
         languages={Split.TRAIN: (ENGLISH,), Split.STOPPING: (ENGLISH,)},
         sources={"rajpurkar/squad": _training()},
         fine_tuning="squad",
+        family="qa",
         max_length=384,
         num_train_rows=_SQUAD_ROWS,
     )
@@ -51,6 +52,7 @@ def xquad() -> Task:
         },
         reasons={"google/xquad": "the same rows from the data set's own repository"},
         fine_tuning=SQUAD_TARGET,
+        family="qa",
         parallel=True,
         max_length=384,
         num_train_rows=_SQUAD_ROWS,
@@ -80,6 +82,7 @@ def mlqa() -> Task:
             }
         },
         fine_tuning=SQUAD_TARGET,
+        family="qa",
         parallel=True,
         max_length=384,
         num_train_rows=_SQUAD_ROWS,
@@ -103,6 +106,7 @@ def tydiqa() -> Task:
         },
         reasons={"google-research-datasets/tydiqa": "the same rows from the data set's own repository"},
         fine_tuning="tydiqa",
+        family="qa",
         max_length=384,
         num_train_rows=3_696,
     )

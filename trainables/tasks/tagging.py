@@ -63,6 +63,7 @@ def udpos() -> Task:
             "splits multi-word tokens"
         },
         fine_tuning="udpos",
+        family="pos",
         max_length=256,
         num_train_rows=21_253,
     )
@@ -90,6 +91,7 @@ def panx() -> Task:
         },
         reasons={"unimelb-nlp/wikiann": "the same rows from the data set's own repository"},
         fine_tuning="panx",
+        family="ner",
         max_length=256,
         num_train_rows=20_000,
     )

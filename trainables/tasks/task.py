@@ -124,7 +124,7 @@ class Task:
         parallel: rows of the languages are translations of each other.
         open_labels: where the labels are if `format` has none yet; `trainables.data.labels.with_labels` finds them.
         shares_rows: rows of training may be evaluated, too; otherwise that is an error in tasks of one's own.
-        family: of tasks that ask the same of a text (tasks/families.py); empty: as registered there, else its own.
+        family: of tasks that ask the same of a text, for example `ner` (tasks/families.py); empty: one of its own.
         definition: of a task of one's own: hexadecimal digits of what it says and of its rows (data/carried.py).
     """
 
